@@ -1,0 +1,113 @@
+import { Fifo } from './fifo.ts'
+
+interface Request<T> {
+  resolve(result: IteratorResult<T, undefined>): void
+  reject(error: unknown): void
+}
+
+/** What every async iterator inherits from; there is no global of that name. Brings the helpers that later versions of Node have. */
+const AsyncIteratorPrototype = Object.getPrototypeOf(
+  (Object.getPrototypeOf(async function* () {}) as { prototype: object }).prototype,
+) as object
+
+/**
+ * An async iterator that is fed by hand. Hand-written, for a generator starts late, queues `return()` behind a waiting
+ * `next()` and unwraps what it yields. Overlapping `next()` calls are served in order; what was delivered is not
+ * referenced any more; an error is delivered once, after everything that came before it, and then the end.
+ */
+export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined>, AsyncDisposable {
+  readonly #ready = new Fifo<T>()
+  readonly #requests = new Fifo<Request<T>>()
+  #end: 'open' | 'finished' | 'failed' = 'open'
+  #error: unknown
+
+  static {
+    Object.setPrototypeOf(AsyncQueue.prototype, AsyncIteratorPrototype)
+  }
+
+  /** How many values wait to be fetched. */
+  get readyCount(): number {
+    return this.#ready.size
+  }
+
+  /** How many `next()` calls wait for a value. */
+  get demand(): number {
+    return this.#requests.size
+  }
+
+  /** Nothing will be added any more. */
+  get isClosed(): boolean {
+    return this.#end !== 'open'
+  }
+
+  /** Hands a value to whoever waits longest, or keeps it. After the end it is dropped. */
+  push(value: T): void {
+    if (this.#end !== 'open') return
+    const request = this.#requests.shift()
+    if (request === undefined) this.#ready.push(value)
+    else request.resolve({ done: false, value })
+  }
+
+  /** Drops what waits to be fetched. */
+  clear(): void {
+    this.#ready.clear()
+  }
+
+  /** Ends the iteration after what is there. */
+  finish(): void {
+    if (this.#end !== 'open') return
+    this.#end = 'finished'
+    this.#answerAll()
+  }
+
+  /** Ends the iteration with an error after what is there: one `next()` rejects, later ones are done. */
+  fail(error: unknown): void {
+    if (this.#end !== 'open') return
+    const request = this.#requests.shift()
+    if (request === undefined) {
+      this.#end = 'failed'
+      this.#error = error
+    } else {
+      this.#end = 'finished'
+      request.reject(error)
+    }
+    this.#answerAll()
+  }
+
+  next(): Promise<IteratorResult<T, undefined>> {
+    if (this.#ready.size > 0) return Promise.resolve({ done: false, value: this.#ready.shift() as T })
+    if (this.#end === 'failed') {
+      const error = this.#error
+      this.#end = 'finished'
+      this.#error = undefined
+      return Promise.reject(error)
+    }
+    if (this.#end === 'finished') return Promise.resolve({ done: true, value: undefined })
+    return new Promise((resolve, reject) => {
+      this.#requests.push({ resolve, reject })
+    })
+  }
+
+  /** Ends the iteration at once: what is there is dropped, waiting `next()` calls are done. */
+  return(): Promise<IteratorResult<T, undefined>> {
+    this.#end = 'finished'
+    this.#error = undefined
+    this.#ready.clear()
+    this.#answerAll()
+    return Promise.resolve({ done: true, value: undefined })
+  }
+
+  async [Symbol.asyncDispose](): Promise<void> {
+    await this.return()
+  }
+
+  [Symbol.asyncIterator](): this {
+    return this
+  }
+
+  #answerAll(): void {
+    for (let request = this.#requests.shift(); request !== undefined; request = this.#requests.shift()) {
+      request.resolve({ done: true, value: undefined })
+    }
+  }
+}

@@ -1,0 +1,64 @@
+import { inspect } from 'node:util'
+
+/** A value as error messages show it: `` `'8'` (string) ``. Long and deep values are cut; only primitives are shown. */
+export function describe(value: unknown): string {
+  if (value === null) return '`null`'
+  if (value === undefined) return '`undefined`'
+  if (typeof value === 'function') return `a function`
+  if (typeof value === 'object') return Array.isArray(value) ? 'an array' : `an object (${className(value)})`
+  return `\`${inspect(value, { maxStringLength: 80, breakLength: Infinity })}\` (${typeof value})`
+}
+
+/** The name of an object's class, as far as it has one. */
+export function className(value: object): string {
+  const prototype = Object.getPrototypeOf(value) as { constructor?: unknown } | null
+  const constructor = prototype?.constructor
+  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : 'Object'
+}
+
+/**
+ * @returns the number, if it is a whole one of at least `minimum` (Infinity, where it is allowed).
+ * @throws {TypeError} what is no number, NaN included
+ * @throws {RangeError} any other number
+ */
+export function checkCount(name: string, value: unknown, { minimum = 1, infinite = false } = {}): number {
+  if (Number.isSafeInteger(value) && (value as number) >= minimum) return value as number
+  if (value === Infinity && infinite) return value
+  const kind = minimum === 1 ? 'a positive integer' : `an integer of at least ${minimum}`
+  const message = `Expected \`${name}\` to be ${kind}, got ${describe(value)}`
+  throw typeof value !== 'number' || Number.isNaN(value) ? new TypeError(message) : new RangeError(message)
+}
+
+/** @throws {TypeError} what is of another type; NaN is no number */
+export function checkType(name: string, value: unknown, type: 'boolean' | 'number' | 'string'): void {
+  if (typeof value === type && !Number.isNaN(value)) return
+  throw new TypeError(`Expected \`${name}\` to be a ${type}, got ${describe(value)}`)
+}
+
+/**
+ * @returns milliseconds, Infinity for "no timeout" (`undefined` and `null` too)
+ * @throws {TypeError} what is no number, NaN included
+ */
+export function checkTimeout(name: string, value: unknown): number {
+  if (value === undefined || value === null) return Infinity
+  if (typeof value !== 'number' || Number.isNaN(value)) {
+    throw new TypeError(`Expected \`${name}\` to be a number of milliseconds or null, got ${describe(value)}`)
+  }
+  return value
+}
+
+/** @throws {TypeError} what is neither `undefined` nor an AbortSignal */
+export function checkSignal(value: unknown): asserts value is AbortSignal | undefined {
+  if (value === undefined) return
+  const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>
+  if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return
+  throw new TypeError(`Expected \`signal\` to be an AbortSignal, got ${describe(value)}`)
+}
+
+/** Whether `await` would wait for it. */
+export function isThenable(value: unknown): value is PromiseLike<unknown> {
+  return (
+    ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
+    typeof (value as { then?: unknown }).then === 'function'
+  )
+}

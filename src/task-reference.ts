@@ -1,0 +1,70 @@
+import { createRequire } from 'node:module'
+import { join } from 'node:path'
+import { pathToFileURL } from 'node:url'
+import { describe } from './checks.ts'
+
+/**
+ * Work (or a hook, an auth function, an initializer) named by where it lives, so that it can leave this isolate. It runs
+ * everywhere: in process the module is imported once.
+ */
+export interface TaskReference<T = unknown> {
+  /** An absolute URL (`file:`, `data:`, `node:`) or a package specifier. */
+  readonly module: string
+  /** The name of the export to call; `default` for the default export. */
+  readonly name: string
+  /** Handed to the function first. */
+  readonly args?: unknown[]
+  /** What in `args` is moved, not copied, when it crosses to a thread. */
+  readonly transfer?: readonly unknown[]
+  /** Only for the type: what the function returns. */
+  readonly '~result'?: T
+}
+
+/**
+ * Names an exported function: as a task it is called with `(...args, context)`.
+ *
+ * @param module an absolute URL, such as `new URL('./tasks.js', import.meta.url)`, or a package specifier
+ * @param name the name of the export
+ * @param args handed to the function first; they must be cloneable where the executor is isolated
+ * @throws {TypeError} a relative module or a path (relative to what, the reader of the reference can't know), or an empty name
+ */
+export function taskReference<T>(module: string | URL, name: string, ...args: unknown[]): TaskReference<T> {
+  const specifier: unknown = module instanceof URL ? module.href : module
+  if (typeof specifier !== 'string' || specifier === '' || /^[./\\]/.test(specifier)) {
+    throw new TypeError(
+      `Expected \`module\` to be an absolute URL or a package name, got ${describe(specifier)}: ` +
+        'write `new URL(path, import.meta.url)`',
+    )
+  }
+  if (typeof (name as unknown) !== 'string' || name === '') {
+    throw new TypeError(`Expected \`name\` to be the name of an export, got ${describe(name)}`)
+  }
+  return args.length === 0 ? { module: specifier, name } : { module: specifier, name, args }
+}
+
+export function isTaskReference(value: unknown): value is TaskReference {
+  if (typeof value !== 'object' || value === null) return false
+  const { module, name, args } = value as Partial<TaskReference>
+  return typeof module === 'string' && typeof name === 'string' && (args === undefined || Array.isArray(args))
+}
+
+/**
+ * Imports what a reference names.
+ *
+ * @throws {TypeError} the module has no such export, or it is no function; an error of the import comes as it is
+ */
+export async function loadTaskReference(reference: TaskReference): Promise<(...args: unknown[]) => unknown> {
+  const namespace = await importModule(reference.module)
+  const fn = namespace[reference.name]
+  if (typeof fn === 'function') return fn as (...args: unknown[]) => unknown
+  throw new TypeError(
+    `Expected \`${reference.module}\` to export a function \`${reference.name}\`, got ${describe(fn)}`,
+  )
+}
+
+async function importModule(specifier: string): Promise<Record<string, unknown>> {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(specifier)) return (await import(specifier)) as Record<string, unknown>
+  // A package is looked up from the program's folder: from ours, linked and nested installs would miss it.
+  const path = createRequire(pathToFileURL(join(process.cwd(), 'noop.js'))).resolve(specifier)
+  return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+}

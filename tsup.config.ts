@@ -1,0 +1,17 @@
+import { defineConfig } from 'tsup'
+
+export default defineConfig({
+  entry: {
+    index: 'src/index.ts',
+    testing: 'src/testing/index.ts',
+    'worker-entry': 'src/executor/worker-thread/worker-entry.ts',
+    'testing-tasks': 'src/testing/contract/testing-tasks.ts',
+  },
+  format: 'esm',
+  target: 'node20.19',
+  platform: 'node',
+  sourcemap: true,
+  clean: true,
+  // tsup 8 sets `baseUrl`, which TypeScript 6 deprecates (egoist/tsup#1388).
+  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+})
