@@ -1,0 +1,97 @@
+import { IndexedHeap, type HeapElement } from './indexed-heap.ts'
+import type { QueuedTask, TaskOwner } from './queued-task.ts'
+import type { StartLog } from './start-log.ts'
+
+/** Tasks that count together: for how many are at work, and how fast they start. */
+export interface Group {
+  readonly name: string
+  readonly owner: TaskOwner
+  /** Tasks of it that are alive. */
+  aliveCount: number
+  /** By limit: tasks of one group may have been submitted with different ones. */
+  readonly lanes: Map<number, Lane>
+  readonly log: StartLog | undefined
+}
+
+/** The waiting tasks of one priority in one lane: a doubly linked list, so that any of them can leave at once. */
+export class Level implements HeapElement {
+  heapIndex = -1
+  readonly priority: number
+  readonly lane: Lane
+  first: QueuedTask | undefined
+  last: QueuedTask | undefined
+
+  constructor(priority: number, lane: Lane) {
+    this.priority = priority
+    this.lane = lane
+  }
+}
+
+/** The waiting tasks of one group with one limit. */
+export class Lane implements HeapElement {
+  heapIndex = -1
+  readonly group: Group
+  readonly limit: number
+  readonly #levels = new Map<number, Level>()
+  readonly #order = new IndexedHeap<Level>((a, b) => a.priority > b.priority)
+
+  constructor(group: Group, limit: number) {
+    this.group = group
+    this.limit = limit
+  }
+
+  /** What starts next from here: the highest priority, the longest wait. */
+  get first(): QueuedTask | undefined {
+    return this.#order.first?.first
+  }
+
+  *[Symbol.iterator](): Generator<QueuedTask> {
+    for (const level of this.#levels.values()) {
+      for (let task = level.first; task !== undefined; task = task.next) yield task
+    }
+  }
+
+  isBefore(other: Lane): boolean {
+    const [a, b] = [this.#order.first, other.#order.first]
+    if (a?.first === undefined || b?.first === undefined) return b?.first === undefined
+    return a.priority > b.priority || (a.priority === b.priority && a.first.sequence < b.first.sequence)
+  }
+
+  add(task: QueuedTask, priority: number, atFront: boolean): void {
+    const level = this.#level(priority)
+    task.level = level
+    const neighbour = atFront ? level.first : level.last
+    if (neighbour === undefined) {
+      level.first = level.last = task
+      this.#order.place(level)
+    } else if (atFront) {
+      task.next = neighbour
+      level.first = neighbour.previous = task
+    } else {
+      task.previous = neighbour
+      level.last = neighbour.next = task
+    }
+  }
+
+  remove(task: QueuedTask): void {
+    const level = task.level as Level
+    if (task.previous === undefined) level.first = task.next
+    else task.previous.next = task.next
+    if (task.next === undefined) level.last = task.previous
+    else task.next.previous = task.previous
+    task.next = task.previous = undefined
+    task.sequence = 0
+    if (level.first !== undefined) return
+    this.#levels.delete(level.priority)
+    this.#order.remove(level)
+  }
+
+  #level(priority: number): Level {
+    let level = this.#levels.get(priority)
+    if (level === undefined) {
+      level = new Level(priority, this)
+      this.#levels.set(priority, level)
+    }
+    return level
+  }
+}

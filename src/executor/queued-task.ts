@@ -1,0 +1,80 @@
+import { AsyncContext } from '../async-context.ts'
+import type { FutureController } from '../future/future-controller.ts'
+import { subscribe, type DoneListener } from '../future/subscription.ts'
+import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
+import type { TaskReference } from '../task-reference.ts'
+import type { Task } from './executor.ts'
+import type { Level } from './lane.ts'
+
+/** What is done, by name or by hand. */
+export type Work = Task<unknown> | TaskReference
+
+/** Told what becomes of a task's future. */
+export interface TaskOwner {
+  handleSettled(task: QueuedTask): void
+}
+
+/** Where a task is counted. A continuation is a later attempt of work that was submitted before: counted already. */
+export type Account = 'pending' | 'running' | 'continuation'
+
+/**
+ * A task from its submission to its end, in the async context of whoever submitted it. One object for everything, because
+ * 100 000 of them may wait.
+ */
+export class QueuedTask extends AsyncContext implements DoneListener {
+  /** Let go when it is over. */
+  work: Work | undefined
+  readonly controller: FutureController<unknown>
+  account: Account
+  /** Where it waits, or has waited. */
+  level: Level | undefined = undefined
+  next: QueuedTask | undefined = undefined
+  previous: QueuedTask | undefined = undefined
+  /** Order of submission, negative for what goes to the front; 0 while it does not wait. */
+  sequence = 0
+
+  constructor(work: Work, controller: FutureController<unknown>) {
+    super()
+    this.work = work
+    this.controller = controller
+    this.account = controller.future.running() ? 'continuation' : 'pending'
+  }
+
+  get isWaiting(): boolean {
+    return this.sequence !== 0
+  }
+
+  /** From now on the owner, that of its level, hears of the settlement. */
+  attach(): void {
+    this.controller.future[subscribe](this)
+  }
+
+  handleDone(): void {
+    this.level?.lane.group.owner.handleSettled(this)
+  }
+}
+
+/** A task that a caller's signal cancels. */
+export class SignalledTask extends QueuedTask implements AbortListener {
+  readonly #signal: AbortSignal
+
+  constructor(work: Work, controller: FutureController<unknown>, signal: AbortSignal) {
+    super(work, controller)
+    this.#signal = signal
+  }
+
+  override attach(): void {
+    if (this.#signal.aborted) this.handleAbort(this.#signal.reason)
+    else listen(this.#signal, this)
+    super.attach()
+  }
+
+  override handleDone(): void {
+    unlisten(this.#signal, this)
+    super.handleDone()
+  }
+
+  handleAbort(reason: unknown): void {
+    this.controller.future.cancel(reason)
+  }
+}

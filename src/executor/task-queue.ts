@@ -1,0 +1,166 @@
+import { IndexedHeap } from './indexed-heap.ts'
+import { Lane, type Group, type Level } from './lane.ts'
+import type { QueuedTask, TaskOwner } from './queued-task.ts'
+import { StartLog, type RateLimit } from './start-log.ts'
+
+export interface Placement {
+  readonly priority: number
+  readonly group: string | undefined
+  readonly maxPerGroup: number
+  /** Before all others of its priority. */
+  readonly atFront: boolean
+}
+
+/**
+ * Tasks that wait: which is next, and how to forget one. Higher priority first, then first come first served; a group at
+ * its limit stands aside without holding up the others. Adding and taking cost O(log groups), leaving O(1) but for the
+ * last of a priority.
+ */
+export class TaskQueue {
+  readonly #owner: TaskOwner
+  readonly #groups = new Map<string, Group>()
+  /** Of tasks without a group: they share nothing but a rate limit. */
+  readonly #ungrouped: Group
+  readonly #groupRate: RateLimit | undefined
+  /** Lanes that have a task that may start now. */
+  readonly #readyLanes = new IndexedHeap<Lane>((a, b) => a.isBefore(b))
+  readonly #onReady: () => void
+  #sequence = 0
+  #sweepAt = 1024
+  #size = 0
+
+  /** @param onReady called when time has made a task ready (only with `groupRate`) */
+  constructor(owner: TaskOwner, groupRate: RateLimit | undefined, onReady: () => void) {
+    this.#owner = owner
+    this.#groupRate = groupRate
+    this.#onReady = onReady
+    this.#ungrouped = this.#makeGroup('')
+  }
+
+  /** How many tasks wait. */
+  get size(): number {
+    return this.#size
+  }
+
+  /** Whether one of them may start. */
+  get hasReady(): boolean {
+    return this.#readyLanes.first !== undefined
+  }
+
+  /** Everything that waits, in no particular order. */
+  list(): QueuedTask[] {
+    return [this.#ungrouped, ...this.#groups.values()]
+      .flatMap((group) => [...group.lanes.values()])
+      .flatMap((lane) => [...lane])
+  }
+
+  add(task: QueuedTask, { priority, group: name, maxPerGroup, atFront }: Placement): void {
+    const group = this.#group(name)
+    const limit = name === undefined ? Infinity : maxPerGroup
+    let lane = group.lanes.get(limit)
+    if (lane === undefined) {
+      lane = new Lane(group, limit)
+      group.lanes.set(limit, lane)
+    }
+    this.#sequence++
+    task.sequence = atFront ? -this.#sequence : this.#sequence
+    const head = lane.first
+    lane.add(task, priority, atFront)
+    this.#size++
+    if (lane.first !== head) this.#refresh(lane)
+  }
+
+  /** Forgets a task that waits; of any other it knows nothing. */
+  remove(task: QueuedTask): void {
+    if (!task.isWaiting) return
+    const { lane } = task.level as Level
+    const isHead = lane.first === task
+    lane.remove(task)
+    this.#size--
+    if (isHead) this.#refresh(lane)
+  }
+
+  /** Takes the next task out and counts its start, until it is released. */
+  take(): QueuedTask | undefined {
+    const lane = this.#readyLanes.first
+    const task = lane?.first
+    if (lane === undefined || task === undefined) return undefined
+    const { group } = lane
+    lane.remove(task)
+    this.#size--
+    group.aliveCount++
+    group.log?.add()
+    this.#refresh(lane)
+    this.#refreshAll(group)
+    return task
+  }
+
+  /** A task that was taken has begun: its start is dated after its beginning, so that no window holds too many. */
+  confirm(task: QueuedTask): void {
+    ;(task.level as Level).lane.group.log?.redate()
+  }
+
+  /** A task that was taken has ended. */
+  release(task: QueuedTask): void {
+    const { group } = (task.level as Level).lane
+    group.aliveCount--
+    this.#refreshAll(group)
+    if (group.lanes.size === 0) this.#leave(group)
+  }
+
+  #refreshAll(group: Group): void {
+    for (const lane of group.lanes.values()) this.#refresh(lane)
+  }
+
+  /** Puts a lane where it belongs after anything about it has changed. */
+  #refresh(lane: Lane): void {
+    const { group } = lane
+    if (lane.first === undefined) {
+      this.#readyLanes.remove(lane)
+      // That of the tasks without a group empties after every request of a sequential caller: it stays.
+      if (group !== this.#ungrouped) group.lanes.delete(lane.limit)
+      if (group === this.#ungrouped || group.lanes.size === 0) this.#leave(group)
+      return
+    }
+    const delay = group.log?.delay ?? 0
+    if (group.aliveCount < lane.limit && delay <= 0) return this.#readyLanes.place(lane)
+    this.#readyLanes.remove(lane)
+    if (delay > 0) {
+      group.log?.wake(() => {
+        this.#refreshAll(group)
+        this.#onReady()
+      })
+    }
+  }
+
+  /** Nothing of this group waits any more. */
+  #leave(group: Group): void {
+    group.log?.sleep()
+    if (group.aliveCount === 0 && group.log === undefined && group !== this.#ungrouped) this.#groups.delete(group.name)
+  }
+
+  #group(name: string | undefined): Group {
+    if (name === undefined) return this.#ungrouped
+    let group = this.#groups.get(name)
+    if (group === undefined) {
+      group = this.#makeGroup(name)
+      this.#groups.set(name, group)
+      if (this.#groups.size >= this.#sweepAt) this.#sweep()
+    }
+    return group
+  }
+
+  #makeGroup(name: string): Group {
+    const log = this.#groupRate === undefined ? undefined : new StartLog(this.#groupRate)
+    return { name, owner: this.#owner, aliveCount: 0, lanes: new Map(), log }
+  }
+
+  /** Groups with a rate must be remembered for one interval: forgets those that no longer have to be. */
+  #sweep(): void {
+    for (const group of this.#groups.values()) {
+      if (group.aliveCount === 0 && group.lanes.size === 0 && group.log?.isEmpty === true)
+        this.#groups.delete(group.name)
+    }
+    this.#sweepAt = Math.max(1024, this.#groups.size * 2)
+  }
+}

@@ -1,0 +1,247 @@
+import { checkCount, isThenable } from '../checks.ts'
+import { BrokenExecutorError, ExecutorClosedError, QueueFullError } from '../errors.ts'
+import { FutureController } from '../future/future-controller.ts'
+import type { Future } from '../future/future.ts'
+import type { TaskReference } from '../task-reference.ts'
+import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor.ts'
+import { QueuedTask, SignalledTask, type TaskOwner } from './queued-task.ts'
+import { RunningContext } from './running-context.ts'
+import type { RateLimit } from './start-log.ts'
+import { checkSubmission } from './submission.ts'
+import { TaskQueue } from './task-queue.ts'
+
+export interface SchedulerOptions {
+  maxPerGroup?: number | undefined
+  maxQueue?: number | undefined
+  groupRate?: RateLimit | undefined
+}
+
+/** What an executor does for its scheduler. */
+export interface SchedulerHost {
+  /** Runs the work of a task; what it returns decides when its worker is free again. Throwing is failing. */
+  perform(task: QueuedTask, context: TaskContext): unknown
+  /** Something may be ready to start (told in a microtask of its own), or nothing is any more. */
+  balance(): void
+}
+
+/**
+ * What executors have in common: tasks that wait, tasks that are alive, their futures, and the end of it all. How many
+ * run at once, and when, is the host's affair: it calls `startNext`.
+ */
+export class TaskScheduler implements TaskOwner {
+  readonly #host: SchedulerHost
+  readonly #maxPerGroup: number
+  readonly #maxQueue: number
+  readonly #waiting: TaskQueue
+  /** Started and not ended yet, whatever became of their futures. */
+  readonly #alive = new Set<QueuedTask>()
+  /** Ended, with a future that is still running: its next attempt waits for its time, or for a worker. */
+  readonly #resting = new Set<QueuedTask>()
+  readonly #stats: ExecutorStats = { pending: 0, running: 0, fulfilled: 0, rejected: 0, cancelled: 0 }
+  #waitingContinuations = 0
+  #isClosed = false
+  #isBalancing = false
+  #brokenBy: { readonly cause: unknown } | undefined
+  #idleWaiters: (() => void)[] = []
+
+  /** @throws {TypeError | RangeError} bad numbers */
+  constructor(host: SchedulerHost, options: SchedulerOptions) {
+    this.#host = host
+    this.#maxPerGroup = checkCount('maxPerGroup', options.maxPerGroup ?? Infinity, { infinite: true })
+    this.#maxQueue = checkCount('maxQueue', options.maxQueue ?? Infinity, { infinite: true })
+    this.#waiting = new TaskQueue(this, options.groupRate, () => this.#scheduleBalance())
+  }
+
+  get hasReady(): boolean {
+    return this.#waiting.hasReady
+  }
+
+  get aliveCount(): number {
+    return this.#alive.size
+  }
+
+  stats(): ExecutorStats {
+    return { ...this.#stats }
+  }
+
+  submit<T>(work: Task<T> | TaskReference<T>, options: SubmitOptions<T> = {}): Future<T> {
+    const { priority = 0, group, maxPerGroup = Infinity, signal, controller = new FutureController<T>() } = options
+    checkSubmission(work, options)
+    const untyped = controller as FutureController<unknown>
+    const task = signal === undefined ? new QueuedTask(work, untyped) : new SignalledTask(work, untyped, signal)
+    this.#admit(task)
+    if (isContinuation(task)) this.#waitingContinuations++
+    else this.#stats.pending++
+    // It waits first and is attached then: whoever is done already, or cancelled by its signal, leaves again at once.
+    const limit = Math.min(this.#maxPerGroup, maxPerGroup)
+    this.#waiting.add(task, { priority, group, maxPerGroup: limit, atFront: isContinuation(task) })
+    task.attach()
+    this.#scheduleBalance()
+    return controller.future
+  }
+
+  /**
+   * Starts the next task that may start.
+   *
+   * @param onEnd called when it is no longer alive; never before this method has returned
+   * @returns false if there is none
+   */
+  startNext(onEnd: () => void): boolean {
+    for (;;) {
+      const task = this.#waiting.take()
+      if (task === undefined) return false
+      if (task.account === 'continuation') this.#waitingContinuations--
+      if (this.#start(task)) {
+        this.#alive.add(task)
+        this.#run(task, onEnd)
+        this.#waiting.confirm(task)
+        this.#scheduleBalance()
+        return true
+      }
+      this.#waiting.release(task)
+    }
+  }
+
+  handleSettled(task: QueuedTask): void {
+    const { account, isWaiting } = task
+    if (isWaiting) {
+      this.#waiting.remove(task)
+      if (account === 'continuation') this.#waitingContinuations--
+      // At once: a slot that is given to a task that has left is a slot lost.
+      if (!this.#waiting.hasReady) this.#host.balance()
+    }
+    this.#resting.delete(task)
+    if (!this.#alive.has(task)) task.work = undefined
+    if (account !== 'continuation') {
+      this.#stats[account]--
+      this.#stats[task.controller.future.state]++
+    }
+    this.#checkIdle()
+  }
+
+  /** @returns a promise that resolves when every future is settled and all work has stopped */
+  onIdle(): Promise<void> {
+    if (this.#isIdle) return Promise.resolve()
+    return new Promise((resolve) => {
+      this.#idleWaiters.push(resolve)
+    })
+  }
+
+  async shutdown({ wait = true, cancelPending = false, cancelRunning = false }: ShutdownOptions = {}): Promise<void> {
+    this.#isClosed = true
+    const reason = new ExecutorClosedError('The executor was shut down')
+    const waiting = this.#waiting.list()
+    const started = [...this.#alive, ...this.#resting, ...waiting.filter(isContinuation)]
+    if (cancelPending)
+      cancelAll(
+        waiting.filter((task) => !isContinuation(task)),
+        reason,
+      )
+    if (cancelRunning) cancelAll(started, reason)
+    this.#scheduleBalance()
+    if (wait) await this.onIdle()
+  }
+
+  /** From now on nothing can run: what waits is rejected, each future with an error of its own, and `submit` throws. */
+  break(cause: unknown): void {
+    this.#brokenBy ??= { cause }
+    for (const { controller } of [...this.#waiting.list(), ...this.#resting]) {
+      if (!controller.future.done()) controller.reject(brokenError(cause))
+    }
+  }
+
+  get #isIdle(): boolean {
+    const { pending, running } = this.#stats
+    return pending + running + this.#waitingContinuations + this.#alive.size === 0
+  }
+
+  /** @throws when nothing more is accepted */
+  #admit(task: QueuedTask): void {
+    if (this.#brokenBy !== undefined) throw brokenError(this.#brokenBy.cause)
+    // The next attempt of work that was accepted before is no new work, as long as there is work at all.
+    if (isContinuation(task) && !(this.#isClosed && this.#isIdle)) return
+    if (this.#isClosed) throw new ExecutorClosedError("Can't submit a task: the executor was shut down")
+    if (this.#waiting.size - this.#waitingContinuations >= this.#maxQueue) {
+      throw new QueueFullError(`Can't submit a task: ${this.#maxQueue} tasks are waiting already (\`maxQueue\`)`)
+    }
+  }
+
+  /** pending -> running. @returns false if it must not run: cancelled, or settled by somebody else */
+  #start(task: QueuedTask): boolean {
+    const { controller } = task
+    if (controller.future.done()) return false
+    if (isContinuation(task)) return true
+    task.account = 'running'
+    this.#stats.pending--
+    this.#stats.running++
+    // Somebody else may have started it.
+    return controller.future.running() || (controller.start() && !controller.future.done())
+  }
+
+  #run(task: QueuedTask, onEnd: () => void): void {
+    const { controller } = task
+    const end = (): void => {
+      this.#end(task)
+      onEnd()
+    }
+    const fulfil = (value: unknown): void => {
+      try {
+        if (!controller.future.done()) controller.resolve(value)
+      } finally {
+        end()
+      }
+    }
+    const reject = (error: unknown): void => {
+      try {
+        if (!controller.future.done()) controller.reject(error)
+      } finally {
+        end()
+      }
+    }
+    try {
+      const returned = this.#host.perform(task, new RunningContext(controller))
+      if (isThenable(returned)) Promise.resolve(returned).then(fulfil, reject)
+      else queueMicrotask(() => fulfil(returned))
+    } catch (error) {
+      queueMicrotask(() => reject(error))
+    }
+  }
+
+  #end(task: QueuedTask): void {
+    this.#alive.delete(task)
+    this.#waiting.release(task)
+    task.work = undefined
+    if (!task.controller.future.done()) this.#resting.add(task)
+    this.#scheduleBalance()
+    this.#checkIdle()
+  }
+
+  #scheduleBalance(): void {
+    if (this.#isBalancing) return
+    this.#isBalancing = true
+    queueMicrotask(() => {
+      this.#isBalancing = false
+      this.#host.balance()
+    })
+  }
+
+  #checkIdle(): void {
+    if (this.#idleWaiters.length === 0 || !this.#isIdle) return
+    const waiters = this.#idleWaiters
+    this.#idleWaiters = []
+    for (const resolve of waiters) resolve()
+  }
+}
+
+function isContinuation(task: QueuedTask): boolean {
+  return task.account === 'continuation'
+}
+
+function cancelAll(tasks: readonly QueuedTask[], reason: unknown): void {
+  for (const task of tasks) task.controller.future.cancel(reason)
+}
+
+export function brokenError(cause: unknown): BrokenExecutorError {
+  const message = cause instanceof Error ? cause.message : String(cause)
+  return new BrokenExecutorError(`The executor can't run tasks: ${message}`, { cause })
+}

@@ -1,0 +1,105 @@
+/** Counts that stand before those of the tasks. */
+const header = { starts: 0, alive: 1, peak: 2, gatesOpen: 3 } as const
+/** What there is of each task. */
+const cell = { order: 0, starts: 1, gateOpen: 2, hasEnded: 3, told: 4 } as const
+const headerSize = Object.keys(header).length
+const cellCount = Object.keys(cell).length
+
+/** How a task heard of its cancellation: bits. */
+export const told = { byCallback: 1, byLateCallback: 2, bySignal: 4, withReason: 8 } as const
+
+/**
+ * Where tasks write down what happens to them, and where a check opens their gates: shared memory, because a task may run
+ * in another isolate. Tasks are numbered.
+ */
+export class Board {
+  readonly memory: SharedArrayBuffer
+  readonly #cells: Int32Array
+
+  /** For so many tasks. */
+  static make(capacity: number): Board {
+    return new Board(new SharedArrayBuffer(4 * (headerSize + cellCount * capacity)))
+  }
+
+  /** @param memory of a board that was made before */
+  constructor(memory: SharedArrayBuffer) {
+    this.memory = memory
+    this.#cells = new Int32Array(memory)
+  }
+
+  get capacity(): number {
+    return (this.#cells.length - headerSize) / cellCount
+  }
+
+  /** How many tasks have begun. */
+  get starts(): number {
+    return Atomics.load(this.#cells, header.starts)
+  }
+
+  /** The most tasks that were at work at once. */
+  get peak(): number {
+    return Atomics.load(this.#cells, header.peak)
+  }
+
+  /** The how manieth task of all it was to begin, from 1; 0: it did not. */
+  order(task: number): number {
+    return this.#get(task, 'order')
+  }
+
+  /** How often it was run. */
+  startsOf(task: number): number {
+    return this.#get(task, 'starts')
+  }
+
+  hasEnded(task: number): boolean {
+    return this.#get(task, 'hasEnded') === 1
+  }
+
+  /** Bits of `told`. */
+  toldOf(task: number): number {
+    return this.#get(task, 'told')
+  }
+
+  begin(task: number): void {
+    const order = Atomics.add(this.#cells, header.starts, 1) + 1
+    const alive = Atomics.add(this.#cells, header.alive, 1) + 1
+    for (let peak = this.peak; alive > peak; peak = this.peak) {
+      Atomics.compareExchange(this.#cells, header.peak, peak, alive)
+    }
+    this.#set(task, 'order', order)
+    Atomics.add(this.#cells, this.#at(task, 'starts'), 1)
+  }
+
+  end(task: number): void {
+    Atomics.sub(this.#cells, header.alive, 1)
+    this.#set(task, 'hasEnded', 1)
+  }
+
+  tell(task: number, bit: number): void {
+    Atomics.or(this.#cells, this.#at(task, 'told'), bit)
+  }
+
+  openGate(task: number): void {
+    this.#set(task, 'gateOpen', 1)
+  }
+
+  openAllGates(): void {
+    Atomics.store(this.#cells, header.gatesOpen, 1)
+  }
+
+  isGateOpen(task: number): boolean {
+    return this.#get(task, 'gateOpen') === 1 || Atomics.load(this.#cells, header.gatesOpen) === 1
+  }
+
+  #get(task: number, name: keyof typeof cell): number {
+    return Atomics.load(this.#cells, this.#at(task, name))
+  }
+
+  #set(task: number, name: keyof typeof cell, value: number): void {
+    Atomics.store(this.#cells, this.#at(task, name), value)
+  }
+
+  #at(task: number, name: keyof typeof cell): number {
+    return headerSize + task * cellCount + cell[name]
+  }
+}

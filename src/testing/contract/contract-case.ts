@@ -1,0 +1,38 @@
+import { AssertionError } from 'node:assert'
+import type { Executor } from '../../executor/executor.ts'
+import { Lab } from './lab.ts'
+
+/** One promise of the executor contract, and how to see whether an executor keeps it. */
+export interface ContractCase {
+  readonly title: string
+  /**
+   * @param create makes the executor to look at; the case shuts it down
+   * @throws {AssertionError} as a rejection: it does not keep its promise. Whatever it does, this ends.
+   */
+  run(create: () => Executor): Promise<void>
+}
+
+export function contractCase(title: string, check: (lab: Lab) => Promise<void>): ContractCase {
+  return {
+    title,
+    async run(create) {
+      const lab = new Lab(create())
+      try {
+        await check(lab)
+      } catch (error) {
+        // What the check found is what counts.
+        await lab.close().catch(() => undefined)
+        throw asAssertion(error)
+      }
+      await lab.close()
+    },
+  }
+}
+
+/** What the executor threw where the contract has it throw nothing. */
+function asAssertion(error: unknown): AssertionError {
+  if (error instanceof AssertionError) return error
+  const assertion = new AssertionError({ message: `The executor threw unexpectedly: ${String(error)}` })
+  assertion.cause = error
+  return assertion
+}

@@ -1,0 +1,88 @@
+import fc from 'fast-check'
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { checkRateLimit, StartLog } from '../../src/executor/start-log.ts'
+
+describe('StartLog', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  test('never lets a window of `interval` hold more than `limit` starts, and does not wait longer than needed', () => {
+    const scenario = fc.record({
+      limit: fc.integer({ min: 1, max: 5 }),
+      interval: fc.integer({ min: 1, max: 50 }),
+      pauses: fc.array(fc.integer({ min: 0, max: 60 }), { maxLength: 60 }),
+    })
+    fc.assert(
+      fc.property(scenario, ({ limit, interval, pauses }) => {
+        const log = new StartLog({ limit, interval })
+        const starts: number[] = []
+        for (const pause of pauses) {
+          vi.advanceTimersByTime(pause)
+          const now = performance.now()
+          const inWindow = starts.filter((start) => start > now - interval)
+          expect(log.delay <= 0).toBe(inWindow.length < limit)
+          if (log.delay > 0) {
+            expect(log.delay).toBe(starts.at(-limit)! + interval - now)
+            continue
+          }
+          log.add()
+          starts.push(now)
+        }
+        vi.advanceTimersByTime(interval)
+        expect(log.isEmpty).toBe(true)
+      }),
+    )
+  })
+
+  test('.redate() moves the latest start to now', () => {
+    const log = new StartLog({ limit: 2, interval: 100 })
+    log.add()
+    vi.advanceTimersByTime(10)
+    log.add()
+    vi.advanceTimersByTime(30)
+    log.redate()
+    expect(log.delay).toBe(60)
+    vi.advanceTimersByTime(60)
+    log.add()
+    expect(log.delay).toBe(40)
+  })
+
+  test('.wake() calls back once, when one more may start; .sleep() ends that', () => {
+    const log = new StartLog({ limit: 1, interval: 100 })
+    const callback = vi.fn()
+    log.add()
+    log.wake(callback)
+    log.wake(callback)
+    log.sleep()
+    vi.advanceTimersByTime(50)
+    log.wake(callback)
+    vi.advanceTimersByTime(49)
+    expect(callback).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1)
+    expect(callback).toHaveBeenCalledTimes(1)
+    expect(log.isEmpty).toBe(true)
+    expect(vi.getTimerCount()).toBe(0)
+    log.sleep()
+  })
+})
+
+describe('checkRateLimit()', () => {
+  test('accepts positive integers, and returns a copy', () => {
+    expect(checkRateLimit({ limit: 1, interval: 1 })).toEqual({ limit: 1, interval: 1, perGroup: false })
+  })
+
+  test.each([
+    [{ limit: 0, interval: 1 }, RangeError],
+    [{ limit: 1, interval: 0 }, RangeError],
+    [{ limit: 1.5, interval: 1 }, RangeError],
+    [{ limit: Infinity, interval: 1 }, RangeError],
+    [{ limit: '1', interval: 1 }, TypeError],
+    [{ limit: 1 }, TypeError],
+    [{}, TypeError],
+    [null, TypeError],
+    [5, TypeError],
+    [{ limit: 1, interval: 1, perGroup: 'yes' }, TypeError],
+  ])('refuses %o', (rateLimit, kind) => {
+    expect(() => checkRateLimit(rateLimit as never)).toThrow(kind)
+  })
+})
