@@ -1,0 +1,153 @@
+import { StreamConsumedError } from '../errors.ts'
+import type { BodyStream } from './exchange.ts'
+
+/** Bytes that are held for a reader before the socket has to rest. */
+const highWaterMark = 64 * 1024
+
+/** The exchange, seen from its body. */
+export interface BodyFlow {
+  /** A reader waits: let bytes come. */
+  handleBodyWanted(): void
+  /** Nobody waits any more: the silence of the server is not counted. */
+  handleBodyServed(): void
+  /** More than enough is held: let the socket rest. */
+  handleBodyFull(): void
+  /** The reader leaves before the end: close the socket. */
+  handleBodyDestroyed(error: unknown): void
+}
+
+/** Turns wire bytes into decoded ones. */
+export type BodyDecoder = (wire: AsyncIterable<Uint8Array>) => AsyncIterable<Uint8Array>
+
+interface Reader {
+  resolve(result: IteratorResult<Uint8Array, undefined>): void
+  reject(error: unknown): void
+}
+
+/** The body of a response that is read while it comes. `push`, `end` and `fail` are for the exchange. */
+export class HttpBodyStream implements BodyStream {
+  bytes = 0
+  readonly #flow: BodyFlow
+  readonly #decoder: BodyDecoder | undefined
+  #chunks: Uint8Array[] = []
+  #held = 0
+  #reader: Reader | undefined = undefined
+  /** The last byte has arrived, or none will come any more. */
+  #isComplete = false
+  #failure: { readonly error: unknown } | undefined = undefined
+  #isRead = false
+  #isDestroyed = false
+  #isDecoding = false
+  #isEnded = false
+  #ended: Promise<void> | undefined = undefined
+  #resolveEnded: (() => void) | undefined = undefined
+
+  constructor(flow: BodyFlow, decoder: BodyDecoder | undefined) {
+    this.#flow = flow
+    this.#decoder = decoder
+  }
+
+  get ended(): Promise<void> {
+    this.#ended ??= new Promise((resolve) => {
+      if (this.#isEnded) resolve()
+      else this.#resolveEnded = resolve
+    })
+    return this.#ended
+  }
+
+  [Symbol.asyncIterator](): AsyncIterableIterator<Uint8Array> {
+    if (this.#isRead) throw new StreamConsumedError('Could not read the body: it was read before')
+    this.#isRead = true
+    return this.#read()
+  }
+
+  destroy(error?: unknown): void {
+    if (this.#isEnded) return
+    const wasComplete = this.#isComplete
+    this.#isDestroyed = true
+    this.#isComplete = true
+    this.#isDecoding = false
+    this.#chunks = []
+    this.#held = 0
+    if (error !== undefined) this.#failure ??= { error }
+    if (!wasComplete) this.#flow.handleBodyDestroyed(error)
+    this.#settleReader()
+    this.#endIfOver()
+  }
+
+  push(chunk: Uint8Array): void {
+    if (this.#isComplete) return
+    this.bytes += chunk.byteLength
+    const reader = this.#reader
+    if (reader !== undefined) {
+      this.#reader = undefined
+      this.#flow.handleBodyServed()
+      reader.resolve({ done: false, value: chunk })
+      return
+    }
+    this.#chunks.push(chunk)
+    this.#held += chunk.byteLength
+    if (this.#held >= highWaterMark) this.#flow.handleBodyFull()
+  }
+
+  end(): void {
+    this.#isComplete = true
+    this.#settleReader()
+    this.#endIfOver()
+  }
+
+  /** A reader gets what has arrived before, then the error. */
+  fail(error: unknown): void {
+    this.#failure ??= { error }
+    this.end()
+  }
+
+  async *#read(): AsyncGenerator<Uint8Array, void, undefined> {
+    this.#isDecoding = true
+    try {
+      const wire = { [Symbol.asyncIterator]: () => ({ next: () => this.#pull() }) }
+      yield* this.#decoder === undefined ? wire : this.#decoder(wire)
+      this.#isDecoding = false
+      this.#endIfOver()
+    } catch (error) {
+      // A wire that ends too early comes out of the decoder as a failure of its own, whatever the reason was.
+      if (this.#failure === undefined && this.#isDestroyed) return
+      const cause = this.#failure === undefined ? error : this.#failure.error
+      this.destroy(cause)
+      throw cause
+    } finally {
+      this.destroy()
+    }
+  }
+
+  async #pull(): Promise<IteratorResult<Uint8Array, undefined>> {
+    const chunk = this.#chunks.shift()
+    if (chunk !== undefined) {
+      this.#held -= chunk.byteLength
+      this.#endIfOver()
+      return { done: false, value: chunk }
+    }
+    if (this.#failure !== undefined) throw this.#failure.error
+    if (this.#isComplete) return { done: true, value: undefined }
+    return new Promise((resolve, reject) => {
+      this.#reader = { resolve, reject }
+      this.#flow.handleBodyWanted()
+    })
+  }
+
+  #settleReader(): void {
+    const reader = this.#reader
+    if (reader === undefined) return
+    this.#reader = undefined
+    if (this.#failure === undefined) reader.resolve({ done: true, value: undefined })
+    else reader.reject(this.#failure.error)
+  }
+
+  #endIfOver(): void {
+    if (this.#isEnded || !this.#isComplete) return
+    const isUnread = this.#chunks.length > 0 || (this.#isDecoding && this.#decoder !== undefined)
+    if (isUnread && this.#failure === undefined) return
+    this.#isEnded = true
+    this.#resolveEnded?.()
+  }
+}

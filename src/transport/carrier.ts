@@ -1,0 +1,25 @@
+import type { ExchangeHandler } from './exchange-handler.ts'
+import type { ReadTimer } from './read-timer.ts'
+import type { Upload } from './upload.ts'
+
+/** What a body is for undici. */
+export type OpenBody = string | Uint8Array | Upload | undefined
+
+/** Where an exchange runs: on a connection of ours, or on a dispatcher of the caller's. It has one exchange at a time. */
+export interface Carrier {
+  readonly timer: ReadTimer
+  /** It has carried an exchange before: the server may have left since. */
+  readonly isReused: boolean
+  /** Hands the exchange to undici. Throws what undici throws. */
+  dispatch(exchange: ExchangeHandler, body: OpenBody): void
+  /** The exchange is being written from now on. */
+  handleStart(): void
+  /** Nothing was written yet, and nothing is to be. */
+  giveUp(): void
+  /** The exchange is over, and another may follow if the socket is still good. */
+  release(): void
+  /** The exchange ended in the middle: nothing can follow. */
+  discard(): void
+  /** A fresh one to the same place. */
+  renew(): Carrier
+}

@@ -1,0 +1,119 @@
+import type { Socket } from 'node:net'
+import { Client } from 'undici'
+import type { Dispatcher } from 'undici'
+import type { Carrier, OpenBody } from './carrier.ts'
+import type { ConnectAttempt, ConnectCallback } from './connect-attempt.ts'
+import type { ExchangeHandler } from './exchange-handler.ts'
+import { ReadTimer } from './read-timer.ts'
+import { requestHeaders } from './request-body.ts'
+import type { Route } from './route.ts'
+
+/** For undici, which connects for nobody any more. */
+const unwanted = new Error('Nobody waits for this connection')
+
+/**
+ * One socket at a time, in an undici Client of its own. A Client of one request never queues, and as the connector is
+ * ours, we can stop it while it connects and know a fresh connection from a used one.
+ */
+export class Connection implements Carrier {
+  readonly timer = new ReadTimer()
+  isReused = false
+  readonly #route: Route
+  readonly #client: Client
+  #socket: Socket | undefined = undefined
+  #attempt: ConnectAttempt | undefined = undefined
+  #exchange: ExchangeHandler | undefined = undefined
+
+  constructor(route: Route, options: Client.Options) {
+    this.#route = route
+    this.#client = new Client(route.destination.clientOrigin, {
+      ...options,
+      connect: (_options, callback) => this.#connect(callback as ConnectCallback),
+    })
+    this.#client.on('disconnect', () => this.#handleDisconnect())
+  }
+
+  /** Whether its socket looks good. undici waits one turn before it writes, to see whether it is. */
+  get isAlive(): boolean {
+    return this.#socket !== undefined && !this.#socket.destroyed
+  }
+
+  dispatch(exchange: ExchangeHandler, body: OpenBody): void {
+    this.#exchange = exchange
+    const { request } = exchange
+    const { clientOrigin, target } = this.#route.destination
+    this.#client.dispatch(
+      {
+        origin: clientOrigin,
+        path: this.#route.path(request.path),
+        method: request.method,
+        headers: this.#route.headers(requestHeaders(request, body)),
+        body,
+        // undici closes the connection after a HEAD, and after a GET with a body. Servers that answer those wrongly are
+        // caught: what they send too much meets a connection that expects nothing, and closes it.
+        reset: false,
+        // Otherwise a Host header would change it, and undici reconnects for that.
+        servername: target.hostname,
+      } as Dispatcher.DispatchOptions,
+      exchange,
+    )
+  }
+
+  handleStart(): void {}
+
+  giveUp(): void {
+    this.#exchange = undefined
+    // Without an attempt the socket is there, and undici about to write: `onRequestStart` refuses and releases.
+    this.#attempt?.giveUp()
+  }
+
+  release(): void {
+    this.#exchange = undefined
+    if (!this.isAlive) return this.#end()
+    this.isReused = true
+    this.#route.giveBack(this)
+  }
+
+  discard(): void {
+    this.#exchange = undefined
+    if (this.#socket === undefined) this.#end()
+    else this.#socket.destroy()
+  }
+
+  renew(): Connection {
+    return this.#route.open()
+  }
+
+  /** Ends the exchange, if there is one, with this error, and the connection. */
+  destroy(error: unknown): void {
+    this.#exchange?.abort(error)
+    this.discard()
+  }
+
+  /** Called by undici: for a new connection, and once more if an idle one dies just before it is written to. */
+  #connect(callback: ConnectCallback): void {
+    const exchange = this.#exchange
+    if (exchange === undefined) {
+      callback(unwanted, null)
+      return this.#end()
+    }
+    this.isReused = false
+    this.#attempt = this.#route.connect(exchange.request.connectTimeout, (error, socket) => {
+      this.#attempt = undefined
+      this.#socket = socket ?? undefined
+      callback(error, socket)
+      if (socket === null) this.#end()
+    })
+  }
+
+  #handleDisconnect(): void {
+    this.#socket = undefined
+    // Otherwise undici connects once more.
+    if (this.#exchange === undefined) this.#end()
+  }
+
+  #end(): void {
+    this.timer.clear()
+    this.#route.forget(this)
+  }
+}

@@ -1,0 +1,90 @@
+import { SessionClosedError } from '../errors.ts'
+import { boundRequest } from './bound-request.ts'
+import { Connector } from './connector.ts'
+import { destinationKey, destinationOf } from './destination.ts'
+import { DispatcherCarrier } from './dispatcher-carrier.ts'
+import type { Exchange, ExchangeRequest } from './exchange.ts'
+import { ExchangeHandler } from './exchange-handler.ts'
+import { resolvePoolOptions } from './pool-options.ts'
+import type { PoolOptions, ResolvedPoolOptions } from './pool-options.ts'
+import { Route } from './route.ts'
+
+/**
+ * The owner of all sockets of a session and its clones. An exchange takes the idle connection of its destination that
+ * was used last, or opens one; nothing ever waits for a connection. How many there are is up to those who ask.
+ *
+ * Idle connections don't keep the process alive.
+ */
+export class Connections {
+  readonly #options: ResolvedPoolOptions
+  readonly #connector: Connector
+  readonly #routes = new Map<string, Route>()
+  readonly #foreign = new Set<DispatcherCarrier>()
+  #isClosed = false
+  #closing: Promise<void> | undefined = undefined
+  #resolveClosing: (() => void) | undefined = undefined
+
+  /**
+   * @param options how connections are made and kept
+   * @throws {TypeError} an option that is unknown or can't be used
+   */
+  constructor(options?: PoolOptions) {
+    this.#options = resolvePoolOptions(options)
+    this.#connector = new Connector(this.#options)
+  }
+
+  /** Never throws: whatever goes wrong rejects the response. After `close`, a SessionClosedError does. */
+  exchange(request: ExchangeRequest): Exchange {
+    const exchange = new ExchangeHandler(boundRequest(request))
+    if (this.#isClosed) exchange.refuse(new SessionClosedError('Could not send the request: the session is closed'))
+    else if (request.dispatcher === undefined) exchange.start(this.#route(request).take())
+    else exchange.start(this.#foreignCarrier(request.dispatcher))
+    return exchange
+  }
+
+  /**
+   * Idle connections end now, busy ones when their exchange is over.
+   *
+   * @returns resolves when no connection is left
+   */
+  async close(): Promise<void> {
+    this.#isClosed = true
+    this.#closing ??= new Promise((resolve) => (this.#resolveClosing = resolve))
+    for (const route of this.#routes.values()) route.close()
+    this.#checkClosed()
+    return this.#closing
+  }
+
+  /** Ends everything now; exchanges that are under way reject with `error`. */
+  destroy(error: unknown = new SessionClosedError('The session was closed while the request was under way')): void {
+    this.#isClosed = true
+    for (const route of this.#routes.values()) route.destroy(error)
+    for (const carrier of this.#foreign) carrier.destroy(error)
+  }
+
+  #route({ origin, proxy, tls }: ExchangeRequest): Route {
+    const key = destinationKey(origin, proxy, tls)
+    let route = this.#routes.get(key)
+    if (route === undefined) {
+      const destination = destinationOf(key, origin, proxy, tls)
+      route = new Route(destination, this.#connector, this.#options.client, () => this.#forget(key))
+      this.#routes.set(key, route)
+    }
+    return route
+  }
+
+  #foreignCarrier(dispatcher: NonNullable<ExchangeRequest['dispatcher']>): DispatcherCarrier {
+    const carrier = new DispatcherCarrier(dispatcher, (over) => this.#foreign.delete(over))
+    this.#foreign.add(carrier)
+    return carrier
+  }
+
+  #forget(key: string): void {
+    this.#routes.delete(key)
+    this.#checkClosed()
+  }
+
+  #checkClosed(): void {
+    if (this.#routes.size === 0) this.#resolveClosing?.()
+  }
+}

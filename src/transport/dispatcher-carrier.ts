@@ -1,0 +1,69 @@
+import { Deadline } from '../deadline.ts'
+import { ConnectTimeoutError } from '../errors.ts'
+import type { Carrier, OpenBody } from './carrier.ts'
+import type { Dispatcher } from './exchange.ts'
+import type { ExchangeHandler } from './exchange-handler.ts'
+import { ReadTimer } from './read-timer.ts'
+import { requestHeaders } from './request-body.ts'
+
+/** Runs one exchange on a dispatcher of the caller's. Its connections are its own affair. */
+export class DispatcherCarrier implements Carrier {
+  readonly timer = new ReadTimer()
+  /** It may be; but the dispatcher does not say. */
+  readonly isReused = false
+  readonly #dispatcher: Dispatcher
+  readonly #onOver: (carrier: DispatcherCarrier) => void
+  #exchange: ExchangeHandler | undefined = undefined
+  /** "Connecting" is everything that happens before the request is written. */
+  #deadline: Deadline | undefined = undefined
+
+  constructor(dispatcher: Dispatcher, onOver: (carrier: DispatcherCarrier) => void) {
+    this.#dispatcher = dispatcher
+    this.#onOver = onOver
+  }
+
+  dispatch(exchange: ExchangeHandler, body: OpenBody): void {
+    this.#exchange = exchange
+    const { origin, path, method, connectTimeout } = exchange.request
+    if (connectTimeout !== Infinity) this.#deadline = new Deadline(connectTimeout, () => this.#timeOut(connectTimeout))
+    const headers = requestHeaders(exchange.request, body)
+    const options = { origin, path, method, headers, body, reset: false, headersTimeout: 0, bodyTimeout: 0 }
+    this.#dispatcher.dispatch(options, exchange)
+  }
+
+  handleStart(): void {
+    this.#deadline?.clear()
+  }
+
+  giveUp(): void {
+    this.#end()
+  }
+
+  release(): void {
+    this.#end()
+  }
+
+  discard(): void {
+    this.#end()
+  }
+
+  renew(): DispatcherCarrier {
+    return new DispatcherCarrier(this.#dispatcher, this.#onOver)
+  }
+
+  /** Ends the exchange with this error. */
+  destroy(error: unknown): void {
+    this.#exchange?.abort(error)
+  }
+
+  #timeOut(timeout: number): void {
+    const origin = this.#exchange?.request.origin ?? ''
+    this.#exchange?.abort(new ConnectTimeoutError(`Could not connect to ${origin}: no connection within ${timeout} ms`))
+  }
+
+  #end(): void {
+    this.#deadline?.clear()
+    this.timer.clear()
+    this.#onOver(this)
+  }
+}

@@ -1,0 +1,247 @@
+import type { Duplex } from 'node:stream'
+import type { Dispatcher } from 'undici'
+import { ConnectionError, ReadTimeoutError } from '../errors.ts'
+import { HttpBodyStream } from './body-stream.ts'
+import type { BodyFlow } from './body-stream.ts'
+import type { Carrier, OpenBody } from './carrier.ts'
+import { deferred } from './deferred.ts'
+import { decoderFor } from './decoding-stream.ts'
+import type { Exchange, ExchangeRequest, ExchangeResponse } from './exchange.ts'
+import { isDeadConnection, translateFailure } from './failures.ts'
+import type { ReadTimeoutListener } from './read-timer.ts'
+import { Reception } from './reception.ts'
+import type { ResponseHeaders } from './reception.ts'
+import { openBody } from './request-body.ts'
+import { Upload } from './upload.ts'
+import type { UploadObserver } from './upload.ts'
+
+type Controller = Dispatcher.DispatchController
+
+/** Thrown at undici, which takes the request back without touching the socket. Nobody sees it. */
+const refusal = new Error('The exchange was aborted before it was written')
+
+/** How far an exchange is: not written yet, written, headers there, over. */
+const waiting = 0
+const sent = 1
+const receiving = 2
+const over = 3
+
+/**
+ * One exchange, as undici's dispatchers see it. It has the new callbacks, all of them: undici 7 takes them, undici 8
+ * demands them. They may come synchronously from `dispatch`, more than once (`onRequestStart`, where undici sends again
+ * by itself) and after the end; they never throw, but for the refusal.
+ */
+export class ExchangeHandler
+  implements Exchange, Dispatcher.DispatchHandler, UploadObserver, BodyFlow, ReadTimeoutListener
+{
+  readonly request: ExchangeRequest
+  readonly #outcome = deferred<ExchangeResponse>()
+  readonly response = this.#outcome.promise
+  #phase = waiting
+  /** The server has begun to answer: what dies now was no stale connection. */
+  #isAnswered = false
+  #sentAt = 0
+  #carrier!: Carrier
+  #controller: Controller | undefined = undefined
+  #upload: Upload | undefined = undefined
+  #reception: Reception | undefined = undefined
+  #stream: HttpBodyStream | undefined = undefined
+
+  constructor(request: ExchangeRequest) {
+    this.request = request
+  }
+
+  /** Sends the request; everything that goes wrong rejects the response. */
+  start(carrier: Carrier): void {
+    this.#carrier = carrier
+    this.#phase = waiting
+    let body: OpenBody
+    try {
+      body = openBody(this.request.body, this, this.request.onUploadProgress)
+    } catch (error) {
+      return this.#fail(error)
+    }
+    this.#upload = body instanceof Upload ? body : undefined
+    try {
+      carrier.dispatch(this, body)
+    } catch (error) {
+      this.onResponseError(undefined, error as Error)
+    }
+  }
+
+  /** Rejects the response without having sent anything. */
+  refuse(error: unknown): void {
+    this.#phase = over
+    this.#outcome.reject(error)
+  }
+
+  abort(error: unknown): void {
+    // A body that has arrived may still be read.
+    if (this.#phase === over) return this.#stream?.destroy(error)
+    const phase = this.#end()
+    if (this.#stream === undefined) this.#outcome.reject(error)
+    else this.#stream.destroy(error)
+    this.#leave(phase, error)
+  }
+
+  onRequestStart(controller: Controller): void {
+    if (this.#phase === over) {
+      this.#carrier.release()
+      throw refusal
+    }
+    this.#controller = controller
+    this.#phase = sent
+    this.#isAnswered = false
+    this.#carrier.handleStart()
+    this.#sentAt = performance.now()
+    this.#carrier.timer.start(this, this.request.readTimeout, this.#sentAt)
+  }
+
+  /** The first byte of a response, or of an informational one before it. */
+  onResponseStarted(): void {
+    this.#isAnswered = true
+  }
+
+  onResponseStart(controller: Controller, status: number, headers: ResponseHeaders, statusText?: string): void {
+    if (this.#phase !== sent) return
+    const now = performance.now()
+    this.#carrier.timer.lastActivity = now
+    // 102 and 103 only say that there is more to come.
+    if (status < 200) return
+    this.#phase = receiving
+    const { request } = this
+    const stream = request.stream ? new HttpBodyStream(this, decoderFor(request, headers)) : undefined
+    const reception = new Reception(request, status, statusText, headers, now - this.#sentAt, stream)
+    this.#reception = reception
+    try {
+      reception.begin(request)
+    } catch (error) {
+      return this.abort(error)
+    }
+    if (stream === undefined) return
+    this.#stream = stream
+    // The socket rests from here on, until somebody reads; where there is nothing to read, nobody has to.
+    if (!reception.isBodiless && headers['content-length'] !== '0') {
+      controller.pause()
+      this.#carrier.timer.stop()
+    }
+    this.#outcome.resolve(reception.response)
+  }
+
+  onResponseData(_controller: Controller, chunk: Buffer): void {
+    if (this.#phase !== receiving) return
+    this.#carrier.timer.lastActivity = performance.now()
+    try {
+      this.#reception?.push(chunk)
+    } catch (error) {
+      this.abort(error)
+    }
+  }
+
+  onResponseEnd(): void {
+    const reception = this.#reception
+    if (this.#phase !== receiving || reception === undefined) return
+    this.#end()
+    this.#carrier.release()
+    try {
+      this.#outcome.resolve(reception.end())
+    } catch (error) {
+      // A listener's.
+      this.#outcome.reject(error)
+      this.#stream?.fail(error)
+    }
+  }
+
+  onResponseError(_controller: Controller | null | undefined, error: Error): void {
+    if (this.#phase === over) return
+    if (
+      this.#phase === sent &&
+      this.request.resend &&
+      !this.#isAnswered &&
+      this.#carrier.isReused &&
+      isDeadConnection(error)
+    ) {
+      return this.#resend()
+    }
+    // undici takes the Content-Length of a 304 for the length of its body, and misses that (RFC 9110, 15.4.5).
+    if (this.#reception?.isBodiless === true) return this.onResponseEnd()
+    const phase = this.#phase === waiting ? 'connect' : this.#phase === sent ? 'headers' : 'body'
+    this.#fail(translateFailure(error, phase, this.request.origin))
+  }
+
+  /** Nobody asked for one. */
+  onRequestUpgrade(_controller: Controller, status: number, _headers: ResponseHeaders, socket: Duplex): void {
+    socket.destroy()
+    this.#fail(new ConnectionError(`No response from ${this.request.origin}: it switched protocols (${status})`))
+  }
+
+  handleReadTimeout(): void {
+    const { origin, readTimeout } = this.request
+    const attempt = this.#phase === receiving ? 'Could not read the response of' : 'No response from'
+    this.abort(new ReadTimeoutError(`${attempt} ${origin}: nothing was received for ${readTimeout} ms`))
+  }
+
+  handleUploadPause(): void {
+    if (this.#phase === sent) this.#carrier.timer.stop()
+  }
+
+  handleUploadResume(): void {
+    if (this.#phase === sent) this.#watch()
+  }
+
+  handleUploadFailure(error: unknown): void {
+    this.abort(error)
+  }
+
+  handleBodyWanted(): void {
+    if (this.#phase !== receiving) return
+    this.#watch()
+    this.#controller?.resume()
+  }
+
+  handleBodyServed(): void {
+    if (this.#phase === receiving) this.#carrier.timer.stop()
+  }
+
+  handleBodyFull(): void {
+    this.#controller?.pause()
+  }
+
+  handleBodyDestroyed(error: unknown): void {
+    if (this.#phase !== over) this.#leave(this.#end(), error)
+  }
+
+  #watch(): void {
+    this.#carrier.timer.start(this, this.request.readTimeout, performance.now())
+  }
+
+  #resend(): void {
+    const fresh = this.#carrier.renew()
+    this.#upload?.stop()
+    this.#carrier.discard()
+    this.start(fresh)
+  }
+
+  #fail(error: unknown): void {
+    const phase = this.#end()
+    if (phase === waiting) this.#carrier.release()
+    else this.#carrier.discard()
+    if (this.#stream === undefined) this.#outcome.reject(error)
+    else this.#stream.fail(error)
+  }
+
+  /** @returns how far it was */
+  #end(): number {
+    const phase = this.#phase
+    this.#phase = over
+    this.#carrier.timer.stop()
+    this.#upload?.stop()
+    return phase
+  }
+
+  #leave(phase: number, reason: unknown): void {
+    if (phase === waiting) return this.#carrier.giveUp()
+    this.#controller?.abort(reason instanceof Error ? reason : refusal)
+    this.#carrier.discard()
+  }
+}

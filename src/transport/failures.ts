@@ -1,0 +1,133 @@
+import {
+  ChunkedEncodingError,
+  ConnectionError,
+  ConnectTimeoutError,
+  FuturesError,
+  InvalidHeaderError,
+  InvalidOptionError,
+  InvalidURLError,
+  ProxyError,
+  ReadTimeoutError,
+  ResponseTooLargeError,
+  SSLError,
+} from '../errors.ts'
+import type { RequestError, RequestErrorOptions } from '../errors.ts'
+
+/** How far the exchange had come: what a reset means depends on it. */
+export type ExchangePhase = 'connect' | 'proxy' | 'tls' | 'headers' | 'body'
+
+type ErrorClass = new (message: string, options: RequestErrorOptions) => RequestError
+
+interface Rule {
+  /** Of the error's code; where codes are too coarse, of `code: message`. */
+  readonly pattern: RegExp
+  readonly connect: ErrorClass
+  readonly headers: ErrorClass
+  readonly body: ErrorClass
+  /** Said instead of the foreign message. */
+  readonly reason?: string
+}
+
+const always = (pattern: RegExp, errorClass: ErrorClass, reason?: string): Rule =>
+  rule(pattern, errorClass, errorClass, errorClass, reason)
+
+function rule(pattern: RegExp, connect: ErrorClass, headers: ErrorClass, body: ErrorClass, reason?: string): Rule {
+  return reason === undefined ? { pattern, connect, headers, body } : { pattern, connect, headers, body, reason }
+}
+
+/** What Node calls a certificate it does not accept (the codes of X509_V_ERR), and what OpenSSL calls a bad handshake. */
+const tlsCodes =
+  /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|EPROTO:|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_(?:CA|PURPOSE)|CRL_|ERROR_IN_(?:CERT|CRL)|PATH_LENGTH)/
+
+/** The first rule that matches holds. */
+const rules: readonly Rule[] = [
+  always(/^ECONNREFUSED:/, ConnectionError, 'the connection was refused'),
+  always(/^ENOTFOUND:/, ConnectionError, 'no such host'),
+  always(/^EAI_/, ConnectionError, 'the name look-up failed'),
+  always(/^E(?:NET|HOST)UNREACH:/, ConnectionError, 'not reachable'),
+  rule(/^ETIMEDOUT:/, ConnectTimeoutError, ConnectionError, ChunkedEncodingError, 'the connection timed out'),
+  always(/^UND_ERR_CONNECT_TIMEOUT:/, ConnectTimeoutError, 'the connection timed out'),
+  always(/^UND_ERR_(?:HEADERS|BODY)_TIMEOUT:/, ReadTimeoutError, 'nothing was received for too long'),
+  always(/^UND_ERR_SOCKET: bad response/, ConnectionError, 'a response that nobody asked for'),
+  always(/^UND_ERR_SOCKET: bad upgrade/, ConnectionError, 'a switch of protocols that nobody asked for'),
+  rule(
+    /^(?:ECONNRESET|ECONNABORTED|EPIPE|UND_ERR_SOCKET|UND_ERR_INFO):/,
+    ConnectionError,
+    ConnectionError,
+    ChunkedEncodingError,
+    'the connection was closed',
+  ),
+  always(tlsCodes, SSLError),
+  always(/^(?:UND_ERR_HEADERS_OVERFLOW|HPE_HEADER_OVERFLOW):/, ConnectionError, 'the headers are too large'),
+  always(
+    /^UND_ERR_RES_CONTENT_LENGTH_MISMATCH:/,
+    ChunkedEncodingError,
+    'the body is not as long as its Content-Length',
+  ),
+  rule(/^HPE_|: Response does not match the HTTP/, ConnectionError, ConnectionError, ChunkedEncodingError),
+  always(/^UND_ERR_RES_EXCEEDED_MAX_SIZE:/, ResponseTooLargeError, 'the body is too large'),
+  always(/^UND_ERR_REQ_CONTENT_LENGTH_MISMATCH:/, InvalidOptionError, 'the body is not as long as its Content-Length'),
+  // undici's own proxy agents, as a caller's dispatcher. Refusals have no code of their own there.
+  always(/^UND_ERR_(?:PRX|SOCKS5)/, ProxyError),
+  always(/^UND_ERR_ABORTED: Proxy response|^UND_ERR_INVALID_ARG: Proxy Auth/, ProxyError),
+  always(/^UND_ERR_INVALID_ARG: .*header|^UND_ERR_NOT_SUPPORTED:/, InvalidHeaderError),
+  always(/^UND_ERR_INVALID_ARG: .*(?:path|url|origin)/i, InvalidURLError),
+  always(/^UND_ERR_INVALID_ARG:/, InvalidOptionError),
+  always(/^UND_MOCK_ERR_MOCK_NOT_MATCHED:/, ConnectionError, 'no interceptor of the MockAgent matches'),
+]
+
+const fallback = rule(/^/, ConnectionError, ConnectionError, ChunkedEncodingError)
+
+const attempts: Record<ExchangePhase, string> = {
+  connect: 'Could not connect to',
+  proxy: 'Could not connect to',
+  tls: 'The TLS handshake failed with',
+  headers: 'No response from',
+  body: 'Could not read the response of',
+}
+
+/**
+ * The one place where errors of undici, Node, OpenSSL and proxies become ours.
+ *
+ * @param origin named in the message; never holds credentials
+ * @param proxy the URL of the proxy in the way, without credentials
+ * @returns an error of ours with the foreign one as its cause; one that is ours already, as it is
+ */
+export function translateFailure(error: unknown, phase: ExchangePhase, origin: string, proxy?: string): Error {
+  if (error instanceof FuturesError) return error
+  const { code, message, isSystem } = read(error)
+  const text = `${code}: ${message}`
+  const found = rules.find(({ pattern }) => pattern.test(text)) ?? fallback
+  const reason = found.reason ?? (message === '' ? 'it failed' : message)
+  const suffix = code === '' || reason.includes(code) ? '' : ` (${code})`
+  const through = proxy === undefined ? '' : ` through the proxy ${proxy}`
+  const errorClass = classOf(found, phase, isSystem)
+  return new errorClass(`${attempts[phase]} ${origin}${through}: ${reason}${suffix}`, { cause: error })
+}
+
+function classOf(found: Rule, phase: ExchangePhase, isSystem: boolean): ErrorClass {
+  // Whatever keeps us from the proxy is a ProxyError; but a timeout is a timeout.
+  if (phase === 'proxy') return found.connect === ConnectTimeoutError ? ConnectTimeoutError : ProxyError
+  // Whatever ends a handshake is an SSLError, a hang-up too; but a network that breaks is a network that breaks.
+  if (phase === 'tls') return isSystem ? found.connect : SSLError
+  return found[phase]
+}
+
+/** Whether a connection that looked idle was closed by the other side, so that nobody has seen the request. */
+export function isDeadConnection(error: unknown): boolean {
+  return /^(?:UND_ERR_SOCKET|ECONNRESET|ECONNABORTED|EPIPE)$/.test(read(error).code)
+}
+
+/** Of an attempt at several addresses, the first one's error. */
+function read(error: unknown): { code: string; message: string; isSystem: boolean } {
+  if (typeof error !== 'object' || error === null) return { code: '', message: String(error), isSystem: false }
+  const { code, message, reason, errors, syscall } = error as Record<string, unknown>
+  if (message === '' && Array.isArray(errors)) return read(errors[0])
+  // OpenSSL's message is a line of its error stack; `reason` says it in words.
+  const words = typeof reason === 'string' ? reason : message
+  return {
+    code: typeof code === 'string' ? code : '',
+    message: typeof words === 'string' ? words : '',
+    isSystem: syscall !== undefined,
+  }
+}

@@ -1,0 +1,151 @@
+import type { LookupFunction, Socket } from 'node:net'
+import type { ConnectionOptions } from 'node:tls'
+import { Client } from 'undici'
+import { describe } from '../checks.ts'
+
+/** A connector of one's own, as undici knows it; it does the TLS of https itself. Goes to the proxy, if there is one. */
+export type ConnectFunction = (
+  options: {
+    hostname: string
+    host: string
+    protocol: string
+    port: string
+    servername?: string
+    localAddress?: string
+  },
+  callback: (error: Error | null, socket: Socket | null) => void,
+) => unknown
+
+/** How connections are made and kept, in undici's words. Times are milliseconds. */
+export interface PoolOptions {
+  /** How long an idle connection is kept; default 4 000. What the server says in `Keep-Alive` wins. */
+  keepAliveTimeout?: number | undefined
+  /** The most that a server's `Keep-Alive` can ask for; default 600 000. */
+  keepAliveMaxTimeout?: number | undefined
+  /** Taken off what the server says, for the time that messages travel; default 2 000. */
+  keepAliveTimeoutThreshold?: number | undefined
+  /** Requests after which a connection is closed; default: no limit. */
+  maxRequestsPerClient?: number | undefined
+  /** Bytes of a response's headers; default: Node's `--max-http-header-size`, 16 KiB. */
+  maxHeaderSize?: number | undefined
+  /** Bytes of a body on the wire; the request's `maxResponseSize` is the finer one. */
+  maxResponseSize?: number | undefined
+  strictContentLength?: boolean | undefined
+  /** undici's own coarse timers; default 0: `timeout` of the request rules. */
+  headersTimeout?: number | undefined
+  bodyTimeout?: number | undefined
+  /** An upper bound of `timeout.connect`. */
+  connectTimeout?: number | undefined
+  /** 0 closes each connection after its request. More than one request at a time is never on a connection. */
+  pipelining?: 0 | 1 | undefined
+  /** A Unix domain socket that every connection goes to. */
+  socketPath?: string | undefined
+  localAddress?: string | undefined
+  lookup?: LookupFunction | undefined
+  family?: 0 | 4 | 6 | undefined
+  hints?: number | undefined
+  autoSelectFamily?: boolean | undefined
+  autoSelectFamilyAttemptTimeout?: number | undefined
+  /** TLS sessions that are remembered for resumption; default 100. */
+  maxCachedSessions?: number | undefined
+  /** Options of `net.connect` and `tls.connect`, or a function that connects. */
+  connect?: (ConnectionOptions & { [option: string]: unknown }) | ConnectFunction | undefined
+}
+
+export interface ResolvedPoolOptions {
+  /** For undici's Client. */
+  readonly client: Client.Options
+  /** For `net.connect` and `tls.connect`. */
+  readonly socket: ConnectionOptions
+  readonly connector: ConnectFunction | undefined
+  readonly connectTimeout: number
+  readonly maxCachedSessions: number
+}
+
+const clientOptions = new Set([
+  'keepAliveTimeout',
+  'keepAliveMaxTimeout',
+  'keepAliveTimeoutThreshold',
+  'maxRequestsPerClient',
+  'maxHeaderSize',
+  'maxResponseSize',
+  'strictContentLength',
+  'headersTimeout',
+  'bodyTimeout',
+  'pipelining',
+])
+const socketOptions = new Set([
+  'socketPath',
+  'localAddress',
+  'lookup',
+  'family',
+  'hints',
+  'autoSelectFamily',
+  'autoSelectFamilyAttemptTimeout',
+])
+const otherOptions = new Set(['connect', 'connectTimeout', 'maxCachedSessions'])
+
+const hints: Record<string, string> = {
+  connections: 'the number of connections follows from `maxWorkers` and `maxWorkersPerOrigin`',
+  allowH2: 'for HTTP/2, give a `dispatcher` of your own',
+  factory: 'give a `dispatcher` of your own',
+  interceptors: 'give a `dispatcher` of your own',
+}
+
+/**
+ * @throws {TypeError} an unknown option, or one that undici does not accept
+ */
+export function resolvePoolOptions(options: PoolOptions = {}): ResolvedPoolOptions {
+  if (typeof options !== 'object' || (options as unknown) === null) {
+    throw new TypeError(`Expected \`poolOptions\` to be an object, got ${describe(options)}`)
+  }
+  const client: Record<string, unknown> = { headersTimeout: 0, bodyTimeout: 0 }
+  const socket: Record<string, unknown> = {}
+  for (const [name, value] of Object.entries(options) as [string, unknown][]) {
+    if (clientOptions.has(name)) {
+      if (value !== undefined) client[name] = value
+    } else if (socketOptions.has(name)) {
+      if (value !== undefined) socket[name === 'socketPath' ? 'path' : name] = value
+    } else if (!otherOptions.has(name)) {
+      throw new TypeError(`Unknown option \`poolOptions.${name}\`${name in hints ? `: ${hints[name]}` : ''}`)
+    }
+  }
+  check(client, socket, options)
+  const { connect } = options
+  const { timeout, ...connectOptions } = typeof connect === 'object' ? connect : {}
+  return {
+    client,
+    socket: { ...socket, ...connectOptions },
+    connector: typeof connect === 'function' ? connect : undefined,
+    connectTimeout: Math.min(limit(options.connectTimeout), limit(timeout)),
+    maxCachedSessions: options.maxCachedSessions ?? 100,
+  }
+}
+
+/** undici: 0 and nothing are "no timeout". */
+const limit = (timeout: number | undefined): number => timeout || Infinity
+
+function check(client: Record<string, unknown>, socket: Record<string, unknown>, options: PoolOptions): void {
+  const { lookup, family, autoSelectFamily, connect, connectTimeout, maxCachedSessions, pipelining = 1 } = options
+  if (lookup !== undefined && typeof lookup !== 'function') throw unfit('lookup', 'a function', lookup)
+  if (family !== undefined && ![0, 4, 6].includes(family)) throw unfit('family', '0, 4 or 6', family)
+  if (autoSelectFamily !== undefined && typeof autoSelectFamily !== 'boolean') {
+    throw unfit('autoSelectFamily', 'a boolean', autoSelectFamily)
+  }
+  if (![0, 1].includes(pipelining)) throw unfit('pipelining', '0 or 1', pipelining)
+  const { path, localAddress, autoSelectFamilyAttemptTimeout } = socket
+  try {
+    // undici checks its options when a Client is made; that must not wait for the first request.
+    new Client('http://localhost', {
+      ...client,
+      ...({ socketPath: path, localAddress, autoSelectFamily, autoSelectFamilyAttemptTimeout } as Client.Options),
+      ...({ connect, connectTimeout, maxCachedSessions } as Client.Options),
+    })
+  } catch (error) {
+    throw new TypeError(`\`poolOptions\` can't be used: ${(error as Error).message}`, { cause: error })
+  }
+}
+
+function unfit(name: string, expected: string, value: unknown): TypeError {
+  return new TypeError(`Expected \`poolOptions.${name}\` to be ${expected}, got ${describe(value)}`)
+}

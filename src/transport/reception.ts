@@ -1,0 +1,114 @@
+import { STATUS_CODES } from 'node:http'
+import { ResponseTooLargeError } from '../errors.ts'
+import type { RequestError } from '../errors.ts'
+import { BufferedBody, compact } from './buffered-body.ts'
+import type { HttpBodyStream } from './body-stream.ts'
+import { decodeBody, parseCodings } from './content-encoding.ts'
+import type { ExchangeRequest, ExchangeResponse } from './exchange.ts'
+import { ProgressMeter } from './progress.ts'
+
+export type ResponseHeaders = Record<string, string | string[]>
+
+type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] }
+
+const noBytes = Buffer.alloc(0)
+
+/** A response from its headers to its end: counts and collects the body, or passes it on to a stream. */
+export class Reception {
+  /** The headers are all there is. */
+  readonly isBodiless: boolean
+  readonly #response: Mutable<ExchangeResponse>
+  readonly #stream: HttpBodyStream | undefined
+  readonly #limit: number
+  #body: BufferedBody | undefined = undefined
+  #meter: ProgressMeter | undefined = undefined
+
+  constructor(
+    request: ExchangeRequest,
+    status: number,
+    statusText: string | undefined,
+    headers: ResponseHeaders,
+    elapsed: number,
+    stream: HttpBodyStream | undefined,
+  ) {
+    this.isBodiless = request.method === 'HEAD' || status === 204 || status === 304
+    this.#limit = request.maxResponseSize
+    this.#stream = stream
+    this.#response = {
+      status,
+      statusText: statusText || (STATUS_CODES[status] ?? ''),
+      headers,
+      elapsed,
+      content: noBytes,
+      failure: undefined,
+      stream,
+      bytes: 0,
+    }
+  }
+
+  /** At the headers: what can be known now. */
+  get response(): ExchangeResponse {
+    return this.#response
+  }
+
+  /**
+   * Looks at the announced length.
+   *
+   * @throws {ResponseTooLargeError} it is too much; and what the listener throws
+   */
+  begin({ onDownloadProgress }: ExchangeRequest): void {
+    if (this.#limit === Infinity && onDownloadProgress === undefined) return
+    const announced = this.#response.headers['content-length']
+    const length = announced === undefined || this.isBodiless ? undefined : Number(announced)
+    if (length !== undefined && length > this.#limit) throw this.#tooLarge()
+    if (onDownloadProgress !== undefined) this.#meter = new ProgressMeter(onDownloadProgress, length)
+  }
+
+  /** @throws {ResponseTooLargeError} more than the limit; and what the listener throws */
+  push(chunk: Buffer): void {
+    const sink = this.#stream ?? (this.#body ??= new BufferedBody())
+    sink.push(chunk)
+    if (sink.bytes > this.#limit) throw this.#tooLarge()
+    this.#meter?.add(chunk.length)
+  }
+
+  /** @throws what the listener throws */
+  end(): ExchangeResponse | Promise<ExchangeResponse> {
+    this.#meter?.end()
+    this.#stream?.end()
+    const response = this.#response
+    const body = this.#body
+    if (body === undefined) return response
+    response.bytes = body.bytes
+    response.content = body.whole()
+    if (response.headers['content-encoding'] === undefined) return response
+    return this.#decode(response.headers['content-encoding'])
+  }
+
+  #decode(encoding: string | string[]): ExchangeResponse | Promise<ExchangeResponse> {
+    const response = this.#response
+    const fail = (error: unknown): ExchangeResponse => {
+      response.content = noBytes
+      response.failure = error as RequestError
+      return response
+    }
+    try {
+      const content = decodeBody(response.content as Buffer, parseCodings(encoding), this.#limit)
+      if (!(content instanceof Promise)) {
+        response.content = compact(content)
+        return response
+      }
+      return content.then((decoded) => {
+        response.content = compact(decoded)
+        return response
+      }, fail)
+    } catch (error) {
+      return fail(error)
+    }
+  }
+
+  #tooLarge(): ResponseTooLargeError {
+    const limit = this.#limit
+    return new ResponseTooLargeError(`Could not read the body: it is larger than ${limit} bytes`, { limit })
+  }
+}

@@ -1,0 +1,32 @@
+import { mkdir, rename } from 'node:fs/promises'
+import { fileURLToPath } from 'node:url'
+import { build } from 'esbuild'
+
+const root = fileURLToPath(new URL('../..', import.meta.url))
+const cache = `${root}node_modules/.cache/undici-futures/`
+
+/** Modules that run in threads, where the sources under test, being TypeScript, can't follow on Node 20. See `src/entry-url.ts`. */
+const entries = ['src/executor/worker-thread/worker-entry.ts', 'src/testing/contract/testing-tasks.ts']
+
+/** vitest's `globalSetup`: builds them from the present sources before the first test. */
+export default async function buildEntries(): Promise<void> {
+  await mkdir(cache, { recursive: true })
+  await Promise.all(entries.map(buildEntry))
+}
+
+async function buildEntry(entry: string): Promise<void> {
+  const name = entry.slice(entry.lastIndexOf('/') + 1).replace('.ts', '.js')
+  const draft = `${cache}${process.pid}-${name}`
+  await build({
+    entryPoints: [root + entry],
+    outfile: draft,
+    bundle: true,
+    packages: 'external',
+    platform: 'node',
+    format: 'esm',
+    target: 'node20.19',
+    logLevel: 'error',
+  })
+  // Another run may be starting threads from the old one.
+  await rename(draft, cache + name)
+}

@@ -1,0 +1,38 @@
+import { spawn } from 'node:child_process'
+import { fileURLToPath } from 'node:url'
+
+export interface Run {
+  readonly code: number | null
+  readonly stdout: string
+  readonly stderr: string
+}
+
+/** The folder of the package. */
+export const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
+
+/** Runs a program to its end, without input. It is killed after a minute, which shows as `code: null`. */
+export function run(command: string, args: readonly string[], cwd = projectRoot): Promise<Run> {
+  const child = spawn(command, args, {
+    cwd,
+    stdio: ['ignore', 'pipe', 'pipe'],
+    timeout: 60_000,
+    env: quietEnvironment(),
+  })
+  let stdout = ''
+  let stderr = ''
+  child.stdout.setEncoding('utf8').on('data', (text: string) => (stdout += text))
+  child.stderr.setEncoding('utf8').on('data', (text: string) => (stderr += text))
+  return new Promise((resolve, reject) => {
+    child.once('error', reject)
+    child.once('close', (code) => resolve({ code, stdout, stderr }))
+  })
+}
+
+/** Runs a program of ours with this very Node. */
+export const runNode = (args: readonly string[], cwd?: string): Promise<Run> => run(process.execPath, args, cwd)
+
+/** Neither colours nor what a test runner or a proxy in the environment would add. */
+function quietEnvironment(): NodeJS.ProcessEnv {
+  const names = Object.keys(process.env).filter((name) => !/^(NODE_OPTIONS|VITEST.*|FORCE_COLOR|.*_proxy)$/i.test(name))
+  return { ...Object.fromEntries(names.map((name) => [name, process.env[name]])), NO_COLOR: '1', NODE_NO_WARNINGS: '1' }
+}

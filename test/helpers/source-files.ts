@@ -1,0 +1,108 @@
+import { readFileSync, readdirSync } from 'node:fs'
+import path from 'node:path'
+import { fileURLToPath } from 'node:url'
+import ts from 'typescript'
+
+export interface SourceImport {
+  /** A file of ours, as a path below src/, or a package. */
+  readonly target: string
+  readonly isOurs: boolean
+  /** Whether it is there in the JavaScript that is emitted (`import type` is not). */
+  readonly isEmitted: boolean
+}
+
+export interface LongFunction {
+  readonly name: string
+  readonly lines: number
+}
+
+/** What the architecture test wants to know of a file. */
+export interface SourceFile {
+  /** Below src/, with forward slashes. */
+  readonly path: string
+  /** The first folder below src/, `index` for the entry, `leaves` for the other files beside it. */
+  readonly folder: string
+  readonly lines: number
+  readonly imports: readonly SourceImport[]
+  /** Names of the exports that exist at run time. */
+  readonly exportedValues: readonly string[]
+  readonly functions: readonly LongFunction[]
+  /** Lines that say `any` as a type without a reason beside it, or use `console`. */
+  readonly anys: readonly number[]
+  readonly consoles: readonly number[]
+}
+
+const root = fileURLToPath(new URL('../../src', import.meta.url))
+
+/** Every TypeScript file below src/, parsed. */
+export function readSourceFiles(): SourceFile[] {
+  return readdirSync(root, { recursive: true, encoding: 'utf8' })
+    .filter((file) => file.endsWith('.ts'))
+    .map((file) => readSourceFile(file.replaceAll(path.sep, '/')))
+}
+
+function readSourceFile(file: string): SourceFile {
+  const text = readFileSync(path.join(root, file), 'utf8')
+  const tree = ts.createSourceFile(file, text, ts.ScriptTarget.Latest, true)
+  const lineOf = (node: ts.Node): number => tree.getLineAndCharacterOfPosition(node.getStart(tree)).line + 1
+  const hasReason = (line: number): boolean => /no-explicit-any -- \S/.test(text.split('\n')[line - 1] ?? '')
+  const functions: LongFunction[] = []
+  const anys: number[] = []
+  const consoles: number[] = []
+  const visit = (node: ts.Node): void => {
+    if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined) {
+      const lines = tree.getLineAndCharacterOfPosition(node.end).line + 2 - lineOf(node)
+      functions.push({ name: node.name?.getText(tree) ?? `(line ${lineOf(node)})`, lines })
+    }
+    if (node.kind === ts.SyntaxKind.AnyKeyword && !hasReason(lineOf(node))) anys.push(lineOf(node))
+    if (ts.isIdentifier(node) && node.text === 'console') consoles.push(lineOf(node))
+    ts.forEachChild(node, visit)
+  }
+  visit(tree)
+  return {
+    path: file,
+    folder: folderOf(file),
+    lines: text.split('\n').length - 1,
+    imports: tree.statements.flatMap((statement) => importsOf(statement, file)),
+    exportedValues: tree.statements.flatMap(exportedValuesOf),
+    functions,
+    anys,
+    consoles,
+  }
+}
+
+function folderOf(file: string): string {
+  if (file === 'index.ts') return 'index'
+  return file.includes('/') ? file.slice(0, file.indexOf('/')) : 'leaves'
+}
+
+function importsOf(statement: ts.Statement, file: string): SourceImport[] {
+  if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return []
+  if (statement.moduleSpecifier === undefined) return []
+  const specifier = (statement.moduleSpecifier as ts.StringLiteral).text
+  const isOurs = specifier.startsWith('.')
+  const isType = ts.isExportDeclaration(statement)
+    ? statement.isTypeOnly
+    : statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
+  const target = isOurs ? path.posix.join(path.posix.dirname(file), specifier) : specifier
+  return [{ target, isOurs, isEmitted: !isType }]
+}
+
+function exportedValuesOf(statement: ts.Statement): string[] {
+  if (ts.isExportDeclaration(statement)) {
+    if (statement.isTypeOnly) return []
+    if (statement.exportClause === undefined || ts.isNamespaceExport(statement.exportClause)) return ['*']
+    return statement.exportClause.elements.filter((each) => !each.isTypeOnly).map((each) => each.name.text)
+  }
+  if (ts.isExportAssignment(statement)) return ['default']
+  const isExported = ts.canHaveModifiers(statement)
+    ? ts.getModifiers(statement)?.some((each) => each.kind === ts.SyntaxKind.ExportKeyword)
+    : false
+  if (isExported !== true) return []
+  if (ts.isVariableStatement(statement))
+    return statement.declarationList.declarations.map((each) => each.name.getText())
+  if (ts.isFunctionDeclaration(statement))
+    return statement.body === undefined ? [] : [statement.name?.text ?? 'default']
+  if (ts.isClassDeclaration(statement)) return [statement.name?.text ?? 'default']
+  return ts.isEnumDeclaration(statement) || ts.isModuleDeclaration(statement) ? ['(no plain export)'] : []
+}
