@@ -1,0 +1,25 @@
+import { describe } from '../../checks.ts'
+import type { AuthFunction } from '../auth-flow.ts'
+
+/**
+ * Basic authentication (RFC 7617), user and password as UTF-8. `auth: [user, password]` is the same.
+ *
+ * @throws {TypeError} what is no string
+ */
+export function basic(user: string, password: string): AuthFunction {
+  const value = basicValue(user, password)
+  return (request) => {
+    request.headers.set('Authorization', value)
+  }
+}
+
+/** What an Authorization or a Proxy-Authorization header says. Throws as `basic` does. */
+export function basicValue(user: string, password: string): string {
+  if (typeof (user as unknown) !== 'string')
+    throw new TypeError(`Expected the user to be a string, got ${describe(user)}`)
+  // Not described: it may be a number, and the password all the same.
+  if (typeof (password as unknown) !== 'string') {
+    throw new TypeError(`Expected the password to be a string, got one of type ${typeof password}`)
+  }
+  return `Basic ${Buffer.from(`${user}:${password}`).toString('base64')}`
+}

@@ -1,0 +1,15 @@
+import type { AuthFunction } from '../auth-flow.ts'
+
+/**
+ * A bearer token (RFC 6750). One that can't stand in a header fails the request with `InvalidHeaderError`.
+ *
+ * @throws {TypeError} what is no string
+ */
+export function bearer(token: string): AuthFunction {
+  if (typeof (token as unknown) !== 'string') {
+    throw new TypeError(`Expected the token to be a string, got one of type ${typeof token}`)
+  }
+  return (request) => {
+    request.headers.set('Authorization', `Bearer ${token}`)
+  }
+}

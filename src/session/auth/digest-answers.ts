@@ -1,0 +1,100 @@
+import { createHash, randomBytes } from 'node:crypto'
+import type { PreparedBody } from '../body.ts'
+import { StreamBody } from '../stream-body.ts'
+import { unquote } from './challenges.ts'
+import type { DigestChallenge } from './digest-challenge.ts'
+
+export interface Account {
+  readonly user: string
+  readonly password: string
+}
+
+/** The answers to one nonce, counted (RFC 7616, 3.4). */
+export class DigestAnswers {
+  readonly challenge: DigestChallenge
+  readonly #account: Account
+  /** `H(A1)`. Of a session it is made from the nonces of the first answer, and serves all of them. */
+  readonly #secret: string
+  readonly #cnonce = makeNonce()
+  #count = 0
+
+  constructor(account: Account, challenge: DigestChallenge, secret?: string) {
+    const form = challenge.isUtf8 ? 'NFC' : undefined
+    const user = form === undefined ? account.user : account.user.normalize(form)
+    const password = form === undefined ? account.password : account.password.normalize(form)
+    this.challenge = challenge
+    this.#account = { user, password }
+    this.#secret = secret ?? this.#makeSecret()
+  }
+
+  /** The answers to the nonce that the server wants to see next, given as it stands on the wire. */
+  follow(raw: string): DigestAnswers {
+    const challenge = { ...this.challenge, nonce: unquote(raw), raw: { ...this.challenge.raw, nonce: raw } }
+    return new DigestAnswers(this.#account, challenge, this.#secret)
+  }
+
+  /**
+   * An Authorization header; each call counts.
+   *
+   * @param uri path and query, as they go out
+   * @param bodyHash for `auth-int`
+   */
+  header(method: string, uri: string, bodyHash: string | undefined): string {
+    const { raw, nonce, qop, isSession, hasUserHash } = this.challenge
+    const count = (++this.#count).toString(16).padStart(8, '0')
+    const cnonce = isSession ? this.#cnonce : makeNonce()
+    const request = this.#hash(bodyHash === undefined ? `${method}:${uri}` : `${method}:${uri}:${bodyHash}`)
+    const middle = qop === undefined ? nonce : `${nonce}:${count}:${cnonce}:${qop}`
+    const fields = [
+      this.#userField(),
+      `realm="${raw.realm}"`,
+      `nonce="${raw.nonce}"`,
+      `uri="${uri}"`,
+      `response="${this.#hash(`${this.#secret}:${middle}:${request}`)}"`,
+    ]
+    if (raw.opaque !== undefined) fields.push(`opaque="${raw.opaque}"`)
+    if (raw.algorithm !== undefined) fields.push(`algorithm=${raw.algorithm}`)
+    if (qop !== undefined) fields.push(`qop=${qop}`, `nc=${count}`)
+    if (qop !== undefined || isSession) fields.push(`cnonce="${cnonce}"`)
+    if (hasUserHash) fields.push('userhash=true')
+    return `Digest ${fields.join(', ')}`
+  }
+
+  #makeSecret(): string {
+    const { realm, nonce, isSession } = this.challenge
+    const secret = this.#hash(`${this.#account.user}:${realm}:${this.#account.password}`)
+    return isSession ? this.#hash(`${secret}:${nonce}:${this.#cnonce}`) : secret
+  }
+
+  #userField(): string {
+    const { realm, hasUserHash, isUtf8 } = this.challenge
+    const { user } = this.#account
+    if (hasUserHash) return `username="${this.#hash(`${user}:${realm}`)}"`
+    if (isUtf8 && /[^\x20-\x7e]/.test(user)) return `username*=UTF-8''${percentEncode(user)}`
+    // A header is latin1, as far as that goes (requests does so); beyond it the bytes of UTF-8 are the best guess (curl's).
+    const text = /[^\x00-\xff]/.test(user) ? Buffer.from(user).toString('latin1') : user
+    return `username="${text.replace(/["\\]/g, '\\$&')}"`
+  }
+
+  #hash(text: string): string {
+    return createHash(this.challenge.hash).update(text).digest('hex')
+  }
+}
+
+/** The hash of a body for `auth-int`. A stream is read for it, so it has to be one that can be read again. */
+export async function hashBody(body: PreparedBody | undefined, hash: string): Promise<string> {
+  const hasher = createHash(hash)
+  if (body instanceof StreamBody) for await (const chunk of body.open()) hasher.update(chunk)
+  else if (body !== undefined) hasher.update(body)
+  return hasher.digest('hex')
+}
+
+function makeNonce(): string {
+  return randomBytes(8).toString('hex')
+}
+
+/** RFC 8187. */
+function percentEncode(text: string): string {
+  const escape = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase()}`
+  return encodeURIComponent(Buffer.from(text).toString()).replace(/['()*]/g, escape)
+}

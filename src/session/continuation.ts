@@ -1,0 +1,57 @@
+import { UnrewindableBodyError } from '../errors.ts'
+import type { PreparedRequest } from './prepared-request.ts'
+import type { Response } from './response.ts'
+import type { RetryPolicy } from './retry-policy.ts'
+import { nextAttempt, noRetries } from './retry.ts'
+import { StreamBody } from './stream-body.ts'
+
+/** How an attempt ended. */
+interface Outcome {
+  readonly response?: Response | undefined
+  readonly error?: unknown
+}
+
+/** An attempt came to nothing, and another one is due. */
+export class Continuation {
+  /** Milliseconds until then. */
+  readonly delay: number
+  /** The number of the attempt that came to nothing, from 1. */
+  readonly attempt: number
+  readonly response: Response | undefined
+  readonly error: unknown
+
+  constructor(delay: number, attempt: number, { response, error }: Outcome) {
+    this.delay = delay
+    this.attempt = attempt
+    this.response = response
+    this.error = error
+  }
+}
+
+/** The retries of one call, counted. */
+export class Retries {
+  readonly #policy: RetryPolicy
+  #counts = noRetries
+  #attempts = 1
+
+  constructor(policy: RetryPolicy) {
+    this.#policy = policy
+  }
+
+  /**
+   * @returns `undefined`: this outcome is the last one
+   * @throws {UnrewindableBodyError} another attempt is due, and the body can't be sent again
+   */
+  after(outcome: Outcome, { method, url, body }: PreparedRequest): Continuation | undefined {
+    const next = nextAttempt(this.#policy, this.#counts, { method, ...outcome })
+    if (next === undefined) return undefined
+    if (body instanceof StreamBody && body.isSpent) {
+      throw new UnrewindableBodyError(
+        `Could not send ${method} ${url} again: the body is a stream, read once. Pass a function that makes one for each send`,
+        { cause: outcome.error, response: outcome.response },
+      )
+    }
+    this.#counts = next.counts
+    return new Continuation(next.delay, this.#attempts++, outcome)
+  }
+}

@@ -1,0 +1,50 @@
+import { describe } from '../checks.ts'
+import { InvalidHeaderError } from '../errors.ts'
+
+const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const unsendable = /[^\t\x20-\x7e\x80-\xff]/
+const secret = /^(?:proxy-)?authorization$|cookie|token|secret|passw|api-?key/i
+
+/** Whether a header's value must not be shown to whoever reads a log. */
+export function isSecretHeader(name: string): boolean {
+  return secret.test(name)
+}
+
+/** @throws {InvalidHeaderError} what is no token of RFC 9110 */
+export function checkHeaderName(name: unknown): string {
+  if (typeof name === 'string' && token.test(name)) return name
+  throw new InvalidHeaderError(`Invalid header name: expected letters, digits and dashes, got ${describe(name)}`)
+}
+
+/**
+ * Numbers become text. A leading blank is refused, as in requests: it would be lost on the way.
+ *
+ * @throws {InvalidHeaderError} naming the header; its value is shown unless it may be a secret
+ */
+export function checkHeaderValue(name: string, value: unknown): string {
+  if (typeof value === 'string') {
+    const problem = problemOf(value)
+    if (problem === undefined) return value
+    throw invalidValue(name, problem, value)
+  }
+  if (typeof value === 'number') return String(value)
+  const hint = Array.isArray(value)
+    ? 'expected one string (repeat the header as pairs)'
+    : 'expected a string or a number'
+  throw invalidValue(name, hint, value)
+}
+
+function problemOf(value: string): string | undefined {
+  const first = value.charCodeAt(0)
+  if (first === 32 || first === 9) return 'it starts with a blank'
+  const at = value.search(unsendable)
+  if (at < 0) return undefined
+  const code = value.charCodeAt(at)
+  if (code === 13 || code === 10) return 'it holds a line break'
+  return code > 255 ? 'it goes beyond latin-1' : 'it holds a control character'
+}
+
+function invalidValue(name: string, problem: string, value: unknown): InvalidHeaderError {
+  const shown = isSecretHeader(name) ? 'a value that is not shown' : describe(value)
+  return new InvalidHeaderError(`Invalid value of header \`${name}\`: ${problem}, got ${shown}`)
+}

@@ -1,0 +1,185 @@
+import { inspect } from 'node:util'
+import type { InspectOptions } from 'node:util'
+import { describe } from '../checks.ts'
+import { InvalidHeaderError } from '../errors.ts'
+import { checkHeaderName, checkHeaderValue, isSecretHeader } from './header-rules.ts'
+import type { HeadersOption } from './options.ts'
+
+/** A header as it was written; an array if it was repeated. */
+interface Field {
+  readonly name: string
+  readonly value: string | string[]
+}
+
+type FieldPairs = Iterable<readonly [name: string, value: string]>
+/** Headers as undici gives them, or pairs: a HeaderMap, `Headers`, an array. */
+export type ResponseFields = Readonly<Record<string, string | string[]>> | FieldPairs
+
+const joined = (value: string | string[]): string => (typeof value === 'string' ? value : value.join(', '))
+
+/**
+ * Headers: names are found whatever their case, and keep the case and the order in which they were written. A repeated
+ * header stays repeated on the wire and is read joined with `, `. Those of a response are read-only.
+ *
+ * It has methods, not properties: `headers['X'] = 'y'` throws a TypeError instead of being lost in silence. Those that
+ * change something return nothing, so that `(request) => request.headers.set('X', 'y')` is a hook.
+ */
+export class HeaderMap implements Iterable<[string, string]> {
+  #fields = new Map<string, Field>()
+  #flat: readonly string[] | undefined
+  #isReadOnly = false
+
+  /** @throws {InvalidHeaderError} a name or value that can't be sent */
+  constructor(headers?: HeadersOption) {
+    if (headers !== undefined) this.apply(headers)
+    Object.preventExtensions(this)
+  }
+
+  /** Name, value, name, value ... in wire order, taken as they are. */
+  static fromFlat(list: readonly string[]): HeaderMap {
+    const headers = new HeaderMap()
+    for (let index = 0; index < list.length; index += 2) headers.#add(list[index] ?? '', list[index + 1] ?? '')
+    headers.#flat = list
+    return headers
+  }
+
+  /** What a response brought, taken as it is. */
+  static readOnly(fields: ResponseFields): HeaderMap {
+    const headers = new HeaderMap()
+    if (Symbol.iterator in fields) for (const [name, value] of fields) headers.#add(name, value)
+    else for (const [name, value] of Object.entries(fields)) headers.#fields.set(name.toLowerCase(), { name, value })
+    headers.#isReadOnly = true
+    return headers
+  }
+
+  get size(): number {
+    return this.#fields.size
+  }
+
+  /** @returns the value, those of a repeated header joined with `, `; `undefined` if there is none */
+  get(name: string): string | undefined {
+    const field = this.#fields.get(name.toLowerCase())
+    return field && joined(field.value)
+  }
+
+  /** Every Set-Cookie by itself: they can't be joined. */
+  getSetCookie(): string[] {
+    const value = this.#fields.get('set-cookie')?.value ?? []
+    return typeof value === 'string' ? [value] : [...value]
+  }
+
+  has(name: string): boolean {
+    return this.#fields.has(name.toLowerCase())
+  }
+
+  /**
+   * Replaces every header of that name, at the place of the first.
+   *
+   * @throws {InvalidHeaderError} a name or value that can't be sent
+   * @throws {TypeError} the headers are those of a response
+   */
+  set(name: string, value: string | number): void {
+    this.#change()
+    this.#fields.set(checkHeaderName(name).toLowerCase(), { name, value: checkHeaderValue(name, value) })
+  }
+
+  /** Adds one more header of that name. Throws as `set` does. */
+  append(name: string, value: string | number): void {
+    this.#change()
+    this.#add(checkHeaderName(name), checkHeaderValue(name, value))
+  }
+
+  delete(name: string): void {
+    this.#change()
+    this.#fields.delete(name.toLowerCase())
+  }
+
+  /** Sets each of these; `null` and `undefined` delete; a name that pairs repeat is repeated. */
+  apply(headers: HeadersOption): void {
+    const appended = new Set<string>()
+    for (const [name, value] of pairsOf(headers)) {
+      const key = checkHeaderName(name).toLowerCase()
+      if (value === null || value === undefined) this.delete(name)
+      else if (appended.has(key)) this.append(name, value)
+      else this.set(name, value)
+      appended.add(key)
+    }
+  }
+
+  /** Independent, and never read-only. */
+  copy(): HeaderMap {
+    const copy = new HeaderMap()
+    for (const [key, { name, value }] of this.#fields) {
+      copy.#fields.set(key, { name, value: typeof value === 'string' ? value : [...value] })
+    }
+    copy.#flat = this.#flat
+    return copy
+  }
+
+  /** Name, value, name, value ... in wire order. Made once until something changes; not to be written to. */
+  toFlat(): readonly string[] {
+    if (this.#flat !== undefined) return this.#flat
+    const flat: string[] = []
+    for (const { name, value } of this.#fields.values()) {
+      if (typeof value === 'string') flat.push(name, value)
+      else for (const each of value) flat.push(name, each)
+    }
+    this.#flat = flat
+    return flat
+  }
+
+  /** Name and value, repeated ones joined, Set-Cookie one by one: as on the web, but in order and case. */
+  *entries(): IterableIterator<[string, string]> {
+    for (const [key, { name, value }] of this.#fields) {
+      if (key === 'set-cookie' && typeof value !== 'string') for (const each of value) yield [name, each]
+      else yield [name, joined(value)]
+    }
+  }
+
+  *keys(): IterableIterator<string> {
+    for (const [name] of this.entries()) yield name
+  }
+
+  *values(): IterableIterator<string> {
+    for (const [, value] of this.entries()) yield value
+  }
+
+  forEach(fn: (value: string, name: string, headers: this) => void): void {
+    for (const [name, value] of this.entries()) fn(value, name, this)
+  }
+
+  [Symbol.iterator](): IterableIterator<[string, string]> {
+    return this.entries()
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const shown: Record<string, string | string[]> = {}
+    for (const { name, value } of this.#fields.values()) {
+      Object.defineProperty(shown, name, { value: isSecretHeader(name) ? '***' : value, enumerable: true })
+    }
+    return `HeaderMap ${inspect(shown, options)}`
+  }
+
+  #add(name: string, value: string): void {
+    const key = name.toLowerCase()
+    const there = this.#fields.get(key)
+    if (there === undefined) this.#fields.set(key, { name, value })
+    else this.#fields.set(key, { name: there.name, value: [there.value, value].flat() })
+  }
+
+  #change(): void {
+    if (this.#isReadOnly) throw new TypeError('The headers of a response are read-only: make a copy() to change them')
+    this.#flat = undefined
+  }
+}
+
+function pairsOf(headers: HeadersOption): Iterable<readonly [string, string | number | null | undefined]> {
+  if (typeof (headers as unknown) === 'object') {
+    if (!(Symbol.iterator in headers)) return Object.entries(headers)
+    return [...headers].map((pair: unknown) => {
+      if (Array.isArray(pair) && pair.length === 2) return pair as [string, string | number | null | undefined]
+      throw new InvalidHeaderError(`Expected \`headers\` to hold pairs of name and value, got ${describe(pair)}`)
+    })
+  }
+  throw new InvalidHeaderError(`Expected \`headers\` to be an object, pairs or Headers, got ${describe(headers)}`)
+}

@@ -1,0 +1,123 @@
+import { describe } from '../checks.ts'
+import type { FailedRequest } from '../errors.ts'
+import { isTaskReference } from '../task-reference.ts'
+import type { OrReference } from './options.ts'
+import type { PreparedRequest } from './prepared-request.ts'
+import type { Response } from './response.ts'
+import type { Session } from './session.ts'
+import { unknownOption } from './unknown-option.ts'
+
+/** What a hook is told besides its subject. */
+export interface HookContext {
+  /** As it was sent; for an error before it could be prepared, its method and URL. */
+  readonly request: PreparedRequest | FailedRequest
+  /** The inner session. */
+  readonly session: Session
+  /** Aborted when the request is cancelled or its total timeout runs out. Made on first access. */
+  readonly signal: AbortSignal
+  /** 1, or more after retries. */
+  readonly attempt: number
+  /** The request's `context` option. */
+  readonly context: unknown
+}
+
+/** Of a request that got as far as being sent. */
+export interface SentHookContext extends HookContext {
+  readonly request: PreparedRequest
+}
+
+type OrPromise<T> = T | PromiseLike<T>
+type MaybeResponse = OrPromise<Response | void | undefined>
+
+/** Sees and edits the request before each send. */
+export type RequestHook = (
+  request: PreparedRequest,
+  context: SentHookContext,
+) => OrPromise<PreparedRequest | void | undefined>
+/** Written as a method so that a hook may name the type of `data` that it expects. */
+export type ResponseHook = { hook(response: Response, context: SentHookContext): MaybeResponse }['hook']
+/** Returning a response recovers from the error. */
+export type ErrorHook = (error: unknown, context: HookContext) => MaybeResponse
+
+type OneOrMany<F> = OrReference<F> | readonly OrReference<F>[]
+
+export interface HooksOption {
+  /** Before each send, redirects and retries included; after authentication. */
+  request?: OneOrMany<RequestHook> | undefined
+  /** On the response that the caller gets, its body read (with `stream`: before). What it returns takes its place. */
+  response?: OneOrMany<ResponseHook> | undefined
+  /** On each response whose redirect is about to be followed. What it returns takes its place. */
+  redirect?: OneOrMany<ResponseHook> | undefined
+  /** On the error that the request is about to fail with. */
+  error?: OneOrMany<ErrorHook> | undefined
+}
+
+/** A session's own: lists to push onto. A single function assigned to one becomes a list. */
+export interface SessionHooks {
+  get request(): OrReference<RequestHook>[]
+  set request(hooks: OneOrMany<RequestHook>)
+  get response(): OrReference<ResponseHook>[]
+  set response(hooks: OneOrMany<ResponseHook>)
+  get redirect(): OrReference<ResponseHook>[]
+  set redirect(hooks: OneOrMany<ResponseHook>)
+  get error(): OrReference<ErrorHook>[]
+  set error(hooks: OneOrMany<ErrorHook>)
+}
+
+export type AnyHook = OrReference<(subject: never, context: never) => unknown>
+export type HookName = keyof HooksOption
+
+/** Checked; what is not given is not there. */
+export type HookLists = { readonly [Name in HookName]?: readonly AnyHook[] }
+
+const hookNames: readonly HookName[] = ['request', 'response', 'redirect', 'error']
+
+/**
+ * Lists that take functions too.
+ *
+ * @throws {TypeError} an unknown kind of hook, or something that is no hook
+ */
+export function makeSessionHooks(option: HooksOption | undefined): SessionHooks {
+  const hooks = {}
+  for (const name of hookNames) {
+    let list: readonly AnyHook[] = []
+    Object.defineProperty(hooks, name, {
+      get: () => list,
+      set: (value: unknown) => (list = listOf(name, value)),
+      enumerable: true,
+    })
+  }
+  return Object.assign(Object.preventExtensions(hooks), checkHooks(option)) as SessionHooks
+}
+
+/**
+ * @returns own properties that are given, as lists
+ * @throws {TypeError} as `makeSessionHooks`
+ */
+export function checkHooks(option: unknown): HookLists {
+  if (option === undefined) return {}
+  if (typeof option !== 'object' || option === null || Array.isArray(option)) {
+    throw new TypeError(`Expected \`hooks\` to be an object, got ${describe(option)}`)
+  }
+  const lists: { -readonly [Name in HookName]?: readonly AnyHook[] } = {}
+  for (const [name, value] of Object.entries(option)) {
+    const known = hookNames.find((each) => each === name)
+    if (known === undefined) {
+      throw new TypeError(`Bad \`hooks\`: ${unknownOption(name, hookNames)}`)
+    }
+    if (value !== undefined) lists[known] = listOf(known, value)
+  }
+  return lists
+}
+
+function listOf(name: HookName, value: unknown): AnyHook[] {
+  const list: unknown[] = Array.isArray(value) ? [...(value as unknown[])] : [value]
+  for (const hook of list) {
+    if (typeof hook !== 'function' && !isTaskReference(hook)) {
+      throw new TypeError(
+        `Expected \`hooks.${name}\` to be a function, a taskReference or an array of them, got ${describe(hook)}`,
+      )
+    }
+  }
+  return list as AnyHook[]
+}

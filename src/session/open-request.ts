@@ -1,0 +1,108 @@
+import { InvalidOptionError, SessionClosedError } from '../errors.ts'
+import type { FailedRequest } from '../errors.ts'
+import type { AuthFunction, AuthOption } from './auth-flow.ts'
+import { basicValue } from './auth/basic.ts'
+import { netrcAuth } from './auth/netrc.ts'
+import type { OrReference, RequestSpec, SendOptions } from './options.ts'
+import type { RequestCookies } from './cookies.ts'
+import { prepare } from './prepare.ts'
+import type { Preparation } from './prepare.ts'
+import { PreparedRequest, notesOf } from './prepared-request.ts'
+import { keepsCredentials } from './redirects.ts'
+import { hasHeader } from './request-cookies.ts'
+import { resolveOptions } from './resolve-options.ts'
+import type { ResolvedOptions } from './resolve-options.ts'
+import type { SessionCore } from './session-core.ts'
+import { withoutCredentials } from './url.ts'
+
+/** What a call is asked to do. */
+export interface CallSubject {
+  readonly request: RequestSpec | PreparedRequest
+  /** Of a prepared request. */
+  readonly options?: SendOptions | undefined
+}
+
+/** One request of a redirect chain, before each of its sendings adds to it. */
+export interface Hop {
+  /** Without cookies, and what auth functions and hooks do. */
+  readonly request: PreparedRequest
+  readonly location: URL
+  /** To be asked before each send. Plain credentials are in the headers already. */
+  readonly auth: OrReference<AuthFunction> | undefined
+  /** The request's own. */
+  readonly cookies: RequestCookies | undefined
+}
+
+/**
+ * Everything that can be decided before something is sent.
+ *
+ * @throws {SessionClosedError} after `close()`
+ * @throws {RequestError} a request that can't be sent
+ */
+export function openRequest(core: SessionCore, subject: CallSubject): { options: ResolvedOptions; hop: Hop } {
+  if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
+  const { request: spec } = subject
+  const isPrepared = spec instanceof PreparedRequest
+  const given = isPrepared ? { ...notesOf(spec).options, ...checkSendOptions(subject.options) } : spec
+  const options = resolveOptions(given, core.defaults)
+  const preparation = isPrepared ? reuse(spec) : prepare(core, spec.method ?? 'GET', spec.url, options)
+  const { request, location } = preparation
+  return { options, hop: { request, location, auth: authorize(core, options, preparation), cookies: options.cookies } }
+}
+
+/** The hop after a redirect. What was meant for the origin of the first ends where that is left. */
+export function nextHop({ trustEnv }: SessionCore, hop: Hop, request: PreparedRequest): Hop {
+  const location = new URL(request.url)
+  if (keepsCredentials(hop.location, location)) return { ...hop, request, location }
+  const pair = trustEnv && !hasHeader(request, 'authorization') ? netrcAuth(location.hostname) : undefined
+  if (pair !== undefined) request.headers.set('Authorization', basicValue(...pair))
+  return { request, location, auth: undefined, cookies: undefined }
+}
+
+/** What is known of a request that could not be opened. */
+export function describeRequest({ request }: CallSubject): FailedRequest {
+  if (request instanceof PreparedRequest) return request
+  const { method = 'GET', url } = request as { method?: unknown; url: unknown }
+  const text = typeof url === 'string' || url instanceof URL ? withoutCredentials(String(url)) : ''
+  return { method: String(method).toUpperCase(), url: text }
+}
+
+function checkSendOptions(options: SendOptions | undefined): SendOptions | undefined {
+  for (const name of ['params', 'data', 'json', 'files', 'headers', 'cookies']) {
+    if (options === undefined || !Object.hasOwn(options, name)) continue
+    throw new InvalidOptionError(`Unknown option \`${name}\`: it belongs to prepareRequest()`, { option: name })
+  }
+  return options
+}
+
+/** A copy: a prepared request may be sent any number of times. */
+function reuse(prepared: PreparedRequest): Preparation {
+  const request = prepared.copy()
+  return { request, location: new URL(request.url), credentials: undefined }
+}
+
+/** Sets the Authorization header where that is all there is to do. @returns the function that has to be asked, if not */
+function authorize(
+  core: SessionCore,
+  options: ResolvedOptions,
+  preparation: Preparation,
+): OrReference<AuthFunction> | undefined {
+  const auth = chooseAuth(core, options, preparation)
+  if (!isPair(auth)) return auth
+  preparation.request.headers.set('Authorization', basicValue(...auth))
+  return undefined
+}
+
+/** A header > the request's `auth` > the URL > the session's > `.netrc`. `null` says that the last two don't count. */
+function chooseAuth(
+  { auth, trustEnv }: SessionCore,
+  options: ResolvedOptions,
+  { request, location, credentials }: Preparation,
+): AuthOption | undefined {
+  if (hasHeader(request, 'authorization')) return undefined
+  const own = options.auth ?? credentials
+  if (own !== undefined || options.auth === null) return own
+  return auth ?? (trustEnv ? netrcAuth(location.hostname) : undefined)
+}
+
+const isPair = (auth: AuthOption | undefined): auth is readonly [string, string] => Array.isArray(auth)

@@ -1,0 +1,105 @@
+import { inspect } from 'node:util'
+import type { InspectOptions } from 'node:util'
+import type { PreparedBody } from './body.ts'
+import { HeaderMap } from './headers.ts'
+import type { HeadersOption, RequestOptions } from './options.ts'
+import { parseUrl, takeCredentials, textOfUrl } from './url.ts'
+
+export interface PreparedRequestInit {
+  /** Default GET. */
+  method?: string | undefined
+  /** Of http or https. User and password in it are dropped: set an Authorization header. */
+  url: string | URL
+  /** A HeaderMap is copied. */
+  headers?: HeaderMap | HeadersOption | undefined
+  body?: PreparedBody | undefined
+}
+
+/** What belongs to a request and is not on the wire. */
+export interface RequestNotes {
+  /** The Cookie header that was made from a jar, not written by hand. */
+  cookie?: string | undefined
+  /** What it was prepared with: `send()` goes by it where it is told nothing else. */
+  options?: CarriedOptions | undefined
+}
+
+export type CarriedOptions = Omit<RequestOptions, 'params' | 'data' | 'json' | 'files' | 'headers'>
+
+/** Name, value, name, value ... in wire order; not to be written to. */
+export let flatHeaders: (request: PreparedRequest) => readonly string[]
+export let notesOf: (request: PreparedRequest) => RequestNotes
+
+/** A copy is given its URL later. */
+const nowhere = new URL('http://localhost/')
+
+/**
+ * A request as it goes out: plain and mutable. Hooks and auth functions may change everything in it, and what they leave
+ * is what is sent.
+ */
+export class PreparedRequest {
+  /** In capitals, unless someone wrote it otherwise here. */
+  method: string
+  /** Text is sent as UTF-8. A stream of yours can be sent once. */
+  body: PreparedBody | undefined
+  #url: string
+  #headers: HeaderMap | undefined
+  /** Counts until somebody asks for `headers`. */
+  #flat: readonly string[] = []
+  #notes: RequestNotes | undefined
+
+  /** @throws {RequestError} a URL or a header that can't be used */
+  constructor({ method = 'GET', url, headers, body }: PreparedRequestInit) {
+    this.method = method
+    this.body = body
+    this.#url = hrefOf(url)
+    if (headers instanceof HeaderMap) this.#flat = headers.toFlat()
+    else if (headers !== undefined) this.#headers = new HeaderMap(headers)
+  }
+
+  /** Never holds credentials: those in a URL that is assigned are dropped. */
+  get url(): string {
+    return this.#url
+  }
+
+  /** @throws {RequestError} a URL that can't be used */
+  set url(url: string | URL) {
+    this.#url = hrefOf(url)
+  }
+
+  get headers(): HeaderMap {
+    return (this.#headers ??= HeaderMap.fromFlat(this.#flat))
+  }
+
+  set headers(headers: HeaderMap | HeadersOption) {
+    this.#headers = headers instanceof HeaderMap ? headers : new HeaderMap(headers)
+  }
+
+  /** Independent; only a body that is a stream is the same stream. */
+  copy(): PreparedRequest {
+    const copy = new PreparedRequest({ method: this.method, url: nowhere, body: this.body })
+    copy.#url = this.#url
+    copy.#flat = flatHeaders(this)
+    copy.#notes = this.#notes && { ...this.#notes }
+    return copy
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { method, url, headers, body } = this
+    const size = typeof body === 'string' ? Buffer.byteLength(body) : body?.length
+    return `PreparedRequest ${inspect({ method, url, headers, body: body && `${size ?? 'unknown'} bytes` }, options)}`
+  }
+
+  static {
+    flatHeaders = (request) => request.#headers?.toFlat() ?? request.#flat
+    notesOf = (request) => (request.#notes ??= {})
+  }
+}
+
+function hrefOf(url: unknown): string {
+  if (url instanceof URL && url.username === '' && url.password === '') {
+    if (url.protocol === 'http:' || url.protocol === 'https:') return url.href
+  }
+  const parsed = parseUrl(textOfUrl(url))
+  takeCredentials(parsed, '')
+  return parsed.href
+}

@@ -1,0 +1,128 @@
+import type { CookieJar } from 'tough-cookie'
+import { describe } from '../checks.ts'
+import { SessionClosedError } from '../errors.ts'
+import { acceptEncoding } from '../transport/content-encoding.ts'
+import type { Connections } from '../transport/connections.ts'
+import type { Dispatcher } from '../transport/exchange.ts'
+import type { PoolOptions } from '../transport/pool-options.ts'
+import type { AuthOption } from './auth-flow.ts'
+import { createJar } from './cookie-jar.ts'
+import { HeaderMap } from './headers.ts'
+import { makeSessionHooks } from './hooks.ts'
+import type { SessionHooks } from './hooks.ts'
+import type { FieldPairs, Fields, ParamsOption, ProxiesOption, RetryOption, TimeoutOption } from './options.ts'
+import { packageDefaults } from './resolve-options.ts'
+import type { ResolvedOptions } from './resolve-options.ts'
+import { SharedConnections } from './shared-connections.ts'
+import { defaultUserAgent } from './user-agent.ts'
+
+/** A body that is still coming in. */
+export interface OpenBody {
+  /** Ends it with this error, unless somebody reads it. */
+  dropUnread(error: unknown): void
+}
+
+/**
+ * What a session knows and owns: what its attributes show, checked, and the connections. `undefined` is what nobody has
+ * asked for yet, so that a request passes it by at no cost.
+ */
+export class SessionCore {
+  headers = new HeaderMap([
+    ['User-Agent', defaultUserAgent],
+    ['Accept-Encoding', acceptEncoding],
+    ['Accept', '*/*'],
+  ])
+  /** What a request goes by that brings no options. Replaced when an attribute is set, never changed. */
+  defaults: ResolvedOptions = packageDefaults
+  params: ParamsOption | undefined
+  proxies: ProxiesOption | undefined
+  auth: AuthOption | undefined
+  jar: CookieJar | false | undefined
+  hooks: SessionHooks = makeSessionHooks(undefined)
+  trustEnv = true
+  baseUrl: string | undefined
+  /** As they were set; `defaults` holds what they come to. */
+  timeout: TimeoutOption | undefined
+  retry: RetryOption | undefined
+  isClosed = false
+  readonly openBodies = new Set<OpenBody>()
+  readonly #shared: SharedConnections
+  readonly #dispatcher: Dispatcher | undefined
+  /** Prefixes in lower case, the longest first. */
+  #mounts: readonly (readonly [prefix: string, dispatcher: Dispatcher])[] = []
+
+  constructor(shared: SharedConnections, dispatcher: Dispatcher | undefined) {
+    this.#shared = shared
+    this.#dispatcher = dispatcher
+  }
+
+  /** @throws {TypeError | RangeError} bad options */
+  static create(poolOptions: PoolOptions | undefined, dispatcher: Dispatcher | undefined): SessionCore {
+    return new SessionCore(new SharedConnections(poolOptions), dispatcher && checkDispatcher('dispatcher', dispatcher))
+  }
+
+  get connections(): Connections {
+    return this.#shared.connections
+  }
+
+  get hasDispatchers(): boolean {
+    return this.#dispatcher !== undefined || this.#mounts.length > 0
+  }
+
+  /** The session's jar, made if there is none yet; `undefined` where cookies are off. */
+  demandJar(): CookieJar | undefined {
+    this.jar ??= createJar()
+    return this.jar === false ? undefined : this.jar
+  }
+
+  /** @throws {TypeError} no prefix, or no dispatcher */
+  mount(prefix: unknown, dispatcher: unknown): void {
+    if (typeof prefix !== 'string') throw new TypeError(`Expected \`prefix\` to be a string, got ${describe(prefix)}`)
+    const key = prefix.toLowerCase()
+    const others = this.#mounts.filter(([each]) => each !== key)
+    const mounts = [...others, [key, checkDispatcher('dispatcher', dispatcher)] as const]
+    this.#mounts = mounts.sort(([one], [other]) => other.length - one.length)
+  }
+
+  /** The caller's own dispatcher for a URL: of the longest prefix, else the session's. */
+  dispatcherFor(url: string): Dispatcher | undefined {
+    const mount = this.#mounts.find(([prefix]) => url.toLowerCase().startsWith(prefix))
+    return mount?.[1] ?? this.#dispatcher
+  }
+
+  /** Independent of this one, but for the connections, and jars with a store of their own. */
+  clone(): SessionCore {
+    const clone = new SessionCore(this.#shared.share(), this.#dispatcher)
+    const { defaults, auth, jar, trustEnv, baseUrl, timeout, retry, params, proxies } = this
+    Object.assign(clone, { defaults, auth, trustEnv, baseUrl, timeout, retry } satisfies Partial<SessionCore>)
+    clone.headers = this.headers.copy()
+    clone.hooks = makeSessionHooks(this.hooks)
+    clone.jar = jar && jar.cloneSync()
+    clone.params = copyParams(params)
+    clone.proxies = proxies && { ...proxies }
+    clone.#mounts = this.#mounts
+    return clone
+  }
+
+  /** Drops the bodies that nobody reads, and resolves when the others are over and every connection is closed. */
+  async close(): Promise<void> {
+    this.isClosed = true
+    const error = new SessionClosedError('The session was closed before anybody read the body')
+    for (const body of this.openBodies) body.dropUnread(error)
+    await this.#shared.release()
+  }
+}
+
+function copyParams(params: ParamsOption | undefined): ParamsOption | undefined {
+  if (params === undefined || typeof params === 'string') return params
+  if (params instanceof URLSearchParams) return new URLSearchParams(params)
+  return Array.isArray(params) ? [...(params as FieldPairs)] : { ...(params as Fields) }
+}
+
+/** By what it does: undici 7 and 8 have classes of their own, and MockAgent is one more. */
+function checkDispatcher(name: string, dispatcher: unknown): Dispatcher {
+  if (typeof dispatcher === 'object' && dispatcher !== null) {
+    if (typeof (dispatcher as { dispatch?: unknown }).dispatch === 'function') return dispatcher as Dispatcher
+  }
+  throw new TypeError(`Expected \`${name}\` to be a dispatcher of undici 7 or 8, got ${describe(dispatcher)}`)
+}

@@ -1,0 +1,191 @@
+import { describe } from '../checks.ts'
+import { InvalidOptionError, attachRequest } from '../errors.ts'
+import type { Dispatcher } from '../transport/exchange.ts'
+import { Call } from './call.ts'
+import type { CallObserver } from './call.ts'
+import { Driver } from './driver.ts'
+import { describeRequest, openRequest } from './open-request.ts'
+import type { RequestOptions, RequestSpec, SendOptions, SessionOptions } from './options.ts'
+import { PreparedRequest, notesOf } from './prepared-request.ts'
+import type { CarriedOptions } from './prepared-request.ts'
+import { addCookies } from './request-cookies.ts'
+import type { Response } from './response.ts'
+import { SessionAttributes, adoptCore, coreOf } from './session-attributes.ts'
+import { SessionCore } from './session-core.ts'
+import { checkSessionOptions } from './session-options.ts'
+
+/** For code that makes the attempts of a call itself. It has to see to `options.signal`, and to the waits. */
+export function openCall(
+  session: Session,
+  request: RequestSpec | PreparedRequest,
+  observer: CallObserver,
+  options?: SendOptions,
+): Call {
+  return new Call(coreOf(session), session, { request, options }, observer)
+}
+
+const noObserver: CallObserver = Object.freeze({})
+
+/**
+ * What the requests of one client have in common (headers, cookies, credentials, hooks, timeouts, connections), and the
+ * ways to make them: the `requests.Session` of this package. Whatever is wrong with a request comes through its promise.
+ *
+ * @example
+ * await using session = new Session({ baseUrl: 'https://api.example.com', auth: ['user', 'password'] })
+ * const response = await session.get('/users', { params: { page: 2 } })
+ * const users = response.raiseForStatus().json()
+ */
+export class Session extends SessionAttributes implements AsyncDisposable {
+  #closing: Promise<void> | undefined
+
+  /** @throws {TypeError | RangeError} an unknown option, with a hint, or one with a value that can't be used */
+  constructor(options: SessionOptions = {}) {
+    const { poolOptions, dispatcher, headers, ...attributes } = checkSessionOptions(options)
+    super(SessionCore.create(poolOptions, dispatcher))
+    if (headers !== undefined) this.headers.apply(headers)
+    Object.assign(this, attributes)
+  }
+
+  /**
+   * Sends a request, follows its redirects and reads the body (with `stream`: to the headers). Every verb goes through
+   * this method.
+   *
+   * @throws {RequestError} through the promise, as everything: a request that can't be sent, or that failed
+   * @throws {CancelledError} `options.signal` aborted
+   * @throws {SessionClosedError} after `close()`
+   */
+  request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
+    if (options === undefined) return this.#run({ method, url }, undefined, undefined)
+    const problem = problemOf(options)
+    if (problem === undefined) return this.#run({ ...options, method, url }, undefined, options)
+    const request = describeRequest({ request: { method, url } })
+    return Promise.reject(new InvalidOptionError(problem, { request }))
+  }
+
+  get(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('GET', url, options)
+  }
+
+  options(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('OPTIONS', url, options)
+  }
+
+  /** Does not follow redirects unless `allowRedirects` says so. */
+  head(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('HEAD', url, options)
+  }
+
+  delete(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('DELETE', url, options)
+  }
+
+  post(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('POST', url, options)
+  }
+
+  put(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('PUT', url, options)
+  }
+
+  patch(url: string | URL, options?: RequestOptions): Promise<Response> {
+    return this.request('PATCH', url, options)
+  }
+
+  /**
+   * The request that `request()` would send, to look at or change before `send()`. An auth function is asked when it is
+   * sent.
+   *
+   * @throws {RequestError} a request that can't be sent
+   */
+  prepareRequest(spec: RequestSpec): PreparedRequest {
+    const core = coreOf(this)
+    try {
+      const { hop } = openRequest(core, { request: spec })
+      notesOf(hop.request).options = carriedOptions(spec)
+      addCookies(hop.request, core, hop.cookies)
+      return hop.request
+    } catch (error) {
+      attachRequest(error, describeRequest({ request: spec }))
+      throw error
+    }
+  }
+
+  /**
+   * Sends a prepared request, with the options it was prepared with where none are given here. It may be sent any number
+   * of times, unless its body is a stream. Rejects as `request` does.
+   */
+  send(request: PreparedRequest, options?: SendOptions): Promise<Response> {
+    if (request instanceof PreparedRequest)
+      return this.#run(request, options, { ...notesOf(request).options, ...options })
+    const message = `Expected a PreparedRequest (of prepareRequest()), got ${describe(request)}`
+    return Promise.reject(new TypeError(message))
+  }
+
+  /**
+   * Sends what begins with `prefix` through a dispatcher of undici 7 or 8, a MockAgent included; the longest prefix wins.
+   * It is never closed here.
+   *
+   * @throws {TypeError} no prefix, or no dispatcher
+   */
+  mount(prefix: string, dispatcher: Dispatcher): void {
+    coreOf(this).mount(prefix, dispatcher)
+  }
+
+  /** A session with the same settings and a copy of the jar, that shares the connections and is closed by itself. */
+  clone(): Session {
+    const clone = new Session()
+    adoptCore(clone, coreOf(this).clone())
+    return clone
+  }
+
+  /**
+   * Refuses requests from now on. What runs goes on; a streamed body that nobody reads is dropped.
+   *
+   * @returns a promise that resolves when everything has ended and the connections are closed, unless a clone needs them
+   */
+  close(): Promise<void> {
+    return (this.#closing ??= coreOf(this).close())
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** @param given where options that need a driver may stand */
+  #run(
+    request: RequestSpec | PreparedRequest,
+    options: SendOptions | undefined,
+    given: SendOptions | undefined,
+  ): Promise<Response> {
+    const { retry, timeout } = coreOf(this).defaults
+    if (retry === undefined && timeout.total === Infinity && (given === undefined || !needsDriver(given))) {
+      // Without retries there is nothing to wait for.
+      return openCall(this, request, noObserver, options).attempt() as Promise<Response>
+    }
+    const driver = new Driver(own(given, 'signal'))
+    return driver.drive(openCall(this, request, driver, options))
+  }
+}
+
+/** What is not on the wire, and may matter when the request is sent. */
+function carriedOptions(spec: RequestSpec): CarriedOptions {
+  const onWire = ['method', 'url', 'params', 'data', 'json', 'files', 'headers']
+  return Object.fromEntries(Object.entries(spec).filter(([name]) => !onWire.includes(name)))
+}
+
+function needsDriver(options: SendOptions): boolean {
+  const timeout = own(options, 'timeout')
+  const mayHaveTotal = typeof timeout === 'object' && timeout !== null
+  return mayHaveTotal || own(options, 'signal') !== undefined || own(options, 'retry') !== undefined
+}
+
+function own<Name extends keyof SendOptions>(options: SendOptions | undefined, name: Name): SendOptions[Name] {
+  return options !== undefined && Object.hasOwn(options, name) ? options[name] : undefined
+}
+
+function problemOf(options: unknown): string | undefined {
+  if (typeof options !== 'object' || options === null)
+    return `Expected options to be an object, got ${describe(options)}`
+  const misplaced = ['method', 'url'].find((name) => Object.hasOwn(options, name))
+  return misplaced && `Unknown option \`${misplaced}\`: it is an argument of its own`
+}

@@ -1,0 +1,66 @@
+/** Names by which other libraries call things, in lower case without dashes and underscores. */
+const otherNames: Readonly<Record<string, readonly string[]>> = {
+  allowRedirects: ['followredirects', 'followredirect', 'follow', 'redirect', 'redirects'],
+  auth: ['username', 'password', 'credentials', 'authorization'],
+  baseUrl: ['prefixurl', 'prefix', 'origin'],
+  cert: ['key', 'pfx', 'passphrase'],
+  cookies: ['cookiejar', 'jar', 'cookie'],
+  data: ['body', 'form', 'payload', 'content'],
+  files: ['multipart', 'attachments'],
+  maxRedirects: ['maxredirections', 'redirectlimit'],
+  maxResponseSize: ['maxcontentlength', 'maxbodylength', 'maxsize'],
+  onDownloadProgress: ['onprogress'],
+  params: ['query', 'qs', 'searchparams', 'search'],
+  poolOptions: ['pool', 'connections', 'agentoptions'],
+  proxies: ['proxy', 'httpproxy', 'httpsproxy'],
+  raiseForStatus: ['throwhttperrors', 'throwonerror', 'throwonhttperror', 'validatestatus', 'raiseonstatus'],
+  retry: ['retries', 'maxretries', 'retrylimit', 'retryoptions'],
+  signal: ['abortsignal', 'canceltoken', 'abort'],
+  stream: ['streaming', 'preloadcontent'],
+  timeout: ['headerstimeout', 'bodytimeout', 'connecttimeout', 'readtimeout', 'totaltimeout', 'deadline'],
+  verify: ['rejectunauthorized', 'ca', 'insecure', 'tls', 'ssl'],
+  dispatcher: ['agent', 'client', 'adapter', 'transport'],
+}
+
+/**
+ * What to say of an option that does not exist.
+ *
+ * @param known the names that do exist here
+ * @param elsewhere those that exist in another place, and which place that is
+ */
+export function unknownOption(
+  name: string,
+  known: readonly string[],
+  elsewhere: readonly (readonly [place: string, names: readonly string[]])[] = [],
+): string {
+  const place = elsewhere.find(([, names]) => names.includes(name))?.[0]
+  if (place !== undefined) return `Unknown option \`${name}\`: it belongs to ${place}`
+  const near = nearest(name, known)
+  if (near !== undefined) return `Unknown option \`${name}\`: did you mean \`${near}\`?`
+  return `Unknown option \`${name}\`: expected one of ${known.join(', ')}`
+}
+
+function nearest(name: string, known: readonly string[]): string | undefined {
+  const plain = plainName(name)
+  const byOtherName = known.find((each) => plainName(each) === plain || otherNames[each]?.includes(plain) === true)
+  if (byOtherName !== undefined) return byOtherName
+  const close = known.map((each) => ({ each, distance: distance(plain, plainName(each)) }))
+  const [best] = close.sort((one, other) => one.distance - other.distance)
+  return best !== undefined && best.distance <= Math.max(1, Math.floor(plain.length / 3)) ? best.each : undefined
+}
+
+const plainName = (name: string): string => name.slice(0, 40).replaceAll(/[-_]/g, '').toLowerCase()
+
+/** Levenshtein's: how many letters to insert, drop or change. */
+function distance(one: string, other: string): number {
+  let row = Array.from({ length: other.length + 1 }, (_, index) => index)
+  for (let i = 1; i <= one.length; i++) {
+    const next = [i]
+    for (let j = 1; j <= other.length; j++) {
+      const change = (row[j - 1] ?? 0) + (one[i - 1] === other[j - 1] ? 0 : 1)
+      next.push(Math.min(change, (row[j] ?? 0) + 1, (next[j - 1] ?? 0) + 1))
+    }
+    row = next
+  }
+  return row[other.length] ?? 0
+}

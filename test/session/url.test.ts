@@ -1,0 +1,142 @@
+import { describe, expect, it } from 'vitest'
+import { InvalidSchemaError, InvalidURLError, MissingSchemaError } from '../../src/errors.ts'
+import { parseUrl, resolveLocation, takeCredentials, textOfUrl, withoutCredentials } from '../../src/session/url.ts'
+
+describe('parseUrl', () => {
+  it.each([
+    ['http://h.test', 'http://h.test/'],
+    [' \n\thttp://h.test/x', 'http://h.test/x'],
+    ['HTTP://H.test/X', 'http://h.test/X'],
+    ['http://h.test/a b?c d#e f', 'http://h.test/a%20b?c%20d#e%20f'],
+    ['http://h.test/x ', 'http://h.test/x%20'],
+    ['http://h.test/a\tb\nc', 'http://h.test/a%09b%0Ac'],
+    ['http://h.test/a\\b', 'http://h.test/a%5Cb'],
+    ['http://h.test\\@evil.test/', 'http://h.test/%5C@evil.test/'],
+    ['http://h.test/100%', 'http://h.test/100%25'],
+    ['http://h.test/%41%zz', 'http://h.test/%41%25zz'],
+    ['http://h.test/a/../b', 'http://h.test/b'],
+    ['http://h.test/x?', 'http://h.test/x'],
+    ['http://h.test/x?#', 'http://h.test/x'],
+    ['http://h.test/x?a=b?', 'http://h.test/x?a=b?'],
+    ['http://h.test/x#f', 'http://h.test/x#f'],
+    ['http://bücher.test/é', 'http://xn--bcher-kva.test/%C3%A9'],
+    ['http://[::1]:80/', 'http://[::1]/'],
+  ])('%s is %s', (text, href) => {
+    expect(parseUrl(text).href).toBe(href)
+  })
+
+  it.each(['example.com', '', '   ', '//x', '/path', '?x', 'httpbin.org:80/get', 'http', 'http//x'])(
+    '%j has no scheme',
+    (text) => {
+      expect(() => parseUrl(text)).toThrow(MissingSchemaError)
+    },
+  )
+
+  it.each(['ftp://h/', 'mailto:a@b', 'file:///etc/passwd', 'localhost:8080/x', '//x:80/', 'httpx://h/', 'data:,x'])(
+    '%j has a foreign scheme',
+    (text) => {
+      expect(() => parseUrl(text)).toThrow(InvalidSchemaError)
+    },
+  )
+
+  it.each([
+    'http://',
+    'http:///x',
+    'http:x',
+    'http:/x',
+    'http://?x',
+    'http://#f',
+    'http://:80/',
+    'http://user:pass@/x',
+    'http://*.h.test/',
+    'http://.h.test/',
+    'http://[::1',
+    'http://h:99999/',
+    'http://h:x/',
+    'http://a b/',
+  ])('%j has no host, or a bad one', (text) => {
+    expect(() => parseUrl(text)).toThrow(InvalidURLError)
+  })
+
+  it('never shows credentials of a URL that it refuses', () => {
+    const texts = [
+      'http://me:s3cret@h:99999/',
+      'me:s3cret@h',
+      'ftp://me:s3cret@h/',
+      'http://me:s3/cret@h/',
+      '//me:s3cret@h',
+    ]
+    for (const text of texts) {
+      expect(() => parseUrl(text)).toThrow(/^(?!.*s3).*$/)
+    }
+  })
+})
+
+describe('takeCredentials', () => {
+  const take = (text: string) => {
+    const url = new URL(text)
+    return [takeCredentials(url, text), url.href] as const
+  }
+
+  it('takes them out, percent-decoded', () => {
+    expect(take('http://us%20er:p%40ss:w@h.test/x')).toEqual([['us er', 'p@ss:w'], 'http://h.test/x'])
+  })
+
+  it('counts an empty password, but not a user alone, as in requests', () => {
+    expect(take('http://user:@h.test/')).toEqual([['user', ''], 'http://h.test/'])
+    expect(take('http://user@h.test/')).toEqual([undefined, 'http://h.test/'])
+    expect(take('http://h.test/a:b@c')).toEqual([undefined, 'http://h.test/a:b@c'])
+  })
+
+  it('leaves what is no escape as it is', () => {
+    expect(take('http://u%zz:p%E9@h.test/')[0]).toEqual(['u%zz', 'p%E9'])
+  })
+})
+
+describe('resolveLocation', () => {
+  const base = 'http://h.test/dir/go?q#frag'
+  it.each([
+    ['x', 'http://h.test/dir/x#frag'],
+    ['../x', 'http://h.test/x#frag'],
+    ['/x#own', 'http://h.test/x#own'],
+    ['?y', 'http://h.test/dir/go?y#frag'],
+    ['//o.test/x', 'http://o.test/x#frag'],
+    ['https://o.test/x', 'https://o.test/x#frag'],
+    ['/a b', 'http://h.test/a%20b#frag'],
+    ['/\\evil.test', 'http://h.test/%5Cevil.test#frag'],
+    ['///x', 'http://h.test/x#frag'],
+    ['/x?', 'http://h.test/x#frag'],
+    [Buffer.from('/é').toString('latin1'), 'http://h.test/%C3%A9#frag'],
+    ['http://me:s3cret@h.test/x', 'http://h.test/x#frag'],
+  ])('%j leads to %s', (location, href) => {
+    expect(resolveLocation(location, base).href).toBe(href)
+  })
+
+  it.each(['ftp://h/x', 'file:///etc/passwd', 'data:,x', 'javascript:1'])('%j is a foreign scheme', (location) => {
+    expect(() => resolveLocation(location, base)).toThrow(InvalidSchemaError)
+  })
+
+  it('refuses a bad host', () => {
+    expect(() => resolveLocation('http://h:99999/', base)).toThrow(InvalidURLError)
+  })
+})
+
+describe('textOfUrl', () => {
+  it('takes strings and URLs, and nothing else', () => {
+    expect(textOfUrl('x')).toBe('x')
+    expect(textOfUrl(new URL('http://h.test'))).toBe('http://h.test/')
+    for (const url of [undefined, null, 1, {}, ['http://h.test']]) expect(() => textOfUrl(url)).toThrow(InvalidURLError)
+  })
+})
+
+describe('withoutCredentials', () => {
+  it.each([
+    ['http://u:p@h.test/x?y#z', 'http://h.test/x?y#z'],
+    ['http://h.test/a@b', 'http://h.test/a@b'],
+    ['u:p@h', 'h'],
+    ['http://u:p@h:99999/', 'http://h:99999/'],
+    ['http://h.test/', 'http://h.test/'],
+  ])('%s is shown as %s', (text, shown) => {
+    expect(withoutCredentials(text)).toBe(shown)
+  })
+})
