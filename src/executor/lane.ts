@@ -51,10 +51,11 @@ export class Lane implements HeapElement {
     }
   }
 
+  /** Of two lanes with waiting tasks: whose first one comes first. */
   isBefore(other: Lane): boolean {
-    const [a, b] = [this.#order.first, other.#order.first]
-    if (a?.first === undefined || b?.first === undefined) return b?.first === undefined
-    return a.priority > b.priority || (a.priority === b.priority && a.first.sequence < b.first.sequence)
+    const [own, others] = [this.#order.first as Level, other.#order.first as Level]
+    if (own.priority !== others.priority) return own.priority > others.priority
+    return (own.first as QueuedTask).sequence < (others.first as QueuedTask).sequence
   }
 
   add(task: QueuedTask, priority: number, atFront: boolean): void {

@@ -50,7 +50,8 @@ export class QueuedTask extends AsyncContext implements DoneListener {
   }
 
   handleDone(): void {
-    this.level?.lane.group.owner.handleSettled(this)
+    const { owner } = (this.level as Level).lane.group
+    owner.handleSettled(this)
   }
 }
 

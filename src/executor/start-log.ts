@@ -16,7 +16,7 @@ export interface RateLimit {
  * @throws {TypeError | RangeError} bad numbers
  */
 export function checkRateLimit(rateLimit: RateLimit): RateLimit {
-  const { limit, interval, perGroup = false } = (rateLimit ?? {}) as RateLimit
+  const { limit, interval, perGroup = false } = (rateLimit as RateLimit | null) ?? ({} as RateLimit)
   checkType('rateLimit.perGroup', perGroup, 'boolean')
   return { limit: checkCount('rateLimit.limit', limit), interval: checkCount('rateLimit.interval', interval), perGroup }
 }

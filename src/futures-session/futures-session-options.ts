@@ -1,0 +1,54 @@
+import { describe } from '../checks.ts'
+import type { Executor } from '../executor/executor.ts'
+import type { RateLimit } from '../executor/in-process-executor.ts'
+import type { SessionOptions } from '../session/options.ts'
+import type { Response } from '../session/response.ts'
+import type { SessionLike } from './request-run.ts'
+
+export interface FuturesSessionOptions<R = Response> extends SessionOptions {
+  /** The session to wrap: ours, or anything with a `request`. Never closed by us. Together with session options: TypeError. */
+  session?: SessionLike<R> | undefined
+  /** Where requests run. Never shut down by us; wins over `maxWorkers`. */
+  executor?: Executor | undefined
+  /** How many requests are at work at once: a positive integer or Infinity. Default 8. */
+  maxWorkers?: number | undefined
+  /** How many of them to one origin. Default: no limit. */
+  maxWorkersPerOrigin?: number | undefined
+  /** How fast requests start; with `perGroup` each origin by itself. Of the executor that is made: with a given one a TypeError. */
+  rateLimit?: RateLimit | undefined
+  /** How many requests may wait; the future of one more rejects with QueueFullError. Of the executor that is made, likewise. */
+  maxQueue?: number | undefined
+  /** What becomes of failures that nobody asks for, where nobody listens to `unobserved`: a process warning (default), or nothing. */
+  unobserved?: 'warn' | 'ignore' | undefined
+}
+
+export interface CloseOptions {
+  /** Cancel what is not done, instead of waiting for it. Default false. */
+  cancel?: boolean | undefined
+  /** Aborted: cancels what is left. */
+  signal?: AbortSignal | undefined
+}
+
+const unobservedModes = ['warn', 'ignore']
+
+/** @throws {TypeError} what can't be used, or not together */
+export function checkFuturesOptions<R>(options: FuturesSessionOptions<R>, sessionOptions: SessionOptions): void {
+  const { session, executor, rateLimit, maxQueue, unobserved } = options
+  if (session !== undefined && typeof (session as Partial<SessionLike<R>> | null)?.request !== 'function') {
+    throw new TypeError(`Expected \`session\` to have a method \`request\`, got ${describe(session)}`)
+  }
+  if (executor !== undefined && typeof (executor as Partial<Executor> | null)?.submit !== 'function') {
+    throw new TypeError(`Expected \`executor\` to have a method \`submit\`, got ${describe(executor)}`)
+  }
+  if (unobserved !== undefined && !unobservedModes.includes(unobserved)) {
+    throw new TypeError(`Expected \`unobserved\` to be 'warn' or 'ignore', got ${describe(unobserved)}`)
+  }
+  const [stray] = Object.entries(sessionOptions).find(([, value]) => value !== undefined) ?? []
+  if (session !== undefined && stray !== undefined) {
+    throw new TypeError(`Can't use \`${stray}\` together with \`session\`: set it on that session`)
+  }
+  if (executor === undefined) return
+  if (rateLimit !== undefined)
+    throw new TypeError("Can't use `rateLimit` together with `executor`: it is the executor's")
+  if (maxQueue !== undefined) throw new TypeError("Can't use `maxQueue` together with `executor`: it is the executor's")
+}

@@ -1,0 +1,221 @@
+import { checkCount, checkSignal } from '../checks.ts'
+import { QueueFullError, SessionClosedError } from '../errors.ts'
+import type { Executor } from '../executor/executor.ts'
+import { InProcessExecutor } from '../executor/in-process-executor.ts'
+import type { RequestOptions, SendOptions } from '../session/options.ts'
+import type { PreparedRequest } from '../session/prepared-request.ts'
+import type { Response } from '../session/response.ts'
+import { Session } from '../session/session.ts'
+import { listen, unlisten } from '../shared-signal.ts'
+import type { Progress } from './events.ts'
+import { checkFuturesOptions, type CloseOptions, type FuturesSessionOptions } from './futures-session-options.ts'
+import { Ledger } from './ledger.ts'
+import { RequestDesk } from './request-desk.ts'
+import { RequestMap, specOf, type MapOptions, type RequestInput } from './request-map.ts'
+import type { SessionLike } from './request-run.ts'
+import { ResponseFuture } from './response-future.ts'
+import { SessionFacade } from './session-facade.ts'
+import { reportUnobserved, UnobservedFailures } from './unobserved.ts'
+
+/**
+ * A session whose requests are futures: `await session.get(url).result()`. It wraps a `Session`, keeps its API, and runs
+ * the requests on an executor, 8 at a time by default.
+ *
+ * Leaving it by `using` cancels everything it submitted: *waiting* requests never start, *running* ones are stopped, *done*
+ * ones are kept. `close()` lets everything finish first.
+ *
+ * @example
+ * const session = new FuturesSession({ maxWorkers: 20 })
+ * const futures = urls.map((url) => session.get(url))
+ * for await (const future of asCompleted(futures)) console.log(future.state, future.request.url)
+ * await session.close()
+ */
+export class FuturesSession<R = Response> extends SessionFacade<R> implements Disposable, AsyncDisposable {
+  readonly session: SessionLike<R>
+  readonly executor: Executor
+  readonly #ownsSession: boolean
+  readonly #ownsExecutor: boolean
+  readonly #unobserved: UnobservedFailures<R>
+  readonly #ledger: Ledger<R>
+  readonly #desk: RequestDesk<R>
+  #isClosed = false
+  #closing: Promise<void> | undefined
+  /** Within `map`: a full queue is back-pressure, not an outcome. */
+  #throwsIfFull = false
+
+  /** @throws {TypeError | RangeError} bad options */
+  constructor(options: FuturesSessionOptions<R> = {}) {
+    const { session, executor, maxWorkers, maxWorkersPerOrigin, rateLimit, maxQueue, unobserved, ...rest } = options
+    checkFuturesOptions(options, rest)
+    const inner = session ?? (new Session(rest) as unknown as SessionLike<R>)
+    super(inner)
+    if (maxWorkersPerOrigin !== undefined) checkCount('maxWorkersPerOrigin', maxWorkersPerOrigin, { infinite: true })
+    if (maxWorkers !== undefined) checkCount('maxWorkers', maxWorkers, { infinite: true })
+    this.#ownsSession = session === undefined
+    this.#ownsExecutor = executor === undefined
+    this.session = inner
+    this.executor = executor ?? new InProcessExecutor({ maxWorkers, rateLimit, maxQueue })
+    this.#unobserved = new UnobservedFailures((future, error) => reportUnobserved(this, future, error, unobserved))
+    this.#ledger = new Ledger(this, this.#unobserved)
+    this.#desk = new RequestDesk({
+      session: this.session,
+      executor: this.executor,
+      ledger: this.#ledger,
+      maxWorkersPerOrigin,
+      isGrouped: maxWorkersPerOrigin !== undefined || rateLimit?.perGroup === true || executor !== undefined,
+    })
+  }
+
+  /**
+   * Asks for a URL. Every verb goes through this method, so a subclass overrides only it.
+   *
+   * @returns a pending future: what is wrong with the request is its error
+   * @throws {SessionClosedError} the session is closed; {TaskNotCloneableError} an isolated executor can't take it
+   */
+  request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<R> {
+    this.#checkOpen(method)
+    return this.#desk.submit(new ResponseFuture<R>(method, url, options), this.#throwsIfFull)
+  }
+
+  get(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
+    return this.request('GET', url, options)
+  }
+
+  options(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
+    return this.request('OPTIONS', url, options)
+  }
+
+  /** Redirects are not followed, unless `allowRedirects` says so. */
+  head(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
+    return this.request('HEAD', url, options)
+  }
+
+  post(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
+    return this.request('POST', url, options)
+  }
+
+  put(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
+    return this.request('PUT', url, options)
+  }
+
+  patch(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
+    return this.request('PATCH', url, options)
+  }
+
+  delete(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
+    return this.request('DELETE', url, options)
+  }
+
+  /** Sends a request of `prepareRequest`. @throws {SessionClosedError | TaskNotCloneableError} as `request` */
+  send(request: PreparedRequest, options?: SendOptions): ResponseFuture<R> {
+    this.#checkOpen(request.method)
+    return this.#desk.submitPrepared(request, options)
+  }
+
+  /**
+   * Requests from an input of any length, in bounded memory: the input is read as results are fetched. Leaving the loop
+   * early cancels what it started and calls the input's `return()`. An input that throws ends it after what was started.
+   *
+   * @returns futures that are done: as they complete, or in input order with `ordered`
+   * @throws {TypeError | RangeError} at the call: bad arguments; {SessionClosedError} as a rejection, or at the call
+   */
+  map(
+    requests: Iterable<RequestInput> | AsyncIterable<RequestInput>,
+    options?: MapOptions,
+  ): AsyncIterableIterator<ResponseFuture<R>, undefined> & AsyncDisposable {
+    this.#checkOpen('map')
+    const { maxWorkers } = this.executor
+    const defaultBufferSize = Number.isFinite(maxWorkers) ? 2 * maxWorkers : 1000
+    return new RequestMap({ defaultBufferSize, trySubmit: (input) => this.#trySubmit(input) }, requests, options)
+  }
+
+  /** How many requests are in which state, and the bytes of the bodies they have received. */
+  stats(): Progress {
+    return this.#ledger.progress
+  }
+
+  /**
+   * Cancels everything that this session submitted and that is not done, streamed bodies that are still coming in included.
+   *
+   * @returns how many requests that stopped
+   */
+  cancelAll(reason?: unknown): number {
+    const open = this.#ledger.list()
+    for (const controller of open) controller.stop(reason)
+    return open.length
+  }
+
+  /** @returns a promise that resolves when nothing is pending or running, follow-ups that were submitted meanwhile included */
+  onIdle(): Promise<void> {
+    return this.#ledger.onIdle()
+  }
+
+  /**
+   * Waits until everything is done, then lets go of connections and workers. Until then requests are still taken, so that
+   * callbacks may follow up; a session that has nothing to do is closed at once. Streamed bodies that nobody reads are
+   * dropped in the end, those that somebody reads are waited for.
+   *
+   * @throws {TypeError} as a rejection: bad options
+   */
+  async close({ cancel = false, signal }: CloseOptions = {}): Promise<void> {
+    checkSignal(signal)
+    if (cancel) this.cancelAll(new SessionClosedError('The session was closed'))
+    this.#closing ??= this.#close()
+    if (signal === undefined) return this.#closing
+    const stopper = { handleAbort: (reason: unknown) => void this.cancelAll(reason) }
+    if (signal.aborted) stopper.handleAbort(signal.reason)
+    else listen(signal, stopper)
+    await this.#closing.finally(() => unlisten(signal, stopper))
+  }
+
+  /** `using`: cancels everything this session submitted and returns at once. */
+  [Symbol.dispose](): void {
+    this.#dispose()
+    void this.#release(false)
+  }
+
+  /** `await using`: the same, then waits until the work has really stopped. */
+  async [Symbol.asyncDispose](): Promise<void> {
+    this.#dispose()
+    await this.#release(true)
+  }
+
+  async #close(): Promise<void> {
+    if (this.#ledger.isIdle) this.#isClosed = true
+    else await this.#ledger.onIdle()
+    this.#isClosed = true
+    for (const controller of this.#ledger.list()) controller.dropUnreadBody()
+    await this.#release(true)
+  }
+
+  #dispose(): void {
+    this.#isClosed = true
+    this.cancelAll(new SessionClosedError('The session was disposed'))
+  }
+
+  /** What was borrowed stays as it is. */
+  async #release(wait: boolean): Promise<void> {
+    this.#unobserved.flush()
+    const shutdown = this.#ownsExecutor ? this.executor.shutdown({ wait }) : undefined
+    if (wait) await this.#ledger.onStopped()
+    await shutdown
+    if (this.#ownsSession) await this.session.close?.()
+  }
+
+  #trySubmit(input: RequestInput): ResponseFuture<R> | undefined {
+    const { method = 'GET', url, ...options } = specOf(input)
+    this.#throwsIfFull = true
+    try {
+      return this.request(method, url, options)
+    } catch (error) {
+      if (error instanceof QueueFullError) return undefined
+      throw error
+    } finally {
+      this.#throwsIfFull = false
+    }
+  }
+
+  #checkOpen(what: string): void {
+    if (this.#isClosed) throw new SessionClosedError(`Can't submit ${what}: the session is closed`)
+  }
+}

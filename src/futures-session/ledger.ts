@@ -1,0 +1,152 @@
+import type { GuardedEmitter, Progress, SessionEvents } from './events.ts'
+import type { ResponseController } from './response-controller.ts'
+import type { UnobservedFailures } from './unobserved.ts'
+
+type Outcome = 'fulfilled' | 'rejected' | 'cancelled'
+
+/**
+ * The books of one session: which requests are open, how many ended how, how many attempts are at work. The open ones
+ * are a list that runs through the controllers themselves, for there may be very many.
+ */
+export class Ledger<R> {
+  readonly #emitter: GuardedEmitter<SessionEvents<R>>
+  readonly #unobserved: UnobservedFailures<R>
+  readonly #counts: Progress = {
+    submitted: 0,
+    done: 0,
+    fulfilled: 0,
+    rejected: 0,
+    cancelled: 0,
+    pending: 0,
+    running: 0,
+    bytes: 0,
+  }
+  #first: ResponseController<R> | undefined
+  #last: ResponseController<R> | undefined
+  #attemptsAtWork = 0
+  #idleWaiters: (() => void)[] = []
+  #stopWaiters: (() => void)[] = []
+  #isIdleCheckDue = false
+
+  constructor(emitter: GuardedEmitter<SessionEvents<R>>, unobserved: UnobservedFailures<R>) {
+    this.#emitter = emitter
+    this.#unobserved = unobserved
+  }
+
+  get progress(): Progress {
+    return { ...this.#counts }
+  }
+
+  get isIdle(): boolean {
+    return this.#counts.pending + this.#counts.running === 0
+  }
+
+  /** Whether anybody listens: the object of an event is made only then. */
+  hears(event: keyof SessionEvents<R>): boolean {
+    return this.#emitter.listenerCount(event) > 0
+  }
+
+  tell<E extends keyof SessionEvents<R>>(event: E, ...payload: Parameters<SessionEvents<R>[E]>): void {
+    this.#emitter.emit(event, ...(payload as never))
+  }
+
+  /** Opens a request. */
+  add(controller: ResponseController<R>): void {
+    this.#counts.submitted++
+    this.#counts.pending++
+    controller.previous = this.#last
+    if (this.#last === undefined) this.#first = controller
+    else this.#last.next = controller
+    this.#last = controller
+  }
+
+  /** It was not accepted: as if it had never been opened. */
+  retract(controller: ResponseController<R>): void {
+    this.#counts.submitted--
+    this.#counts.pending--
+    this.remove(controller)
+  }
+
+  /** The first attempt is about to begin. */
+  countStart(): void {
+    this.#counts.pending--
+    this.#counts.running++
+  }
+
+  /** Counts a settlement: before the future's callbacks, so that they see true figures. */
+  countEnd(hasStarted: boolean, outcome: Outcome): void {
+    this.#counts[hasStarted ? 'running' : 'pending']--
+    this.#counts[outcome]++
+    this.#counts.done++
+  }
+
+  countBytes(bytes: number): void {
+    this.#counts.bytes += bytes
+  }
+
+  /** The future is settled and its callbacks have run. */
+  announceEnd(controller: ResponseController<R>): void {
+    const { future } = controller
+    if (future.state === 'rejected') this.#unobserved.hold(future)
+    if (this.hears('progress')) this.tell('progress', this.progress)
+    if (this.isIdle) this.#scheduleIdleCheck()
+  }
+
+  /** Closes a request: settled, and its streamed body, if it has one, is over. */
+  remove(controller: ResponseController<R>): void {
+    const { previous, next } = controller
+    if (previous === undefined && this.#first !== controller) return
+    if (previous === undefined) this.#first = next
+    else previous.next = next
+    if (next === undefined) this.#last = previous
+    else next.previous = previous
+    controller.previous = controller.next = undefined
+  }
+
+  /** The open requests, oldest first. */
+  list(): ResponseController<R>[] {
+    const open: ResponseController<R>[] = []
+    for (let each = this.#first; each !== undefined; each = each.next) open.push(each)
+    return open
+  }
+
+  attemptBegan(): void {
+    this.#attemptsAtWork++
+  }
+
+  attemptEnded(): void {
+    this.#attemptsAtWork--
+    if (this.#attemptsAtWork > 0) return
+    const waiters = this.#stopWaiters
+    this.#stopWaiters = []
+    for (const resolve of waiters) resolve()
+  }
+
+  /** @returns a promise that resolves when no attempt is at work */
+  onStopped(): Promise<void> {
+    if (this.#attemptsAtWork === 0) return Promise.resolve()
+    return new Promise((resolve) => this.#stopWaiters.push(resolve))
+  }
+
+  /** @returns a promise that resolves when nothing is pending or running, and nobody has used the last outcome to ask for more */
+  onIdle(): Promise<void> {
+    return new Promise((resolve) => {
+      this.#idleWaiters.push(resolve)
+      if (this.isIdle) this.#scheduleIdleCheck()
+    })
+  }
+
+  /** A turn later: whoever awaited the last future has gone on then, and may have submitted the next. */
+  #scheduleIdleCheck(): void {
+    if (this.#isIdleCheckDue) return
+    this.#isIdleCheckDue = true
+    setImmediate(() => {
+      this.#isIdleCheckDue = false
+      if (!this.isIdle) return
+      const waiters = this.#idleWaiters
+      this.#idleWaiters = []
+      for (const resolve of waiters) resolve()
+      if (this.hears('idle')) this.tell('idle', this.progress)
+    })
+  }
+}

@@ -1,0 +1,172 @@
+import { describe } from '../checks.ts'
+import { attachRequest, InvalidOptionError, QueueFullError, TaskNotCloneableError } from '../errors.ts'
+import type { Executor, SubmitOptions, Task } from '../executor/executor.ts'
+import type { Call } from '../session/call.ts'
+import type { RequestOptions, SendOptions, TimeoutOption } from '../session/options.ts'
+import type { PreparedRequest } from '../session/prepared-request.ts'
+import { openCall, Session } from '../session/session.ts'
+import { withoutCredentials } from '../session/url.ts'
+import type { Ledger } from './ledger.ts'
+import { CallRun, ForeignRun, type RequestRun, type SessionLike } from './request-run.ts'
+import { ResponseController } from './response-controller.ts'
+import { ResponseFuture } from './response-future.ts'
+import { holdStreams } from './waiting-bodies.ts'
+
+export interface DeskOptions<R> {
+  readonly session: SessionLike<R>
+  readonly executor: Executor
+  readonly ledger: Ledger<R>
+  readonly maxWorkersPerOrigin: number | undefined
+  /** Whether the executor is told the origin as a group: where something counts by it. */
+  readonly isGrouped: boolean
+}
+
+interface Sending {
+  readonly prepared: PreparedRequest
+  readonly options: SendOptions | undefined
+}
+
+/** Where requests are taken in, handed to the executor, and opened on the session when their turn has come. */
+export class RequestDesk<R> {
+  readonly ledger: Ledger<R>
+  readonly #session: SessionLike<R>
+  readonly #executor: Executor
+  readonly #maxPerOrigin: number | undefined
+  readonly #isGrouped: boolean
+  /** Of those that came through `send`. */
+  readonly #sendings = new WeakMap<ResponseFuture<R>, Sending>()
+
+  constructor({ session, executor, ledger, maxWorkersPerOrigin, isGrouped }: DeskOptions<R>) {
+    this.ledger = ledger
+    this.#session = session
+    this.#executor = executor
+    this.#maxPerOrigin = maxWorkersPerOrigin
+    this.#isGrouped = isGrouped
+  }
+
+  /**
+   * Takes a request in. What is wrong with it is the future's error.
+   *
+   * @throws {TaskNotCloneableError} it can't leave this isolate, and the executor is isolated
+   * @throws {QueueFullError} only with `throwsIfFull`: nothing has happened then
+   */
+  submit(future: ResponseFuture<R>, throwsIfFull: boolean): ResponseFuture<R> {
+    const controller = new ResponseController(future, this)
+    if (future.detail !== undefined) holdStreams(future.detail)
+    const signal: unknown = future.detail?.signal
+    const isAborted = signal instanceof AbortSignal && signal.aborted
+    let failure: { readonly error: unknown } | undefined
+    try {
+      if (!isAborted) this.#admit(controller)
+    } catch (error) {
+      if (error instanceof TaskNotCloneableError || (throwsIfFull && error instanceof QueueFullError)) {
+        this.ledger.retract(controller)
+        throw error
+      }
+      failure = { error }
+    }
+    if (this.ledger.hears('submit')) this.ledger.tell('submit', { future, request: future.request })
+    if (isAborted) future.cancel(signal.reason)
+    else if (failure !== undefined) controller.reject(this.#refusal(failure.error, future))
+    return future
+  }
+
+  /** Takes in a request that was prepared before. */
+  submitPrepared(prepared: PreparedRequest, options: SendOptions | undefined): ResponseFuture<R> {
+    const { method, url, headers, body } = prepared
+    const spec = { ...options, headers: [...headers.entries()], ...(body === undefined ? {} : { data: body }) }
+    const future = new ResponseFuture<R>(method, url, spec as RequestOptions)
+    this.#sendings.set(future, { prepared, options })
+    return this.submit(future, false)
+  }
+
+  /** Hands an attempt to the executor. @throws what the executor throws */
+  enqueue(controller: ResponseController<R>): void {
+    const { future } = controller
+    const { detail } = future
+    // Bound, not an arrow: half the memory, and there is one for each request that waits.
+    const task = controller.perform.bind(controller) as Task<R>
+    const options: SubmitOptions<R> = { controller }
+    if (detail?.signal !== undefined) options.signal = detail.signal
+    if (detail?.priority !== undefined) options.priority = detail.priority
+    if (this.#isGrouped) {
+      options.group = this.#originOf(future)
+      options.maxPerGroup = this.#maxPerOrigin
+    }
+    this.#executor.submit(task, options)
+  }
+
+  /** Opens a request whose turn has come, on the session. */
+  open(controller: ResponseController<R>): RequestRun<R> {
+    const { future } = controller
+    const sending = this.#sendings.get(future)
+    const call = this.#openOwn(controller, sending)
+    if (call !== undefined) return new CallRun(call) as unknown as RequestRun<R>
+    const { method, url, ...options } = future.request
+    const limits = {
+      method,
+      url,
+      total: this.#clock('total', future),
+      onTimeout: (error: unknown) => controller.reject(error),
+    }
+    if (sending === undefined) {
+      return new ForeignRun((signal) => this.#session.request(method, url, { ...options, signal }), limits)
+    }
+    return new ForeignRun((signal) => this.#sendPrepared(sending, signal), limits)
+  }
+
+  /** A `request` or `send` of the caller's own is called, not bypassed. */
+  #openOwn(controller: ResponseController<R>, sending: Sending | undefined): Call | undefined {
+    const session: unknown = this.#session
+    const name = sending === undefined ? 'request' : 'send'
+    if (!(session instanceof Session) || session[name] !== Session.prototype[name]) return undefined
+    return openCall(session, sending?.prepared ?? controller.future.request, controller, sending?.options)
+  }
+
+  #admit(controller: ResponseController<R>): void {
+    const { future } = controller
+    const timeout = this.#clock('queue', future)
+    this.enqueue(controller)
+    if (timeout !== Infinity) controller.limitQueueing(timeout)
+  }
+
+  async #sendPrepared({ prepared, options }: Sending, signal: AbortSignal): Promise<R> {
+    const session = this.#session as { send?: (request: PreparedRequest, options: SendOptions) => PromiseLike<R> }
+    if (typeof session.send === 'function') return session.send(prepared, { ...options, signal })
+    throw new TypeError("Can't send a prepared request: the wrapped session has no `send`")
+  }
+
+  /** Milliseconds of a clock that the FuturesSession itself runs: the request's, else the session's, else none. */
+  #clock(name: 'queue' | 'total', { detail }: ResponseFuture<R>): number {
+    const own = clockOf(detail?.timeout, name)
+    const value = own === undefined ? clockOf((this.#session as { timeout?: TimeoutOption }).timeout, name) : own
+    if (value === undefined || value === null || value === Infinity) return Infinity
+    if (typeof (value as unknown) === 'number' && value > 0) return value
+    throw new InvalidOptionError(
+      `Expected \`timeout.${name}\` to be a positive number of milliseconds, got ${describe(value)}`,
+    )
+  }
+
+  #originOf({ request: { url } }: ResponseFuture<R>): string {
+    const base = (this.#session as { baseUrl?: string | URL | null }).baseUrl ?? undefined
+    try {
+      return new URL(url, base).origin
+    } catch {
+      return 'none'
+    }
+  }
+
+  /** What an executor that did not take a request makes of the future. */
+  #refusal(error: unknown, { request: { method, url } }: ResponseFuture<R>): unknown {
+    const request = { method, url: withoutCredentials(String(url)) }
+    attachRequest(error, request)
+    if (!(error instanceof TypeError || error instanceof RangeError)) return error
+    return new InvalidOptionError(error.message, { cause: error, request })
+  }
+}
+
+/** What a timeout option says of one clock: `undefined` inherits, `null` is none. A number is about connecting and reading. */
+function clockOf(timeout: TimeoutOption | undefined, name: 'queue' | 'total'): number | null | undefined {
+  if (timeout === null) return null
+  return typeof timeout === 'object' ? timeout[name] : undefined
+}

@@ -1,0 +1,115 @@
+import { Deadline } from '../deadline.ts'
+import { CancelledError, TotalTimeoutError } from '../errors.ts'
+import type { Call, Continuation } from '../session/call.ts'
+import type { RequestOptions } from '../session/options.ts'
+import { openBody, Response } from '../session/response.ts'
+import { withoutCredentials } from '../session/url.ts'
+import type { RequestSpan } from './tracing.ts'
+
+/** How one request is done, on which session ever. Exists from its start on a worker on. */
+export abstract class RequestRun<R> {
+  /** How many attempts have begun. */
+  attempts = 0
+  span: RequestSpan | undefined = undefined
+  /** The wait before the next attempt. */
+  pause: Deadline | undefined = undefined
+  #response: Response | undefined = undefined
+
+  abstract attempt(): PromiseLike<R | Continuation>
+
+  /** Makes the running attempt reject, or ends the body that is still coming in. */
+  abstract abort(error: unknown): void
+
+  /** The response is there, and its body is still coming in. */
+  get isStreaming(): boolean {
+    return this.openBody !== undefined
+  }
+
+  /** @returns a promise of the end of a body that is still coming in, `undefined` if all is there */
+  bodyEnd(value: unknown): Promise<void> | undefined {
+    if (!(value instanceof Response)) return undefined
+    this.#response = value
+    return this.openBody?.ended
+  }
+
+  /** Ends the body that is still coming in, if nobody reads it. */
+  dropUnreadBody(): void {
+    const body = this.openBody
+    if (body === undefined || body.isBeingRead) return
+    body.destroy(new CancelledError('The session was closed before anybody read the body'))
+  }
+
+  protected get openBody(): ReturnType<typeof openBody> {
+    return this.#response === undefined ? undefined : openBody(this.#response)
+  }
+}
+
+/** On a Session of ours. */
+export class CallRun extends RequestRun<Response> {
+  readonly #call: Call
+
+  constructor(call: Call) {
+    super()
+    this.#call = call
+  }
+
+  override attempt(): Promise<Response | Continuation> {
+    return this.#call.attempt()
+  }
+
+  override abort(error: unknown): void {
+    this.#call.abort(error)
+  }
+}
+
+/** Anything that can do a request. */
+export interface SessionLike<R> {
+  request(method: string, url: string | URL, options?: RequestOptions): PromiseLike<R>
+  close?(): unknown
+}
+
+/** What is done for a foreign session, that knows neither our futures nor our clocks. */
+export interface ForeignLimits {
+  readonly method: string
+  readonly url: string | URL
+  /** Milliseconds from the start of an attempt to its outcome; Infinity: none. */
+  readonly total: number
+  /** Called when `total` has passed. */
+  readonly onTimeout: (error: TotalTimeoutError) => void
+}
+
+/** On somebody else's session, or on ours with a `request` of the caller's: it gets the options untouched, but for a signal of ours. */
+export class ForeignRun<R> extends RequestRun<R> {
+  readonly #send: (signal: AbortSignal) => PromiseLike<R>
+  readonly #limits: ForeignLimits
+  readonly #abortController = new AbortController()
+
+  constructor(send: (signal: AbortSignal) => PromiseLike<R>, limits: ForeignLimits) {
+    super()
+    this.#send = send
+    this.#limits = limits
+  }
+
+  override async attempt(): Promise<R> {
+    const { total } = this.#limits
+    const deadline = total === Infinity ? undefined : new Deadline(total, () => this.#timeOut())
+    try {
+      return await this.#send(this.#abortController.signal)
+    } finally {
+      deadline?.clear()
+    }
+  }
+
+  override abort(error: unknown): void {
+    this.#abortController.abort(error)
+    this.openBody?.destroy(error)
+  }
+
+  #timeOut(): void {
+    const { method, url, total, onTimeout } = this.#limits
+    const request = { method, url: withoutCredentials(String(url)) }
+    const error = new TotalTimeoutError(`${method} ${request.url}: not done within ${total} ms`, { request })
+    onTimeout(error)
+    this.#abortController.abort(error)
+  }
+}

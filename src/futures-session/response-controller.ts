@@ -1,0 +1,200 @@
+import { Deadline } from '../deadline.ts'
+import { CancelledError, QueueTimeoutError } from '../errors.ts'
+import { FutureController } from '../future/future-controller.ts'
+import type { CancelHandler } from '../future/listeners.ts'
+import { Continuation, type CallObserver } from '../session/call.ts'
+import type { PreparedRequest } from '../session/prepared-request.ts'
+import type { Response } from '../session/response.ts'
+import { withoutCredentials } from '../session/url.ts'
+import type { AttemptEvent, RequestEvent } from './events.ts'
+import type { RequestDesk } from './request-desk.ts'
+import { RequestRun } from './request-run.ts'
+import type { ResponseFuture } from './response-future.ts'
+import { RequestSpan } from './tracing.ts'
+import { dropStreams } from './waiting-bodies.ts'
+
+let runOf: <R>(controller: ResponseController<R>) => RequestRun<R> | undefined
+
+/**
+ * Between the executor, that starts and settles it, and the session, that does the work: the write side of one request.
+ * It keeps the books, tells the events, lets a streamed response be had while its worker is still taken, and hands the
+ * work back to the executor when another attempt is due. One future for all of that.
+ */
+export class ResponseController<R> extends FutureController<R> implements CancelHandler, CallObserver {
+  declare readonly future: ResponseFuture<R>
+  readonly #desk: RequestDesk<R>
+  /** The neighbours in the ledger. */
+  previous: ResponseController<R> | undefined = undefined
+  next: ResponseController<R> | undefined = undefined
+  /** Before the start: the time it may wait for a worker, if that is limited. From then on how it is done. */
+  #phase: Deadline | RequestRun<R> | undefined = undefined
+
+  constructor(future: ResponseFuture<R>, desk: RequestDesk<R>) {
+    super(future)
+    this.#desk = desk
+    desk.ledger.add(this)
+    this.onCancel(this)
+  }
+
+  /** Rejects it if it has not started in time (ms). */
+  limitQueueing(timeout: number): void {
+    this.#phase = new Deadline(timeout, () => {
+      const { method, url } = this.future.request
+      const request = { method, url: withoutCredentials(String(url)) }
+      this.reject(
+        new QueueTimeoutError(`${method} ${request.url}: no worker was free within ${timeout} ms`, { request }),
+      )
+    })
+  }
+
+  override start(): boolean {
+    if (!super.start()) return false
+    const { ledger } = this.#desk
+    ResponseController.#stopClock(this)
+    const run = this.#desk.open(this)
+    const { method, url, context } = this.future.request
+    run.span = RequestSpan.open(method, url, context)
+    this.#phase = run
+    ledger.countStart()
+    if (ledger.hears('start')) ledger.tell('start', eventOf(this))
+    return !this.future.done()
+  }
+
+  override resolve(value: R): boolean {
+    if (this.future.done()) return false
+    if (value instanceof Continuation) {
+      ResponseController.#continueAfter(this, value)
+      return true
+    }
+    return ResponseController.#settle(this, 'fulfilled', value, () => super.resolve(value))
+  }
+
+  override reject(error: unknown): boolean {
+    if (this.future.done()) return false
+    return ResponseController.#settle(this, 'rejected', error, () => super.reject(error))
+  }
+
+  /** The task: one attempt, to the end of its body. */
+  async perform(): Promise<R | Continuation> {
+    const { ledger } = this.#desk
+    const run = runOf(this) as RequestRun<R>
+    ledger.attemptBegan()
+    run.attempts++
+    try {
+      const value = await (run.span === undefined ? run.attempt() : run.span.run(() => run.attempt()))
+      const bodyEnd = run.bodyEnd(value)
+      if (bodyEnd !== undefined) {
+        this.resolve(value as R)
+        await bodyEnd
+      }
+      return value
+    } finally {
+      ledger.attemptEnded()
+      if (this.future.done()) ledger.remove(this)
+    }
+  }
+
+  /** Stops what it still does: `cancel()` while it is not done, the body while it streams. */
+  stop(reason: unknown): void {
+    if (this.future.done()) runOf(this)?.abort(new CancelledError('The request was cancelled', { cause: reason }))
+    else this.future.cancel(reason)
+  }
+
+  /** Drops a streamed body that nobody reads. */
+  dropUnreadBody(): void {
+    runOf(this)?.dropUnreadBody()
+  }
+
+  handleCancel(reason: unknown): void {
+    const { ledger } = this.#desk
+    const run = runOf(this)
+    ResponseController.#stopClock(this)
+    ledger.countEnd(run !== undefined, 'cancelled')
+    ledger.remove(this)
+    if (run === undefined) {
+      dropStreams(this.future.detail)
+    } else {
+      const error: unknown = this.future.signal.reason
+      run.span?.close({ error })
+      run.abort(error)
+    }
+    if (ledger.hears('cancel')) ledger.tell('cancel', { ...eventOf(this), reason })
+    ledger.announceEnd(this)
+  }
+
+  redirected(response: Response, next: PreparedRequest): void {
+    const { ledger } = this.#desk
+    if (ledger.hears('redirect')) ledger.tell('redirect', { ...attemptOf(this), response, next })
+  }
+
+  received(bytes: number): void {
+    this.#desk.ledger.countBytes(bytes)
+  }
+
+  abandoned(error: unknown): void {
+    this.reject(error)
+  }
+
+  static {
+    runOf = <R>(controller: ResponseController<R>) =>
+      controller.#phase instanceof RequestRun ? controller.#phase : undefined
+  }
+
+  // Static, for an instance of a class with private methods is 8 bytes larger, and there may be very many.
+
+  /** Books, then the future with its callbacks, then the events. */
+  static #settle<R>(
+    controller: ResponseController<R>,
+    state: 'fulfilled' | 'rejected',
+    outcome: unknown,
+    settle: () => boolean,
+  ): boolean {
+    const { ledger } = controller.#desk
+    const run = runOf(controller)
+    ResponseController.#stopClock(controller)
+    ledger.countEnd(run !== undefined, state)
+    const isStreaming = run?.isStreaming === true
+    if (!isStreaming) ledger.remove(controller)
+    const isSettled = settle()
+    run?.span?.close(state === 'fulfilled' ? { result: outcome } : { error: outcome })
+    if (state === 'fulfilled') {
+      if (ledger.hears('response')) ledger.tell('response', { ...attemptOf(controller), response: outcome as R })
+    } else if (ledger.hears('failure')) {
+      ledger.tell('failure', { ...attemptOf(controller), error: outcome })
+    }
+    ledger.announceEnd(controller)
+    // One that has waited long is in the old generation: what it points to would outlive it there by many collections.
+    if (!isStreaming) controller.#phase = undefined
+    return isSettled
+  }
+
+  /** The state stays *running*, but no worker is held: the next attempt is submitted when its time has come. */
+  static #continueAfter<R>(controller: ResponseController<R>, { delay, response, error }: Continuation): void {
+    const { ledger } = controller.#desk
+    if (ledger.hears('retry')) ledger.tell('retry', { ...attemptOf(controller), delay, response, error })
+    const run = runOf(controller)
+    if (controller.future.done() || run === undefined) return
+    run.pause = new Deadline(delay, () => {
+      run.pause = undefined
+      try {
+        controller.#desk.enqueue(controller)
+      } catch (error) {
+        controller.reject(error)
+      }
+    })
+  }
+
+  static #stopClock<R>(controller: ResponseController<R>): void {
+    const phase = controller.#phase
+    if (phase instanceof RequestRun) phase.pause?.clear()
+    else phase?.clear()
+  }
+}
+
+function eventOf<R>({ future }: ResponseController<R>): RequestEvent<R> {
+  return { future, request: future.request }
+}
+
+function attemptOf<R>(controller: ResponseController<R>): AttemptEvent<R> {
+  return { ...eventOf(controller), attempt: runOf(controller)?.attempts ?? 0 }
+}

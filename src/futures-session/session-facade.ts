@@ -1,0 +1,167 @@
+import type { AuthOption } from '../session/auth-flow.ts'
+import type { HeaderMap } from '../session/headers.ts'
+import type { HooksOption, SessionHooks } from '../session/hooks.ts'
+import type {
+  CertOption,
+  HeadersOption,
+  ParamsOption,
+  ProxiesOption,
+  RequestSpec,
+  RetryOption,
+  TimeoutOption,
+  VerifyOption,
+} from '../session/options.ts'
+import type { PreparedRequest } from '../session/prepared-request.ts'
+import type { Session } from '../session/session.ts'
+import { GuardedEmitter, type SessionEvents } from './events.ts'
+
+/**
+ * What a FuturesSession shows of the session it wraps: its attributes, to read and to write, and the methods that send
+ * nothing. Of somebody else's session: what that has under these names.
+ */
+export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> {
+  readonly #own: Session
+
+  constructor(session: object) {
+    super()
+    this.#own = session as Session
+  }
+
+  get headers(): HeaderMap {
+    return this.#own.headers
+  }
+
+  set headers(value: HeaderMap | HeadersOption) {
+    this.#own.headers = value
+  }
+
+  get params(): ParamsOption {
+    return this.#own.params
+  }
+
+  set params(value: ParamsOption | null | undefined) {
+    this.#own.params = value
+  }
+
+  get auth(): AuthOption | undefined {
+    return this.#own.auth
+  }
+
+  set auth(value: AuthOption | null | undefined) {
+    this.#own.auth = value
+  }
+
+  get cookies(): Session['cookies'] {
+    return this.#own.cookies
+  }
+
+  set cookies(value: Session['cookies']) {
+    this.#own.cookies = value
+  }
+
+  get hooks(): SessionHooks {
+    return this.#own.hooks
+  }
+
+  set hooks(value: HooksOption | SessionHooks) {
+    this.#own.hooks = value
+  }
+
+  get proxies(): ProxiesOption {
+    return this.#own.proxies
+  }
+
+  set proxies(value: ProxiesOption | null | undefined) {
+    this.#own.proxies = value
+  }
+
+  get verify(): VerifyOption {
+    return this.#own.verify
+  }
+
+  set verify(value: VerifyOption | undefined) {
+    this.#own.verify = value
+  }
+
+  get cert(): CertOption | undefined {
+    return this.#own.cert
+  }
+
+  set cert(value: CertOption | undefined) {
+    this.#own.cert = value
+  }
+
+  get timeout(): TimeoutOption {
+    return this.#own.timeout
+  }
+
+  set timeout(value: TimeoutOption | undefined) {
+    this.#own.timeout = value
+  }
+
+  get maxRedirects(): number {
+    return this.#own.maxRedirects
+  }
+
+  set maxRedirects(value: number) {
+    this.#own.maxRedirects = value
+  }
+
+  get trustEnv(): boolean {
+    return this.#own.trustEnv
+  }
+
+  set trustEnv(value: boolean) {
+    this.#own.trustEnv = value
+  }
+
+  get baseUrl(): string | undefined {
+    return this.#own.baseUrl
+  }
+
+  set baseUrl(value: string | URL | null | undefined) {
+    this.#own.baseUrl = value
+  }
+
+  get retry(): RetryOption {
+    return this.#own.retry
+  }
+
+  set retry(value: RetryOption | undefined) {
+    this.#own.retry = value
+  }
+
+  get raiseForStatus(): boolean {
+    return this.#own.raiseForStatus
+  }
+
+  set raiseForStatus(value: boolean) {
+    this.#own.raiseForStatus = value
+  }
+
+  get stream(): boolean {
+    return this.#own.stream
+  }
+
+  set stream(value: boolean) {
+    this.#own.stream = value
+  }
+
+  get maxResponseSize(): number {
+    return this.#own.maxResponseSize
+  }
+
+  set maxResponseSize(value: number) {
+    this.#own.maxResponseSize = value
+  }
+
+  /** As `Session.prepareRequest`. */
+  prepareRequest(spec: RequestSpec): PreparedRequest {
+    return this.#own.prepareRequest(spec)
+  }
+
+  /** As `Session.mount`. */
+  mount(...args: Parameters<Session['mount']>): void {
+    this.#own.mount(...args)
+  }
+}

@@ -1,0 +1,51 @@
+import { tracingChannel } from 'node:diagnostics_channel'
+import { AsyncContext } from '../async-context.ts'
+import { withoutCredentials } from '../session/url.ts'
+
+/** What subscribers of `undici-futures:request` get. */
+export interface RequestTrace {
+  readonly method: string
+  /** Without credentials. */
+  readonly url: string
+  /** `RequestOptions.context`. */
+  readonly context: unknown
+  result?: unknown
+  error?: unknown
+}
+
+const channel = tracingChannel<unknown, RequestTrace>('undici-futures:request')
+
+/** One request as tracing sees it: from its start on a worker to its settlement, whatever lies between. */
+export class RequestSpan {
+  readonly #trace: RequestTrace
+  #scope: AsyncContext | undefined
+
+  /** @returns undefined if nobody has subscribed */
+  static open(method: string, url: string | URL, context: unknown): RequestSpan | undefined {
+    return channel.hasSubscribers
+      ? new RequestSpan({ method, url: withoutCredentials(String(url)), context })
+      : undefined
+  }
+
+  private constructor(trace: RequestTrace) {
+    this.#trace = trace
+  }
+
+  /** Runs an attempt within the span, so that what undici traces has it as a parent. */
+  run<Result>(attempt: () => Result): Result {
+    if (this.#scope !== undefined) return this.#scope.run(attempt)
+    const result = channel.start.runStores(this.#trace, () => {
+      this.#scope = new AsyncContext()
+      return attempt()
+    })
+    channel.end.publish(this.#trace)
+    return result
+  }
+
+  close(outcome: { result: unknown } | { error: unknown }): void {
+    Object.assign(this.#trace, outcome)
+    if ('error' in outcome) channel.error.publish(this.#trace)
+    channel.asyncStart.publish(this.#trace)
+    channel.asyncEnd.publish(this.#trace)
+  }
+}

@@ -1,0 +1,77 @@
+// Futures
+export { Future, type FutureState } from './future/future.ts'
+export type { FutureValue, FutureValues } from './future/combine.ts'
+export { FutureController } from './future/future-controller.ts'
+export { asCompleted } from './future/as-completed.ts'
+export { wait, type ReturnWhen, type WaitForOptions, type WaitResult } from './future/wait.ts'
+export type { WaitOptions } from './future/wait-limits.ts'
+
+// Executors
+export type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor/executor.ts'
+export { InProcessExecutor, type InProcessExecutorOptions, type RateLimit } from './executor/in-process-executor.ts'
+export { taskReference, type TaskReference } from './task-reference.ts'
+
+// Sessions
+export { Session } from './session/session.ts'
+export { Response } from './session/response.ts'
+export { PreparedRequest } from './session/prepared-request.ts'
+export { HeaderMap } from './session/headers.ts'
+export { userAgent } from './session/user-agent.ts'
+export { basic } from './session/auth/basic.ts'
+export { bearer } from './session/auth/bearer.ts'
+export { digest } from './session/auth/digest.ts'
+export type * from './session/options.ts'
+export type * from './session/hooks.ts'
+export type { AuthFlow, AuthFunction, AuthOption } from './session/auth-flow.ts'
+export type { Link } from './session/links.ts'
+export type { PreparedBody } from './session/body.ts'
+
+// Futures of responses
+export { FuturesSession } from './futures-session/futures-session.ts'
+export type { CloseOptions, FuturesSessionOptions } from './futures-session/futures-session-options.ts'
+export { ResponseFuture, type SubmittedRequest } from './futures-session/response-future.ts'
+export type { SessionLike } from './futures-session/request-run.ts'
+export type { MapOptions, RequestInput } from './futures-session/request-map.ts'
+export type * from './futures-session/events.ts'
+export type { RequestTrace } from './futures-session/tracing.ts'
+
+// Errors
+export {
+  FuturesError,
+  CancelledError,
+  TimeoutError,
+  InvalidStateError,
+  ExecutorError,
+  ExecutorClosedError,
+  SessionClosedError,
+  QueueFullError,
+  BrokenExecutorError,
+  WorkerCrashedError,
+  TaskNotCloneableError,
+  RequestError,
+  HTTPError,
+  ConnectionError,
+  ProxyError,
+  SSLError,
+  ConnectTimeoutError,
+  ReadTimeoutError,
+  TotalTimeoutError,
+  QueueTimeoutError,
+  TooManyRedirectsError,
+  ChunkedEncodingError,
+  ContentDecodingError,
+  ResponseTooLargeError,
+  MissingSchemaError,
+  InvalidSchemaError,
+  InvalidURLError,
+  InvalidHeaderError,
+  InvalidProxyURLError,
+  InvalidOptionError,
+  JSONDecodeError,
+  StreamConsumedError,
+  BodyNotReadError,
+  UnrewindableBodyError,
+  type FailedRequest,
+  type FailedResponse,
+  type TimeoutScope,
+} from './errors.ts'

@@ -1,0 +1,327 @@
+import { AsyncLocalStorage } from 'node:async_hooks'
+import { inspect } from 'node:util'
+import { afterEach, describe, expect, test } from 'vitest'
+import {
+  asCompleted,
+  CancelledError,
+  ExecutorClosedError,
+  Future,
+  FuturesSession,
+  InProcessExecutor,
+  InvalidOptionError,
+  QueueFullError,
+  RequestError,
+  Response,
+  ResponseFuture,
+  Session,
+  SessionClosedError,
+  type RequestOptions,
+} from '../../src/index.ts'
+import { GatedSession } from '../helpers/gated-session.ts'
+import { turn, until } from '../helpers/gate.ts'
+import { readBody, startServer, type TestServer } from '../helpers/server.ts'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+async function serve(...args: Parameters<typeof startServer>): Promise<TestServer> {
+  const server = await startServer(...args)
+  cleanups.push(() => server.close())
+  return server
+}
+
+function open<R = Response>(options?: ConstructorParameters<typeof FuturesSession<R>>[0]): FuturesSession<R> {
+  const session = new FuturesSession<R>(options)
+  cleanups.push(() => session[Symbol.asyncDispose]())
+  return session
+}
+
+describe('FuturesSession', () => {
+  test('get() returns a pending future, that is no thenable, of a Response', async () => {
+    const server = await serve()
+    const session = open()
+    const future = session.get(`${server.url}/a`)
+    expect(future).toBeInstanceOf(ResponseFuture)
+    expect(future).toBeInstanceOf(Future)
+    expect(future.state).toBe('pending')
+    expect('then' in future).toBe(false)
+    const response = await future.result()
+    expect(response).toBeInstanceOf(Response)
+    expect(response.status).toBe(200)
+    expect(response.json()).toEqual({ method: 'GET', url: '/a' })
+    expect(future.state).toBe('fulfilled')
+  })
+
+  test('every verb sends its method', async () => {
+    const server = await serve()
+    const session = open({ baseUrl: server.url })
+    await Future.all([
+      session.get('/'),
+      session.options('/'),
+      session.head('/'),
+      session.post('/'),
+      session.put('/'),
+      session.patch('/'),
+      session.delete('/'),
+      session.request('report', '/'),
+    ])
+    expect(server.seen.map((line) => line.split(' ')[0]).sort()).toEqual(
+      ['DELETE', 'GET', 'HEAD', 'OPTIONS', 'PATCH', 'POST', 'PUT', 'REPORT'].sort(),
+    )
+  })
+
+  test('every verb goes through request(), so a subclass overrides only it', async () => {
+    const server = await serve()
+    class Timed extends FuturesSession {
+      readonly began = new Map<ResponseFuture, string>()
+      override request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture {
+        const future = super.request(method, url, options)
+        this.began.set(future, method)
+        return future
+      }
+    }
+    const session = new Timed({ baseUrl: server.url })
+    cleanups.push(() => session[Symbol.asyncDispose]())
+    const futures = [session.get('/'), session.post('/'), session.delete('/')]
+    expect([...session.began.values()]).toEqual(['GET', 'POST', 'DELETE'])
+    for await (const future of session.map(['/x'])) expect(session.began.has(future)).toBe(true)
+    await Future.all(futures)
+  })
+
+  test('its future knows the request, before and after it failed, and the request fits again', async () => {
+    const session = open()
+    const future = session.post('nowhere', { json: { a: 1 }, context: { id: 7 } })
+    expect(future.request).toEqual({ method: 'POST', url: 'nowhere', json: { a: 1 }, context: { id: 7 } })
+    await future.exception()
+    expect(future.request.url).toBe('nowhere')
+    expect(future.request.context).toEqual({ id: 7 })
+    expect(session.get('http://x/').request).toEqual({ method: 'GET', url: 'http://x/' })
+    session.cancelAll()
+  })
+
+  test('options are copied: the caller may change his object', async () => {
+    const server = await serve()
+    const session = open()
+    const options: RequestOptions = { params: { i: 1 } }
+    const first = session.get(server.url, options)
+    options.params = { i: 2 }
+    expect((await first.json<{ url: string }>()).url).toBe('/?i=1')
+  })
+
+  test('json(), text() and bytes() are result() and then reading', async () => {
+    const server = await serve()
+    const session = open()
+    expect(await session.get(`${server.url}/j`).json()).toEqual({ method: 'GET', url: '/j' })
+    expect(await session.get(`${server.url}/t`).text()).toBe('{"method":"GET","url":"/t"}')
+    expect(Buffer.from(await session.get(`${server.url}/b`).bytes()).toString()).toBe('{"method":"GET","url":"/b"}')
+  })
+
+  test('attributes read and write those of the wrapped session', async () => {
+    const server = await serve((request, response) => response.end(request.headers['x-key'] ?? 'none'))
+    const inner = new Session()
+    const session = open({ session: inner })
+    session.headers.set('X-Key', 'secret')
+    expect(inner.headers.get('x-key')).toBe('secret')
+    session.timeout = 1234
+    session.maxRedirects = 3
+    session.params = { a: '1' }
+    session.raiseForStatus = true
+    expect([inner.timeout, inner.maxRedirects, inner.raiseForStatus]).toEqual([session.timeout, 3, true])
+    expect(await session.get(server.url).text()).toBe('secret')
+    await inner.close()
+  })
+
+  test('unhappy arguments are the future’s error and carry the request; nothing is thrown', async () => {
+    const session = open()
+    const cases: [RequestOptions | undefined, unknown][] = [
+      [undefined, 'example.com'],
+      [undefined, 'ftp://example.com/'],
+      [undefined, 'http://'],
+      [undefined, 42],
+      [undefined, null],
+      [{ body: 'x' } as never, 'http://127.0.0.1:1/'],
+      [{ timeout: Number.NaN }, 'http://127.0.0.1:1/'],
+      [{ timeout: { queue: -1 } }, 'http://127.0.0.1:1/'],
+      [{ headers: { a: 'b\r\nc' } }, 'http://127.0.0.1:1/'],
+      [{ data: Symbol('x') as never }, 'http://127.0.0.1:1/'],
+      [{ signal: 'now' as never }, 'http://127.0.0.1:1/'],
+      [{ priority: 'high' as never }, 'http://127.0.0.1:1/'],
+    ]
+    for (const [options, url] of cases) {
+      const error = await session.get(url as string, options).exception()
+      expect(error, inspect([options, url])).toBeInstanceOf(RequestError)
+      expect((error as RequestError).request.method).toBe('GET')
+    }
+    expect(((await session.get('http://127.0.0.1:1/', { body: 'x' } as never).exception()) as Error).message).toContain(
+      'data',
+    )
+    expect(session.stats()).toMatchObject({ submitted: 13, rejected: 13, pending: 0, running: 0 })
+  })
+
+  test('constructor refuses bad options at once', () => {
+    const executor = new InProcessExecutor()
+    expect(() => new FuturesSession({ maxWorkers: 0 })).toThrow(RangeError)
+    expect(() => new FuturesSession({ maxWorkers: '8' as never })).toThrow(TypeError)
+    expect(() => new FuturesSession({ maxWorkers: Number.NaN })).toThrow(TypeError)
+    expect(() => new FuturesSession({ maxWorkers: 1.5 })).toThrow(RangeError)
+    expect(() => new FuturesSession({ maxWorkersPerOrigin: 0 })).toThrow(RangeError)
+    expect(() => new FuturesSession({ rateLimit: { limit: 0, interval: 1 } })).toThrow(RangeError)
+    expect(() => new FuturesSession({ session: {} as never })).toThrow(TypeError)
+    expect(() => new FuturesSession({ executor: {} as never })).toThrow(TypeError)
+    expect(() => new FuturesSession({ session: new Session(), headers: { a: '1' } })).toThrow(/headers/)
+    expect(() => new FuturesSession({ executor, rateLimit: { limit: 1, interval: 1 } })).toThrow(/rateLimit/)
+    expect(() => new FuturesSession({ executor, maxQueue: 1 })).toThrow(/maxQueue/)
+    expect(() => new FuturesSession({ unobserved: 'loud' as never })).toThrow(/unobserved/)
+    expect(() => new FuturesSession({ timeouts: 3 } as never)).toThrow(/timeout/)
+  })
+
+  test('a given executor wins over maxWorkers; 8 is the default', () => {
+    expect(open().executor.maxWorkers).toBe(8)
+    expect(open({ maxWorkers: 3 }).executor.maxWorkers).toBe(3)
+    expect(open({ maxWorkers: 3, executor: new InProcessExecutor({ maxWorkers: 5 }) }).executor.maxWorkers).toBe(5)
+  })
+
+  test('never more than maxWorkers requests are at work', async () => {
+    const inner = new GatedSession()
+    const session = open<string>({ session: inner, maxWorkers: 3 })
+    const futures = Array.from({ length: 10 }, (_, i) => session.get(`http://x/${i}`))
+    await turn()
+    expect(inner.requests.length).toBe(3)
+    expect(session.stats()).toMatchObject({ pending: 7, running: 3 })
+    while (inner.active > 0) {
+      inner.answerAll()
+      await turn()
+    }
+    expect(inner.peak).toBe(3)
+    expect(await Future.all(futures)).toEqual(futures.map((future) => String(future.request.url)))
+  })
+
+  test('Object.assign keeps the future, and asCompleted its type', async () => {
+    const server = await serve()
+    const session = open()
+    const futures = [0, 1, 2].map((i) => Object.assign(session.get(`${server.url}/${i}`), { i }))
+    const seen: number[] = []
+    for await (const future of asCompleted(futures)) {
+      const { i } = future
+      seen.push(i)
+    }
+    expect(seen.sort()).toEqual([0, 1, 2])
+  })
+
+  test('send() sends what prepareRequest() made', async () => {
+    const server = await serve((request, response) => {
+      void readBody(request).then((body) => response.end(`${request.method} ${String(request.headers['x-a'])} ${body}`))
+    })
+    const session = open({ headers: { 'X-A': '1' } })
+    const prepared = session.prepareRequest({ method: 'post', url: server.url, data: 'hello' })
+    prepared.headers.set('X-A', '2')
+    const future = session.send(prepared)
+    expect(await future.text()).toBe('POST 2 hello')
+    expect(future.request).toMatchObject({ method: 'POST', data: 'hello' })
+  })
+
+  test('hooks, callbacks and work run in the async context of whoever submitted', async () => {
+    const server = await serve()
+    const storage = new AsyncLocalStorage<string>()
+    const seen: string[] = []
+    const session = open({
+      maxWorkers: 1,
+      hooks: {
+        response: () => {
+          seen.push(`hook ${storage.getStore()}`)
+        },
+      },
+    })
+    const futures = ['a', 'b', 'c'].map((name) =>
+      storage.run(name, () => {
+        const future = session.get(server.url)
+        future.addDoneCallback(() => seen.push(`done ${storage.getStore()}`))
+        return future
+      }),
+    )
+    await Future.all(futures)
+    expect(seen).toEqual(['hook a', 'done a', 'hook b', 'done b', 'hook c', 'done c'])
+  })
+
+  test('a full queue, a closed executor reject the future with their own error', async () => {
+    const inner = new GatedSession()
+    const session = open<string>({ session: inner, maxWorkers: 1, maxQueue: 1, unobserved: 'ignore' })
+    session.get('http://x/1')
+    await turn()
+    session.get('http://x/2')
+    const refused = session.get('http://x/3')
+    expect(refused.exceptionNow()).toBeInstanceOf(QueueFullError)
+    const executor = new InProcessExecutor()
+    const borrowing = open<string>({ session: inner, executor })
+    await executor.shutdown()
+    expect(await borrowing.get('http://x/4').exception()).toBeInstanceOf(ExecutorClosedError)
+    expect(borrowing.stats()).toMatchObject({ submitted: 1, rejected: 1, pending: 0 })
+    session.cancelAll()
+  })
+
+  test('a session that was closed or disposed throws SessionClosedError', async () => {
+    const closed = open()
+    await closed.close()
+    expect(() => closed.get('http://x/')).toThrow(SessionClosedError)
+    expect(() => closed.send(new Session().prepareRequest({ url: 'http://x/' }))).toThrow(SessionClosedError)
+    expect(() => closed.map([])).toThrow(SessionClosedError)
+    const disposed = open()
+    disposed[Symbol.dispose]()
+    expect(() => disposed.get('http://x/')).toThrow(SessionClosedError)
+    const immediately = open()
+    const closing = immediately.close()
+    expect(() => immediately.get('http://x/')).toThrow(SessionClosedError)
+    await closing
+  })
+
+  test('cancel() of a waiting request never reaches the server, that of a running one closes its exchange', async () => {
+    const server = await serve(() => {})
+    const session = open({ maxWorkers: 1 })
+    const running = session.get(`${server.url}/running`)
+    const waiting = session.get(`${server.url}/waiting`)
+    await until(() => server.active === 1)
+    expect(waiting.cancel('no')).toBe(true)
+    expect(running.cancel('stop')).toBe(true)
+    expect(running.state).toBe('cancelled')
+    const error = (await running.result().catch((reason: unknown) => reason)) as CancelledError
+    expect(error).toBeInstanceOf(CancelledError)
+    expect(error.cause).toBe('stop')
+    expect(running.signal.reason).toBe(error)
+    await until(() => server.active === 0)
+    expect(server.seen).toEqual(['GET /running'])
+    expect(session.stats()).toMatchObject({ submitted: 2, cancelled: 2, done: 2 })
+  })
+
+  test('a signal cancels any number of requests, with its reason as the cause', async () => {
+    const server = await serve(() => {})
+    const session = open({ maxWorkers: 2 })
+    const controller = new AbortController()
+    const futures = Array.from({ length: 5 }, () => session.get(server.url, { signal: controller.signal }))
+    await until(() => server.active === 2)
+    controller.abort('enough')
+    expect(futures.every((future) => future.cancelled())).toBe(true)
+    const error = (await futures[4]!.result().catch((reason: unknown) => reason)) as CancelledError
+    expect(error.cause).toBe('enough')
+    const late = session.get(server.url, { signal: controller.signal })
+    expect(late.cancelled()).toBe(true)
+    expect(session.stats()).toMatchObject({ submitted: 6, cancelled: 6 })
+  })
+
+  test('inspect(future) shows state and type only', async () => {
+    const server = await serve()
+    const session = open()
+    const future = session.get(`${server.url}/?token=secret`)
+    expect(inspect(future)).toBe('ResponseFuture { <pending> }')
+    await future.result()
+    expect(inspect(future)).toBe('ResponseFuture { <fulfilled> Response }')
+  })
+
+  test('InvalidOptionError names the option with a hint', async () => {
+    const session = open()
+    const error = await session.get('http://127.0.0.1:1/', { timeouts: 1 } as never).exception()
+    expect(error).toBeInstanceOf(InvalidOptionError)
+    expect((error as Error).message).toContain('timeouts')
+  })
+})

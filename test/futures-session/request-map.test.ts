@@ -1,0 +1,227 @@
+import { getEventListeners } from 'node:events'
+import { afterEach, describe, expect, test } from 'vitest'
+import { FuturesSession, InProcessExecutor, SessionClosedError } from '../../src/index.ts'
+import { turn, until } from '../helpers/gate.ts'
+import { GatedSession } from '../helpers/gated-session.ts'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+function open(inner: GatedSession, options: object = {}): FuturesSession<string> {
+  const session = new FuturesSession<string>({ session: inner, maxWorkers: 2, unobserved: 'ignore', ...options })
+  cleanups.push(() => session[Symbol.asyncDispose]())
+  return session
+}
+
+/** Endless URLs, and how many were read; notes when it is told to stop. */
+function endless() {
+  const state = { read: 0, returned: 0 }
+  function* urls() {
+    try {
+      for (;;) yield `http://x/${state.read++}`
+    } finally {
+      state.returned++
+    }
+  }
+  return Object.assign(state, { urls })
+}
+
+describe('FuturesSession.map()', () => {
+  test('reads its input lazily: at most bufferSize requests exist that are not handed out', async () => {
+    const inner = new GatedSession()
+    const input = endless()
+    const iterator = open(inner).map(input.urls(), { bufferSize: 3 })
+    await turn()
+    expect(input.read).toBe(0)
+    const first = iterator.next()
+    await turn()
+    expect(input.read).toBe(3)
+    inner.answerAll()
+    expect((await first).value!.resultNow()).toBe('http://x/0')
+    await turn()
+    expect(input.read).toBe(4)
+    inner.answerAll()
+    await turn()
+    expect(input.read).toBe(4)
+    await iterator.return!()
+    expect(input.returned).toBe(1)
+  })
+
+  test('bufferSize is twice the workers by default', async () => {
+    const inner = new GatedSession()
+    const input = endless()
+    const iterator = open(inner, { maxWorkers: 5 }).map(input.urls())
+    void iterator.next()
+    await turn()
+    expect(input.read).toBe(10)
+    await iterator.return!()
+  })
+
+  test('delivers in order of completion, or of the input with `ordered`', async () => {
+    for (const ordered of [false, true]) {
+      const inner = new GatedSession()
+      const session = open(inner, { maxWorkers: 3 })
+      const seen: string[] = []
+      const loop = (async () => {
+        for await (const future of session.map(['http://x/0', 'http://x/1', 'http://x/2'], { ordered })) {
+          seen.push(future.resultNow().slice(-1))
+        }
+      })()
+      await until(() => inner.requests.length === 3)
+      for (const index of [2, 0, 1]) {
+        inner.answer(index)
+        await turn()
+      }
+      await loop
+      expect(seen.join('')).toBe(ordered ? '012' : '201')
+    }
+  })
+
+  test('takes URLs, URL objects, specs, and async inputs', async () => {
+    const inner = new GatedSession()
+    const session = open(inner)
+    async function* inputs() {
+      yield 'http://x/a'
+      yield new URL('http://x/b')
+      yield { url: 'http://x/c', method: 'POST', context: 3 }
+      await turn()
+    }
+    const seen: unknown[] = []
+    const loop = (async () => {
+      for await (const future of session.map(inputs())) {
+        seen.push([future.request.method, String(future.request.url), future.request.context])
+      }
+    })()
+    while (seen.length < 3) {
+      inner.answerAll()
+      await turn()
+    }
+    await loop
+    expect(seen).toEqual([
+      ['GET', 'http://x/a', undefined],
+      ['GET', 'http://x/b', undefined],
+      ['POST', 'http://x/c', 3],
+    ])
+  })
+
+  test('what is no request is a failed future, so that nothing is lost', async () => {
+    const session = new FuturesSession({ unobserved: 'ignore' })
+    cleanups.push(() => session.close())
+    const states: string[] = []
+    for await (const future of session.map([42, null, {}, 'nope'] as never)) states.push(future.state)
+    expect(states).toEqual(['rejected', 'rejected', 'rejected', 'rejected'])
+  })
+
+  test('leaving early cancels what it started and calls return() of the input', async () => {
+    const inner = new GatedSession()
+    const input = endless()
+    const session = open(inner)
+    const loop = (async () => {
+      for await (const future of session.map(input.urls())) {
+        expect(future.state).toBe('fulfilled')
+        break
+      }
+    })()
+    await until(() => inner.requests.length === 2)
+    inner.answer(0)
+    await loop
+    expect(input.returned).toBe(1)
+    expect(session.stats()).toMatchObject({ pending: 0, running: 0, fulfilled: 1 })
+  })
+
+  test('an aborted signal does the same, and the iterator rejects with its reason', async () => {
+    const inner = new GatedSession()
+    const input = endless()
+    const session = open(inner)
+    const controller = new AbortController()
+    const iterator = session.map(input.urls(), { signal: controller.signal })
+    const next = iterator.next()
+    await turn()
+    controller.abort('stop')
+    await expect(next).rejects.toBe('stop')
+    expect(await iterator.next()).toEqual({ done: true, value: undefined })
+    expect(input.returned).toBe(1)
+    expect(session.stats()).toMatchObject({ pending: 0, running: 0, cancelled: 4 })
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+    await expect(session.map(['http://x/'], { signal: controller.signal }).next()).rejects.toBe('stop')
+  })
+
+  test('an input that throws ends it after what was started', async () => {
+    const inner = new GatedSession()
+    function* urls() {
+      yield 'http://x/0'
+      throw new Error('input')
+    }
+    const iterator = open(inner).map(urls())
+    const first = iterator.next()
+    const second = iterator.next()
+    second.catch(() => {})
+    await turn()
+    inner.answerAll()
+    expect((await first).value!.state).toBe('fulfilled')
+    await expect(second).rejects.toThrow('input')
+    expect((await iterator.next()).done).toBe(true)
+  })
+
+  test('takes a full queue as back-pressure, of its own executor or a shared one', async () => {
+    const inner = new GatedSession()
+    const session = open(inner, { maxWorkers: 1, maxQueue: 1 })
+    const urls = Array.from({ length: 6 }, (_, i) => `http://x/${i}`)
+    const seen: string[] = []
+    const loop = (async () => {
+      for await (const future of session.map(urls, { bufferSize: 5 })) seen.push(future.state)
+    })()
+    while (seen.length < 6) {
+      inner.answerAll()
+      await turn()
+    }
+    await loop
+    expect(seen).toEqual(urls.map(() => 'fulfilled'))
+    expect(session.stats()).toMatchObject({ submitted: 6, fulfilled: 6, rejected: 0 })
+
+    const executor = new InProcessExecutor({ maxWorkers: 1, maxQueue: 1 })
+    cleanups.push(() => executor.shutdown())
+    let open1!: () => void
+    const blocker = new Promise<void>((resolve) => (open1 = resolve))
+    executor.submit(() => blocker)
+    await turn()
+    executor.submit(() => 0)
+    const guest = open(inner, { executor, maxWorkers: undefined })
+    const next = guest.map(['http://x/late'])[Symbol.asyncIterator]().next()
+    await turn()
+    expect(guest.stats().submitted).toBe(0)
+    open1()
+    await until(() => inner.requests.some((request) => request.url.endsWith('late')))
+    inner.answerAll()
+    expect((await next).value!.resultNow()).toBe('http://x/late')
+  })
+
+  test('ends with SessionClosedError when the session is left meanwhile', async () => {
+    const inner = new GatedSession()
+    const session = open(inner)
+    const iterator = session.map(endless().urls(), { bufferSize: 2 })
+    const first = iterator.next()
+    await turn()
+    session[Symbol.dispose]()
+    expect((await first).value!.state).toBe('cancelled')
+    expect((await iterator.next()).value!.state).toBe('cancelled')
+    await expect(iterator.next()).rejects.toThrow(SessionClosedError)
+  })
+
+  test('bad arguments are thrown at the call', () => {
+    const session = open(new GatedSession())
+    expect(() => session.map(3 as never)).toThrow(TypeError)
+    expect(() => session.map('http://x/' as never)).toThrow(TypeError)
+    expect(() => session.map([], { bufferSize: 0 })).toThrow(RangeError)
+    expect(() => session.map([], { bufferSize: 'x' as never })).toThrow(TypeError)
+    expect(() => session.map([], { ordered: 1 as never })).toThrow(TypeError)
+    expect(() => session.map([], { signal: {} as never })).toThrow(TypeError)
+  })
+
+  test('an empty input is done at once', async () => {
+    const iterator = open(new GatedSession()).map([])
+    expect(await iterator.next()).toEqual({ done: true, value: undefined })
+  })
+})
