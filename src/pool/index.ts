@@ -1,0 +1,7 @@
+export { map } from './map.ts'
+export { Pool } from './pool.ts'
+export type { AuthGenerator, Initializer, PoolOptions, ResponseOf } from './pool-options.ts'
+export type { Attempted, Job } from './job.ts'
+export type { PoolStats, ResultIterator } from './results.ts'
+export { ThreadException } from './thread-exception.ts'
+export type { ThreadResponse } from './thread-response.ts'

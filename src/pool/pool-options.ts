@@ -1,0 +1,108 @@
+import { availableParallelism } from 'node:os'
+import { checkCount, describe } from '../checks.ts'
+import { TaskNotCloneableError } from '../errors.ts'
+import type { Executor } from '../executor/executor.ts'
+import type { SessionLike } from '../futures-session/request-run.ts'
+import type { OrReference } from '../session/options.ts'
+import type { Session } from '../session/session.ts'
+import { unknownOption } from '../session/unknown-option.ts'
+import { isTaskReference } from '../task-reference.ts'
+import type { Attempted, Job } from './job.ts'
+
+/** What a session answers with. */
+export type ResponseOf<S> = S extends SessionLike<infer R> ? R : never
+
+/**
+ * Sets a session up. It may return a session, or a promise of one, to be used in its place; anything else that it returns
+ * is passed over, so that `(session) => session.headers.set(...)` will do. Written as a method so that it may name the
+ * types of its `initargs`.
+ */
+export type Initializer<S> = { initialize(session: S, ...initargs: unknown[]): unknown }['initialize']
+
+/** Sets a session's `auth`. Returns as an initializer does. */
+export type AuthGenerator<S> = (session: S) => unknown
+
+export interface PoolOptions<S extends SessionLike<unknown> = Session> {
+  /**
+   * The jobs. A list is checked and counted at once; anything else is asked for the next job when a worker is free. Without
+   * it the pool waits for `put()`.
+   */
+  jobQueue?: Iterable<Job | Attempted> | AsyncIterable<Job | Attempted> | undefined
+  /** How many workers, each with a session of its own: a positive integer. Default `availableParallelism()`. */
+  numProcesses?: number | undefined
+  /** Called with each session when it is made, before any job starts, then `initargs`. */
+  initializer?: OrReference<Initializer<S>> | undefined
+  initargs?: readonly unknown[] | undefined
+  /** Called with each session after `initializer`. */
+  authGenerator?: OrReference<AuthGenerator<S>> | undefined
+  /** Makes a session; it is closed with the pool. Default: sessions that share their connections, and nothing else. */
+  session?: (() => S | PromiseLike<S>) | undefined
+  /**
+   * Where the jobs run. Never shut down by the pool. Default: each worker has its own. On an isolated one initializers and
+   * auth generators are task references; they run here, and what they set travels with each request.
+   */
+  executor?: Executor | undefined
+  /**
+   * How many jobs may be under way or done and not taken, responses and exceptions together: the next one starts when one
+   * has been taken. A positive integer. Default Infinity: any number of results may wait, so that the two kinds can be read
+   * one after the other. With a limit, read both at the same time: a full buffer of the kind that nobody reads stops the pool.
+   */
+  maxBuffered?: number | undefined
+  /** For jobs that don't say: 4xx and 5xx are exceptions. Default: as the session has it. */
+  raiseForStatus?: boolean | undefined
+}
+
+/** Checked, and with the defaults; the jobs aside. */
+export interface ResolvedPoolOptions {
+  readonly numProcesses: number
+  readonly maxBuffered: number
+  readonly initializer: OrReference<Initializer<unknown>> | undefined
+  readonly initargs: readonly unknown[]
+  readonly authGenerator: OrReference<AuthGenerator<unknown>> | undefined
+  readonly session: (() => unknown) | undefined
+  readonly executor: Executor | undefined
+  readonly raiseForStatus: boolean | undefined
+}
+
+const known = [
+  'jobQueue', 'numProcesses', 'initializer', 'initargs', 'authGenerator', 'session', 'executor', 'maxBuffered',
+  'raiseForStatus',
+] as const satisfies readonly (keyof PoolOptions)[] // prettier-ignore
+
+/**
+ * @throws {TypeError | RangeError} an unknown option, with a hint, or one with a value that can't be used
+ * @throws {TaskNotCloneableError} a function where the executor is isolated
+ */
+export function resolvePoolOptions<S extends SessionLike<unknown>>(options: PoolOptions<S>): ResolvedPoolOptions {
+  const stray = Object.keys(options).find((name) => !(known as readonly string[]).includes(name))
+  if (stray !== undefined) throw new TypeError(unknownOption(stray, known))
+  const { numProcesses = availableParallelism(), maxBuffered = Infinity, initargs = [], executor } = options
+  const { initializer, authGenerator, session, raiseForStatus } = options
+  checkType('session', session, typeof session === 'function', 'a function that makes a session')
+  checkType('executor', executor, typeof executor?.submit === 'function', 'an executor')
+  checkType('initargs', initargs, Array.isArray(initargs), 'an array')
+  checkType('raiseForStatus', raiseForStatus, typeof raiseForStatus === 'boolean', 'a boolean')
+  for (const [name, step] of Object.entries({ initializer, authGenerator })) {
+    const isFunction = typeof step === 'function'
+    checkType(name, step, isFunction || isTaskReference(step), 'a function or a taskReference')
+    if (isFunction && executor?.isolated === true) throw notCloneable(name)
+  }
+  return {
+    numProcesses: checkCount('numProcesses', numProcesses),
+    maxBuffered: checkCount('maxBuffered', maxBuffered, { infinite: true }),
+    initializer: initializer,
+    initargs: [...initargs],
+    authGenerator: authGenerator as OrReference<AuthGenerator<unknown>> | undefined,
+    ...{ session, executor, raiseForStatus },
+  }
+}
+
+function checkType(name: string, value: unknown, isValid: boolean, expected: string): void {
+  if (value === undefined || isValid) return
+  throw new TypeError(`Expected \`${name}\` to be ${expected}, got ${describe(value)}`)
+}
+
+function notCloneable(path: string): TaskNotCloneableError {
+  const message = `Could not use \`${path}\` on an isolated executor: a function can't leave this isolate; name it by a taskReference (README, "Pool and map")`
+  return new TaskNotCloneableError(message, { path })
+}

@@ -1,0 +1,137 @@
+import { describe, isThenable } from '../checks.ts'
+import { FutureController } from '../future/future-controller.ts'
+import type { Future } from '../future/future.ts'
+import { subscribe, type DoneListener } from '../future/subscription.ts'
+import { FuturesSession } from '../futures-session/futures-session.ts'
+import type { SessionLike } from '../futures-session/request-run.ts'
+import type { OrReference } from '../session/options.ts'
+import { openBody, Response } from '../session/response.ts'
+import { Session } from '../session/session.ts'
+import { isTaskReference, loadTaskReference } from '../task-reference.ts'
+import type { QueuedJob } from './job.ts'
+import type { ResolvedPoolOptions } from './pool-options.ts'
+
+type AnySession = SessionLike<unknown>
+type AnyFunction = (...args: unknown[]) => unknown
+
+/** One of a pool's workers: a session, and one job at a time. */
+export class PoolWorker<R> implements DoneListener {
+  readonly #session: FuturesSession<R>
+  /** What was made for this worker, and what took its place. */
+  readonly #owned: ReadonlySet<AnySession>
+  readonly #raiseForStatus: boolean | undefined
+  /** A streamed body that is still coming in holds the worker. */
+  #bodyEnd: Promise<void> | undefined
+  #closing: Promise<void> | undefined
+
+  /** @throws {TypeError} no session */
+  constructor(session: SessionLike<R>, owned: ReadonlySet<AnySession>, options: ResolvedPoolOptions) {
+    const { executor, raiseForStatus } = options
+    this.#session = new FuturesSession<R>({ session, executor, maxWorkers: 1, unobserved: 'ignore' })
+    this.#owned = owned
+    this.#raiseForStatus = raiseForStatus
+  }
+
+  /** Never throws: what is wrong with a job is its future's error. */
+  submit({ job, context }: QueuedJob): Future<R> {
+    try {
+      const { method = 'GET', url, ...options } = job
+      if (this.#raiseForStatus !== undefined) options.raiseForStatus ??= this.#raiseForStatus
+      const future = context.run(() => this.#session.request(method, url, options))
+      future[subscribe](this)
+      return future
+    } catch (error) {
+      const controller = new FutureController<R>()
+      controller.reject(error)
+      return controller.future
+    }
+  }
+
+  /** The end of a streamed body that is still coming in: until then the worker is not free. */
+  get bodyEnd(): Promise<void> | undefined {
+    return this.#bodyEnd
+  }
+
+  handleDone(future: Future<unknown>): void {
+    const response = future.state === 'fulfilled' ? future.resultNow() : undefined
+    if (!(response instanceof Response)) return
+    this.#bodyEnd = openBody(response)?.ended.then(() => (this.#bodyEnd = undefined))
+  }
+
+  /** Stops what it does, streamed bodies included. */
+  cancel(reason: unknown): void {
+    this.#session.cancelAll(reason)
+  }
+
+  /** Resolves when what it did has really stopped, streamed bodies included, and its sessions are closed. */
+  close(): Promise<void> {
+    return (this.#closing ??= this.#close())
+  }
+
+  /** The same, but for a streamed body: it goes on, and its session is closed later. */
+  release(): Promise<void> {
+    const closed = this.close()
+    if (this.#bodyEnd === undefined) return closed
+    closed.catch(() => undefined)
+    return Promise.resolve()
+  }
+
+  async #close(): Promise<void> {
+    await this.#bodyEnd
+    await this.#session.close()
+    await closeAll(this.#owned)
+  }
+}
+
+/**
+ * Makes the workers of a pool, all at once; each session in the order constructor, initializer, auth generator.
+ *
+ * @throws what the first of them that failed has thrown, when all have answered and what was made is closed again
+ */
+export async function openWorkers<R>(options: ResolvedPoolOptions): Promise<PoolWorker<R>[]> {
+  const base = options.session === undefined ? new Session() : undefined
+  const create = options.session ?? (() => base?.clone())
+  const opening = Array.from({ length: options.numProcesses }, () => openWorker<R>(create, options))
+  const outcomes = await Promise.allSettled(opening)
+  // The connections live on with the clones.
+  await base?.close()
+  const workers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
+  const failure = outcomes.find((outcome) => outcome.status === 'rejected')
+  if (failure === undefined) return workers
+  await Promise.allSettled(workers.map((worker) => worker.close()))
+  throw failure.reason
+}
+
+/** Waits only for what has to be waited for: with plain functions one session is ready before the next one is made. */
+async function openWorker<R>(create: () => unknown, options: ResolvedPoolOptions): Promise<PoolWorker<R>> {
+  const { initializer, initargs, authGenerator } = options
+  const owned = new Set<AnySession>()
+  try {
+    let session = create()
+    if (isThenable(session)) session = await session
+    if (!isSession(session)) throw new TypeError(`Expected \`session()\` to make a session, got ${describe(session)}`)
+    owned.add(session)
+    for (const step of [() => call(initializer, session, ...initargs), () => call(authGenerator, session)]) {
+      let returned = step()
+      if (isThenable(returned)) returned = await returned
+      if (isSession(returned)) owned.add((session = returned))
+    }
+    return new PoolWorker(session as SessionLike<R>, owned, options)
+  } catch (error) {
+    await closeAll(owned).catch(() => undefined)
+    throw error
+  }
+}
+
+function call(fn: OrReference<(...args: never[]) => unknown> | undefined, ...args: unknown[]): unknown {
+  if (!isTaskReference(fn)) return (fn as AnyFunction | undefined)?.(...args)
+  return loadTaskReference(fn).then((loaded) => loaded(...(fn.args ?? []), ...args))
+}
+
+function isSession(value: unknown): value is AnySession {
+  return typeof (value as Partial<AnySession> | null | undefined)?.request === 'function'
+}
+
+async function closeAll(sessions: Iterable<AnySession>): Promise<void> {
+  await Promise.all(Array.from(sessions, async (session) => session.close?.()))
+}
