@@ -3,6 +3,7 @@ import { defineConfig } from 'tsup'
 export default defineConfig({
   entry: {
     index: 'src/index.ts',
+    pool: 'src/pool/index.ts',
     testing: 'src/testing/index.ts',
     'worker-entry': 'src/executor/worker-thread/worker-entry.ts',
     'testing-tasks': 'src/testing/contract/testing-tasks.ts',

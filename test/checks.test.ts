@@ -1,7 +1,14 @@
 import { describe as group, expect, test } from 'vitest'
 import { checkCount, checkSignal, checkTimeout, checkType, className, describe, isThenable } from '../src/checks.ts'
 
-class Own {}
+class Own {
+  readonly value = 1
+}
+
+const Anonymous = (() =>
+  class {
+    readonly value = 1
+  })()
 
 group('describe()', () => {
   test.each([
@@ -15,7 +22,7 @@ group('describe()', () => {
     [true, '`true` (boolean)'],
     [Symbol('s'), '`Symbol(s)` (symbol)'],
     [() => 1, 'a function'],
-    [class {}, 'a function'],
+    [Own, 'a function'],
     [[1, 2], 'an array'],
     [{ password: 'secret' }, 'an object (Object)'],
     [new Own(), 'an object (Own)'],
@@ -33,7 +40,7 @@ test.each([
   [{}, 'Object'],
   [[], 'Array'],
   [new Own(), 'Own'],
-  [new (class {})(), 'Object'],
+  [new Anonymous(), 'Object'],
   [Object.create(null), 'Object'],
   [Object.create({ constructor: 1 }), 'Object'],
 ])('className(%o) is %s', (value, expected) => {

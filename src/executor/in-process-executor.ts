@@ -125,6 +125,8 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     }
     this.#waitingTicket = undefined
     this.#work(finish)
+    // There must be a ticket that waits, as long as there is a task that does.
+    void Promise.resolve().then(() => this.balance())
   }
 
   #withdrawTicket(): void {

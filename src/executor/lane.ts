@@ -1,6 +1,7 @@
 import { IndexedHeap, type HeapElement } from './indexed-heap.ts'
 import type { QueuedTask, TaskOwner } from './queued-task.ts'
 import type { StartLog } from './start-log.ts'
+import { TaskList } from './task-list.ts'
 
 /** Tasks that count together: for how many are at work, and how fast they start. */
 export interface Group {
@@ -13,15 +14,14 @@ export interface Group {
   readonly log: StartLog | undefined
 }
 
-/** The waiting tasks of one priority in one lane: a doubly linked list, so that any of them can leave at once. */
-export class Level implements HeapElement {
+/** The waiting tasks of one priority in one lane. */
+export class Level extends TaskList implements HeapElement {
   heapIndex = -1
   readonly priority: number
   readonly lane: Lane
-  first: QueuedTask | undefined
-  last: QueuedTask | undefined
 
   constructor(priority: number, lane: Lane) {
+    super()
     this.priority = priority
     this.lane = lane
   }
@@ -46,9 +46,7 @@ export class Lane implements HeapElement {
   }
 
   *[Symbol.iterator](): Generator<QueuedTask> {
-    for (const level of this.#levels.values()) {
-      for (let task = level.first; task !== undefined; task = task.next) yield task
-    }
+    for (const level of this.#levels.values()) yield* level
   }
 
   /** Of two lanes with waiting tasks: whose first one comes first. */
@@ -61,26 +59,14 @@ export class Lane implements HeapElement {
   add(task: QueuedTask, priority: number, atFront: boolean): void {
     const level = this.#level(priority)
     task.level = level
-    const neighbour = atFront ? level.first : level.last
-    if (neighbour === undefined) {
-      level.first = level.last = task
-      this.#order.place(level)
-    } else if (atFront) {
-      task.next = neighbour
-      level.first = neighbour.previous = task
-    } else {
-      task.previous = neighbour
-      level.last = neighbour.next = task
-    }
+    if (atFront) level.unshift(task)
+    else level.push(task)
+    if (level.first === level.last) this.#order.place(level)
   }
 
   remove(task: QueuedTask): void {
     const level = task.level as Level
-    if (task.previous === undefined) level.first = task.next
-    else task.previous.next = task.next
-    if (task.next === undefined) level.last = task.previous
-    else task.next.previous = task.previous
-    task.next = task.previous = undefined
+    level.remove(task)
     task.sequence = 0
     if (level.first !== undefined) return
     this.#levels.delete(level.priority)

@@ -1,4 +1,4 @@
-import { checkCount, isThenable } from '../checks.ts'
+import { checkCount } from '../checks.ts'
 import { BrokenExecutorError, ExecutorClosedError, QueueFullError } from '../errors.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { Future } from '../future/future.ts'
@@ -8,6 +8,7 @@ import { QueuedTask, SignalledTask, type TaskOwner } from './queued-task.ts'
 import { RunningContext } from './running-context.ts'
 import type { RateLimit } from './start-log.ts'
 import { checkSubmission } from './submission.ts'
+import { TaskList } from './task-list.ts'
 import { TaskQueue } from './task-queue.ts'
 
 export interface SchedulerOptions {
@@ -24,6 +25,8 @@ export interface SchedulerHost {
   balance(): void
 }
 
+const settled = Promise.resolve()
+
 /**
  * What executors have in common: tasks that wait, tasks that are alive, their futures, and the end of it all. How many
  * run at once, and when, is the host's affair: it calls `startNext`.
@@ -34,13 +37,21 @@ export class TaskScheduler implements TaskOwner {
   readonly #maxQueue: number
   readonly #waiting: TaskQueue
   /** Started and not ended yet, whatever became of their futures. */
-  readonly #alive = new Set<QueuedTask>()
+  readonly #alive = new TaskList()
+  #aliveCount = 0
   /** Ended, with a future that is still running: its next attempt waits for its time, or for a worker. */
   readonly #resting = new Set<QueuedTask>()
   readonly #stats: ExecutorStats = { pending: 0, running: 0, fulfilled: 0, rejected: 0, cancelled: 0 }
   #waitingContinuations = 0
   #isClosed = false
   #isBalancing = false
+  /** As the host was told last. */
+  #wasReady = false
+  readonly #balance = (): void => {
+    this.#isBalancing = false
+    this.#wasReady = this.#waiting.hasReady
+    this.#host.balance()
+  }
   #brokenBy: { readonly cause: unknown } | undefined
   #idleWaiters: (() => void)[] = []
 
@@ -57,7 +68,7 @@ export class TaskScheduler implements TaskOwner {
   }
 
   get aliveCount(): number {
-    return this.#alive.size
+    return this.#aliveCount
   }
 
   stats(): ExecutorStats {
@@ -83,7 +94,7 @@ export class TaskScheduler implements TaskOwner {
   /**
    * Starts the next task that may start.
    *
-   * @param onEnd called when it is no longer alive; never before this method has returned
+   * @param onEnd called when it is no longer alive, so that another one may start; never before this method has returned
    * @returns false if there is none
    */
   startNext(onEnd: () => void): boolean {
@@ -92,10 +103,11 @@ export class TaskScheduler implements TaskOwner {
       if (task === undefined) return false
       if (task.account === 'continuation') this.#waitingContinuations--
       if (this.#start(task)) {
-        this.#alive.add(task)
+        this.#alive.push(task)
+        this.#aliveCount++
         this.#run(task, onEnd)
         this.#waiting.confirm(task)
-        this.#scheduleBalance()
+        this.#balanceIfChanged()
         return true
       }
       this.#waiting.release(task)
@@ -111,7 +123,7 @@ export class TaskScheduler implements TaskOwner {
       if (!this.#waiting.hasReady) this.#host.balance()
     }
     this.#resting.delete(task)
-    if (!this.#alive.has(task)) task.work = undefined
+    task.work = undefined
     if (account !== 'continuation') {
       this.#stats[account]--
       this.#stats[task.controller.future.state]++
@@ -149,7 +161,7 @@ export class TaskScheduler implements TaskOwner {
 
   get #isIdle(): boolean {
     const { pending, running } = this.#stats
-    return pending + running + this.#waitingContinuations + this.#alive.size === 0
+    return pending + running + this.#waitingContinuations + this.#aliveCount === 0
   }
 
   /** @throws when nothing more is accepted */
@@ -190,29 +202,32 @@ export class TaskScheduler implements TaskOwner {
     const reject = (error: unknown): void => end('reject', error)
     try {
       const returned = this.#host.perform(task, new RunningContext(controller))
-      if (isThenable(returned)) Promise.resolve(returned).then(fulfil, reject)
-      else queueMicrotask(() => fulfil(returned))
+      void Promise.resolve(returned).then(fulfil, reject)
     } catch (error) {
-      queueMicrotask(() => reject(error))
+      void Promise.reject(error).catch(reject)
     }
   }
 
   #end(task: QueuedTask): void {
-    this.#alive.delete(task)
+    this.#alive.remove(task)
+    this.#aliveCount--
     this.#waiting.release(task)
     task.work = undefined
     if (!task.controller.future.done()) this.#resting.add(task)
-    this.#scheduleBalance()
+    this.#balanceIfChanged()
     this.#checkIdle()
+  }
+
+  /** Something waits that may start, or did when the host was told last: a start or an end that changes neither is no news. */
+  #balanceIfChanged(): void {
+    if (this.#waiting.hasReady !== this.#wasReady) this.#scheduleBalance()
   }
 
   #scheduleBalance(): void {
     if (this.#isBalancing) return
     this.#isBalancing = true
-    queueMicrotask(() => {
-      this.#isBalancing = false
-      this.#host.balance()
-    })
+    // Cheaper than queueMicrotask, which makes an AsyncResource; `#balance` does not throw.
+    void settled.then(this.#balance)
   }
 
   #checkIdle(): void {

@@ -114,9 +114,10 @@ export class Ledger<R> {
     this.#attemptsAtWork++
   }
 
-  attemptEnded(): void {
+  /** Bound: it ends every attempt. */
+  readonly attemptEnded = (): void => {
     this.#attemptsAtWork--
-    if (this.#attemptsAtWork > 0) return
+    if (this.#attemptsAtWork > 0 || this.#stopWaiters.length === 0) return
     const waiters = this.#stopWaiters
     this.#stopWaiters = []
     for (const resolve of waiters) resolve()

@@ -101,7 +101,7 @@ export class RequestDesk<R> {
     const { future } = controller
     const sending = this.#sendings.get(future)
     const call = this.#openOwn(controller, sending)
-    if (call !== undefined) return new CallRun(call) as unknown as RequestRun<R>
+    if (call !== undefined) return new CallRun(call, this.#mayStream(future)) as unknown as RequestRun<R>
     const { method, url, ...options } = future.request
     const limits = {
       method,
@@ -121,6 +121,10 @@ export class RequestDesk<R> {
     const name = sending === undefined ? 'request' : 'send'
     if (!(session instanceof Session) || session[name] !== Session.prototype[name]) return undefined
     return openCall(session, sending?.prepared ?? controller.future.request, controller, sending?.options)
+  }
+
+  #mayStream({ detail }: ResponseFuture<R>): boolean {
+    return detail?.stream ?? (this.#session as { stream?: unknown }).stream === true
   }
 
   #admit(controller: ResponseController<R>): void {

@@ -13,7 +13,13 @@ export abstract class RequestRun<R> {
   span: RequestSpan | undefined = undefined
   /** The wait before the next attempt. */
   pause: Deadline | undefined = undefined
+  /** Its response may come before its body. */
+  readonly mayStream: boolean
   #response: Response | undefined = undefined
+
+  constructor(mayStream: boolean) {
+    this.mayStream = mayStream
+  }
 
   abstract attempt(): PromiseLike<R | Continuation>
 
@@ -48,8 +54,8 @@ export abstract class RequestRun<R> {
 export class CallRun extends RequestRun<Response> {
   readonly #call: Call
 
-  constructor(call: Call) {
-    super()
+  constructor(call: Call, mayStream: boolean) {
+    super(mayStream)
     this.#call = call
   }
 
@@ -85,7 +91,7 @@ export class ForeignRun<R> extends RequestRun<R> {
   readonly #abortController = new AbortController()
 
   constructor(send: (signal: AbortSignal) => PromiseLike<R>, limits: ForeignLimits) {
-    super()
+    super(true)
     this.#send = send
     this.#limits = limits
   }

@@ -52,8 +52,7 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
     const { ledger } = this.#desk
     ResponseController.#stopClock(this)
     const run = this.#desk.open(this)
-    const { method, url, context } = this.future.request
-    run.span = RequestSpan.open(method, url, context)
+    run.span = RequestSpan.open(this.future)
     this.#phase = run
     ledger.countStart()
     if (ledger.hears('start')) ledger.tell('start', eventOf(this))
@@ -75,23 +74,15 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
   }
 
   /** The task: one attempt, to the end of its body. */
-  async perform(): Promise<R | Continuation> {
+  perform(): PromiseLike<R | Continuation> {
     const { ledger } = this.#desk
     const run = runOf(this) as RequestRun<R>
     ledger.attemptBegan()
     run.attempts++
-    try {
-      const value = await (run.span === undefined ? run.attempt() : run.span.run(() => run.attempt()))
-      const bodyEnd = run.bodyEnd(value)
-      if (bodyEnd !== undefined) {
-        this.resolve(value as R)
-        await bodyEnd
-      }
-      return value
-    } finally {
-      ledger.attemptEnded()
-      if (this.future.done()) ledger.remove(this)
-    }
+    const attempt = run.span === undefined ? run.attempt() : run.span.run(() => run.attempt())
+    if (run.mayStream) return ResponseController.#streamed(this, run, attempt)
+    attempt.then(ledger.attemptEnded, ledger.attemptEnded)
+    return attempt
   }
 
   /** Stops what it still does: `cancel()` while it is not done, the body while it streams. */
@@ -141,6 +132,27 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
   }
 
   // Static, for an instance of a class with private methods is 8 bytes larger, and there may be very many.
+
+  /** As soon as there is a response the future has it; the worker is free when its body is over. */
+  static async #streamed<R>(
+    controller: ResponseController<R>,
+    run: RequestRun<R>,
+    attempt: PromiseLike<R | Continuation>,
+  ): Promise<R | Continuation> {
+    const { ledger } = controller.#desk
+    try {
+      const value = await attempt
+      const bodyEnd = run.bodyEnd(value)
+      if (bodyEnd !== undefined) {
+        controller.resolve(value as R)
+        await bodyEnd
+      }
+      return value
+    } finally {
+      ledger.attemptEnded()
+      if (controller.future.done()) ledger.remove(controller)
+    }
+  }
 
   /** Books, then the future with its callbacks, then the events. */
   static #settle<R>(

@@ -1,6 +1,7 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { AsyncContext } from '../async-context.ts'
 import { withoutCredentials } from '../session/url.ts'
+import type { SubmittedRequest } from './response-future.ts'
 
 /** What subscribers of `undici-futures:request` get. */
 export interface RequestTrace {
@@ -21,10 +22,10 @@ export class RequestSpan {
   #scope: AsyncContext | undefined
 
   /** @returns undefined if nobody has subscribed */
-  static open(method: string, url: string | URL, context: unknown): RequestSpan | undefined {
-    return channel.hasSubscribers
-      ? new RequestSpan({ method, url: withoutCredentials(String(url)), context })
-      : undefined
+  static open(future: { readonly request: SubmittedRequest }): RequestSpan | undefined {
+    if (!channel.hasSubscribers) return undefined
+    const { method, url, context } = future.request
+    return new RequestSpan({ method, url: withoutCredentials(String(url)), context })
   }
 
   private constructor(trace: RequestTrace) {

@@ -1,5 +1,5 @@
 import { Deadline } from '../deadline.ts'
-import { TooManyRedirectsError, TotalTimeoutError, attachRequest } from '../errors.ts'
+import { HTTPError, TooManyRedirectsError, TotalTimeoutError, attachRequest } from '../errors.ts'
 import type { ExchangeResponse } from '../transport/exchange.ts'
 import { sendWithAuth } from './auth-flow.ts'
 import type { Correspondence } from './auth-flow.ts'
@@ -10,7 +10,7 @@ import { Exchanges } from './exchanges.ts'
 import { describeRequest, nextHop, openRequest } from './open-request.ts'
 import type { CallSubject, Hop } from './open-request.ts'
 import type { PreparedRequest } from './prepared-request.ts'
-import { redirectRequest } from './redirects.ts'
+import { redirectRequest, showNext } from './redirects.ts'
 import { addCookies } from './request-cookies.ts'
 import { packageDefaults } from './resolve-options.ts'
 import { openBody } from './response.ts'
@@ -27,7 +27,10 @@ export interface CallObserver {
   redirected?(response: Response, next: PreparedRequest): void
   /** Wire bytes of a body, once it is in. */
   received?(bytes: number): void
-  /** The total timeout has run out. An attempt that runs rejects with the same error, as soon as its hooks let it. */
+  /**
+   * The total timeout has run out, and nothing was on its way that could fail with this error: it was waiting for another
+   * attempt, or for a hook. An attempt that runs rejects with it as soon as its hooks let it.
+   */
   abandoned?(error: unknown): void
 }
 
@@ -45,14 +48,16 @@ export class Call implements Correspondence {
   readonly #hooks: CallHooks
   #options = packageDefaults
   #hop: Hop | undefined
-  /** Nobody but us has a hand in it. */
+  /** Nobody but us has a hand in what is sent. */
   #isPlain = true
   #followsRedirects = true
+  /** Among the calls that its session waits for. */
+  #isCounted = false
   #deadline: Deadline | undefined
   #retries: Retries | undefined
   #redirects = 0
   #history: readonly Response[] = []
-  /** What the last sending failed with: the only failure that may be tried again. */
+  /** What the last sending failed with, where others have a hand in it: the only failure that may be tried again. */
   #sendFailure: { readonly error: unknown } | undefined
 
   constructor(core: SessionCore, session: Session, subject: CallSubject, observer: CallObserver) {
@@ -81,7 +86,9 @@ export class Call implements Correspondence {
           : await this.#sendCopy(this.#hop)
         const response =
           this.#followsRedirects && received.isRedirect ? await this.#follow(received, this.#hop) : received
-        if (response !== undefined) return this.#isPlain ? this.#finish(response) : await this.#conclude(response)
+        if (response === undefined) continue
+        const outcome = this.#conclude(response)
+        return outcome instanceof Promise ? await outcome : outcome
       }
     } catch (error) {
       return await this.#recover(error)
@@ -97,7 +104,7 @@ export class Call implements Correspondence {
 
   /** Sends what an auth function asks for, too: hooks see those requests, but not their responses. */
   async send(request: PreparedRequest): Promise<Response> {
-    addCookies(request, this.#core, this.#hop?.cookies)
+    addCookies(request, this.#core, this.#hop)
     const sent = this.#hooks.has('request') ? await this.#hooks.runRequest(request) : request
     try {
       return this.#receive(sent, await this.#exchanges.start(this.#options, sent, undefined))
@@ -114,34 +121,36 @@ export class Call implements Correspondence {
 
   #open(): Hop {
     const { options, hop } = openRequest(this.#core, this.#subject)
+    this.#core.enter()
+    this.#isCounted = true
     const { total } = options.timeout
     this.#options = options
     this.#hooks.own = options.hooks
     this.#hooks.context = options.context
     this.#followsRedirects = options.allowRedirects ?? hop.request.method !== 'HEAD'
     if (options.retry !== undefined) this.#retries = new Retries(options.retry)
-    const hasHooks = this.#hooks.has('request') || this.#hooks.has('response')
-    this.#isPlain = hop.auth === undefined && options.retry === undefined && !hasHooks
+    this.#isPlain = hop.auth === undefined && !this.#hooks.has('request')
     if (total !== Infinity) this.#deadline = new Deadline(total, () => this.#expire(total))
     return hop
   }
 
   #start(request: PreparedRequest): Promise<ExchangeResponse> {
-    addCookies(request, this.#core, this.#hop?.cookies)
+    addCookies(request, this.#core, this.#hop)
     return this.#exchanges.start(this.#options, request, this.#hop?.location)
   }
 
   /** The next hop and the next attempt begin without what auth functions and hooks do to this one. */
-  #sendCopy({ request, auth, cookies }: Hop): Promise<Response> {
+  #sendCopy(hop: Hop): Promise<Response> {
+    const { request, auth } = hop
     const copy = request.copy()
     if (auth === undefined) return this.send(copy)
-    addCookies(copy, this.#core, cookies)
+    addCookies(copy, this.#core, hop)
     return sendWithAuth(auth, copy, this)
   }
 
   #receive(request: PreparedRequest, incoming: ExchangeResponse): Response {
     const response = this.#exchanges.receive(request, incoming, this.#history)
-    if (!this.#followsRedirects && response.isRedirect) showNext(response, this.#hop)
+    if (!this.#followsRedirects && response.isRedirect) showNext(response, this.#hop?.request)
     return response
   }
 
@@ -171,21 +180,21 @@ export class Call implements Correspondence {
     throw new TooManyRedirectsError(message, { request, response })
   }
 
-  async #conclude(response: Response): Promise<Response | Continuation> {
+  #conclude(response: Response): Response | Promise<Response | Continuation> {
     const again = this.#retries?.after({ response }, response.request)
-    if (again !== undefined) {
-      await this.#exchanges.release(response)
-      return again
-    }
+    if (again !== undefined) return this.#exchanges.release(response).then(() => again)
     this.#exchanges.demandBody()
-    const final = this.#hooks.has('response') ? await this.#hooks.runResponse('response', response) : response
+    return this.#hooks.has('response') ? this.#show(response) : this.#finish(response)
+  }
+
+  async #show(response: Response): Promise<Response> {
+    const final = await this.#hooks.runResponse('response', response)
     this.#exchanges.throwIfAborted()
     if (final !== response) await response.close()
     return this.#finish(final)
   }
 
   #finish(response: Response): Response {
-    this.#exchanges.demandBody()
     if (this.#options.raiseForStatus) response.raiseForStatus()
     this.#end(response)
     return response
@@ -196,7 +205,7 @@ export class Call implements Correspondence {
     try {
       this.#exchanges.throwIfAborted()
       attachRequest(error, request)
-      const wasSending = this.#sendFailure !== undefined && this.#sendFailure.error === error
+      const wasSending = this.#isPlain ? this.#exchanges.isSending : this.#sendFailure?.error === error
       const again = wasSending && this.#hop ? this.#retries?.after({ error }, this.#hop.request) : undefined
       if (again !== undefined) return again
       const response = this.#hooks.has('error') ? await this.#hooks.runError(error, request) : undefined
@@ -206,6 +215,7 @@ export class Call implements Correspondence {
       return response
     } catch (final) {
       attachRequest(final, request)
+      if (final instanceof HTTPError) await this.#exchanges.finish()
       // A body that was still coming in: nobody gets it.
       this.#exchanges.stop(final)
       this.#end()
@@ -216,26 +226,24 @@ export class Call implements Correspondence {
   #expire(total: number): void {
     const request = this.#hop?.request ?? describeRequest(this.#subject)
     const error = new TotalTimeoutError(`${request.method} ${request.url}: not done within ${total} ms`, { request })
-    this.abort(error)
-    this.#observer.abandoned?.(error)
+    if (this.#exchanges.isSending) {
+      // The attempt fails, and error hooks may recover.
+      this.#exchanges.expire(error)
+      this.#hooks.abort(error)
+    } else {
+      this.abort(error)
+      this.#observer.abandoned?.(error)
+    }
   }
 
   /** Nothing more is sent. The total timeout holds until the body has ended. */
   #end(response?: Response): void {
+    if (this.#isCounted) this.#core.leave()
+    this.#isCounted = false
     const incoming = response && openBody(response)
     if (incoming === undefined) this.#deadline?.clear()
     else void incoming.ended.then(() => this.#deadline?.clear())
     const outgoing = this.#hop?.request.body
     if (outgoing instanceof StreamBody) outgoing.release()
-  }
-}
-
-/** What can't be followed need not be: then there is no next request. */
-function showNext(response: Response, hop: Hop | undefined): void {
-  try {
-    const next = hop && redirectRequest(hop.request, response.request, response)
-    if (next !== undefined) Object.assign(response, { next } satisfies Pick<Response, 'next'>)
-  } catch {
-    // See above.
   }
 }

@@ -23,6 +23,8 @@ export class Exchanges implements OpenBody {
   /** The last response that streams. */
   #streamed: Response | undefined
   #aborted: { readonly error: unknown } | undefined
+  #expired: { readonly error: unknown } | undefined
+  #isSending = false
   #failure: RequestError | undefined
 
   constructor(core: SessionCore, observer: ByteObserver) {
@@ -30,9 +32,9 @@ export class Exchanges implements OpenBody {
     this.#observer = observer
   }
 
-  /** What the call was aborted with. */
-  get aborted(): { readonly error: unknown } | undefined {
-    return this.#aborted
+  /** A request is on its way, and its response has not begun. */
+  get isSending(): boolean {
+    return this.#isSending
   }
 
   /** @throws what the call was aborted with */
@@ -46,6 +48,12 @@ export class Exchanges implements OpenBody {
     this.stop(error)
   }
 
+  /** The running exchange fails with this error, and nothing more is sent; but there may still be a response from elsewhere. */
+  expire(error: unknown): void {
+    this.#expired = { error }
+    this.stop(error)
+  }
+
   /** Ends what is going on now. */
   stop(error: unknown): void {
     this.#current?.abort(error)
@@ -53,12 +61,15 @@ export class Exchanges implements OpenBody {
 
   start(options: ResolvedOptions, request: PreparedRequest, location: URL | undefined): Promise<ExchangeResponse> {
     this.throwIfAborted()
+    if (this.#expired !== undefined) throw this.#expired.error
     this.#current = this.#core.connections.exchange(toExchange(this.#core, options, request, location))
+    this.#isSending = true
     return this.#current.response
   }
 
   /** @param history the responses that led to this one */
   receive(request: PreparedRequest, incoming: ExchangeResponse, history: readonly Response[]): Response {
+    this.#isSending = false
     this.throwIfAborted()
     const { url } = request
     const { status, statusText, headers, content, stream, elapsed } = incoming
@@ -80,6 +91,11 @@ export class Exchanges implements OpenBody {
   /** A response that the caller does not get: its connection is wanted back. */
   async release(response: Response): Promise<void> {
     await openBody(response)?.drain(drainLimit)
+  }
+
+  /** The body that came last, where it is small: an error shows it, and nobody else will read it. */
+  async finish(): Promise<void> {
+    if (this.#streamed !== undefined) await this.release(this.#streamed)
   }
 
   dropUnread(error: unknown): void {

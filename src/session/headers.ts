@@ -11,6 +11,7 @@ interface Field {
   readonly value: string | string[]
 }
 
+type HeaderValue = string | number | null | undefined
 type FieldPairs = Iterable<readonly [name: string, value: string]>
 /** Headers as undici gives them, or pairs: a HeaderMap, `Headers`, an array. */
 export type ResponseFields = Readonly<Record<string, string | string[]>> | FieldPairs
@@ -96,13 +97,16 @@ export class HeaderMap implements Iterable<[string, string]> {
 
   /** Sets each of these; `null` and `undefined` delete; a name that pairs repeat is repeated. */
   apply(headers: HeadersOption): void {
-    const appended = new Set<string>()
-    for (const [name, value] of pairsOf(headers)) {
-      const key = checkHeaderName(name).toLowerCase()
-      if (value === null || value === undefined) this.delete(name)
-      else if (appended.has(key)) this.append(name, value)
-      else this.set(name, value)
-      appended.add(key)
+    const given = checkHeaders(headers)
+    if (!(Symbol.iterator in given)) for (const name of Object.keys(given)) this.#apply(name, given[name], false)
+    else {
+      const names = new Set<string>()
+      for (const pair of given as Iterable<unknown>) {
+        const [name, value] = checkPair(pair)
+        const key = checkHeaderName(name).toLowerCase()
+        this.#apply(name, value, names.has(key))
+        names.add(key)
+      }
     }
   }
 
@@ -167,19 +171,24 @@ export class HeaderMap implements Iterable<[string, string]> {
     else this.#fields.set(key, { name: there.name, value: [there.value, value].flat() })
   }
 
+  #apply(name: string, value: HeaderValue, isRepeated: boolean): void {
+    if (value === null || value === undefined) this.delete(checkHeaderName(name))
+    else if (isRepeated) this.append(name, value)
+    else this.set(name, value)
+  }
+
   #change(): void {
     if (this.#isReadOnly) throw new TypeError('The headers of a response are read-only: make a copy() to change them')
     this.#flat = undefined
   }
 }
 
-function pairsOf(headers: HeadersOption): Iterable<readonly [string, string | number | null | undefined]> {
-  if (typeof (headers as unknown) === 'object') {
-    if (!(Symbol.iterator in headers)) return Object.entries(headers)
-    return [...headers].map((pair: unknown) => {
-      if (Array.isArray(pair) && pair.length === 2) return pair as [string, string | number | null | undefined]
-      throw new InvalidHeaderError(`Expected \`headers\` to hold pairs of name and value, got ${describe(pair)}`)
-    })
-  }
+function checkHeaders(headers: unknown): HeadersOption {
+  if (typeof headers === 'object' && headers !== null) return headers as HeadersOption
   throw new InvalidHeaderError(`Expected \`headers\` to be an object, pairs or Headers, got ${describe(headers)}`)
+}
+
+function checkPair(pair: unknown): readonly [string, HeaderValue] {
+  if (Array.isArray(pair) && pair.length === 2) return pair as unknown as [string, HeaderValue]
+  throw new InvalidHeaderError(`Expected \`headers\` to hold pairs of name and value, got ${describe(pair)}`)
 }

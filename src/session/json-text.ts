@@ -12,6 +12,7 @@ function guess(bytes: Uint8Array): string | undefined {
   const [first, second, third, fourth] = bytes
   // Other marks are seen by decodeText; this one begins like that of UTF-16LE.
   if (first === 0xff && second === 0xfe) return third === 0 && fourth === 0 ? 'utf-32le' : undefined
+  if (first !== 0 && second !== 0) return undefined
   const zeros = [first, second, third, fourth]
     .map((byte) => (byte === 0 ? '0' : byte === undefined ? '' : 'x'))
     .join('')

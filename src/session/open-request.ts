@@ -7,7 +7,7 @@ import type { OrReference, RequestSpec, SendOptions } from './options.ts'
 import type { RequestCookies } from './cookies.ts'
 import { prepare } from './prepare.ts'
 import type { Preparation } from './prepare.ts'
-import { PreparedRequest, notesOf } from './prepared-request.ts'
+import { PreparedRequest, requestNotes } from './prepared-request.ts'
 import { keepsCredentials } from './redirects.ts'
 import { hasHeader } from './request-cookies.ts'
 import { resolveOptions } from './resolve-options.ts'
@@ -43,7 +43,7 @@ export function openRequest(core: SessionCore, subject: CallSubject): { options:
   if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
   const { request: spec } = subject
   const isPrepared = spec instanceof PreparedRequest
-  const given = isPrepared ? { ...notesOf(spec).options, ...checkSendOptions(subject.options) } : spec
+  const given = isPrepared ? { ...requestNotes.get(spec).options, ...checkSendOptions(subject.options) } : spec
   const options = resolveOptions(given, core.defaults)
   const preparation = isPrepared ? reuse(spec) : prepare(core, spec.method ?? 'GET', spec.url, options)
   const { request, location } = preparation

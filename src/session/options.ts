@@ -102,13 +102,18 @@ export type RetryOption = number | RetryOptions
 export type ProxiesOption = Readonly<Record<string, string | URL | null | undefined>>
 
 /** `true`: Node's own authorities. `false`: nothing is verified. Else the authorities: paths or PEM. */
-export type VerifyOption = boolean | string | readonly string[]
+export type VerifyOption = boolean | string | Uint8Array | readonly (string | Uint8Array)[]
 
 /** A client certificate: one file with both, `[certificate, key]`, or an object; each a path or PEM. */
 export type CertOption =
   | string
-  | readonly [cert: string, key: string]
-  | { readonly cert: string; readonly key?: string | undefined; readonly passphrase?: string | undefined }
+  | Uint8Array
+  | readonly [cert: string | Uint8Array, key: string | Uint8Array]
+  | {
+      readonly cert: string | Uint8Array
+      readonly key?: string | Uint8Array | undefined
+      readonly passphrase?: string | undefined
+    }
 
 /** What `send()` takes of them: everything that is not in the prepared request already. */
 export interface SendOptions {

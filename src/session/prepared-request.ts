@@ -18,17 +18,21 @@ export interface PreparedRequestInit {
 /** What belongs to a request and is not on the wire. */
 export interface RequestNotes {
   /** The Cookie header that was made from a jar, not written by hand. */
-  cookie?: string | undefined
+  readonly cookie?: string | undefined
   /** What it was prepared with: `send()` goes by it where it is told nothing else. */
-  options?: CarriedOptions | undefined
+  readonly options?: CarriedOptions | undefined
 }
 
 export type CarriedOptions = Omit<RequestOptions, 'params' | 'data' | 'json' | 'files' | 'headers'>
 
 /** Name, value, name, value ... in wire order; not to be written to. */
 export let flatHeaders: (request: PreparedRequest) => readonly string[]
-export let notesOf: (request: PreparedRequest) => RequestNotes
+export let requestNotes: {
+  get(request: PreparedRequest): RequestNotes
+  add(request: PreparedRequest, notes: RequestNotes): void
+}
 
+const noNotes: RequestNotes = Object.freeze({})
 /** A copy is given its URL later. */
 const nowhere = new URL('http://localhost/')
 
@@ -45,7 +49,7 @@ export class PreparedRequest {
   #headers: HeaderMap | undefined
   /** Counts until somebody asks for `headers`. */
   #flat: readonly string[] = []
-  #notes: RequestNotes | undefined
+  #notes: RequestNotes = noNotes
 
   /** @throws {RequestError} a URL or a header that can't be used */
   constructor({ method = 'GET', url, headers, body }: PreparedRequestInit) {
@@ -79,7 +83,7 @@ export class PreparedRequest {
     const copy = new PreparedRequest({ method: this.method, url: nowhere, body: this.body })
     copy.#url = this.#url
     copy.#flat = flatHeaders(this)
-    copy.#notes = this.#notes && { ...this.#notes }
+    copy.#notes = this.#notes
     return copy
   }
 
@@ -91,7 +95,12 @@ export class PreparedRequest {
 
   static {
     flatHeaders = (request) => request.#headers?.toFlat() ?? request.#flat
-    notesOf = (request) => (request.#notes ??= {})
+    requestNotes = {
+      get: (request) => request.#notes,
+      add: (request, notes) => {
+        request.#notes = { ...request.#notes, ...notes }
+      },
+    }
   }
 }
 

@@ -37,6 +37,16 @@ export function redirectRequest(
   return next
 }
 
+/** Leaves the request of a redirect that is not followed in `response.next`. What can't be followed need not be. */
+export function showNext(response: Response, hop: PreparedRequest | undefined): void {
+  try {
+    const next = hop && redirectRequest(hop, response.request, response)
+    if (next !== undefined) Object.assign(response, { next } satisfies Pick<Response, 'next'>)
+  } catch {
+    // There is no next request.
+  }
+}
+
 /** Whether credentials for one URL may go to another: host, port and scheme are the same, or it is http becoming https. */
 export function keepsCredentials(from: URL, to: URL): boolean {
   if (from.origin === to.origin) return true

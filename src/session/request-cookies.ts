@@ -1,6 +1,6 @@
 import { cookieHeader } from './cookies.ts'
 import type { RequestCookies } from './cookies.ts'
-import { flatHeaders, notesOf } from './prepared-request.ts'
+import { flatHeaders, requestNotes } from './prepared-request.ts'
 import type { PreparedRequest } from './prepared-request.ts'
 import type { SessionCore } from './session-core.ts'
 
@@ -18,19 +18,28 @@ export function hasHeader(request: PreparedRequest, name: string): boolean {
  * Gives a request the Cookie header that belongs to its URL now, in place of the one it got here before. One that was
  * written by hand stays, and silences the jar and the request's own cookies.
  */
-export function addCookies(request: PreparedRequest, { jar }: SessionCore, own: RequestCookies | undefined): void {
+export function addCookies(request: PreparedRequest, { jar }: SessionCore, hop: CookieSource | undefined): void {
+  const own = hop?.cookies
   if (!jar && own === undefined) return
   dropJarCookie(request)
   if (hasHeader(request, 'cookie')) return
-  const cookie = cookieHeader(jar || undefined, request.url, own)
+  const { url } = request
+  const cookie = cookieHeader(jar || undefined, hop?.location.href === url ? hop.location : url, own)
   if (cookie === undefined) return
   request.headers.set('Cookie', cookie)
-  notesOf(request).cookie = cookie
+  requestNotes.add(request, { cookie })
 }
 
 /** Takes away the Cookie header that came from here, not one that was written by hand. */
 export function dropJarCookie(request: PreparedRequest): void {
-  const notes = notesOf(request)
-  if (notes.cookie !== undefined && request.headers.get('cookie') === notes.cookie) request.headers.delete('cookie')
-  notes.cookie = undefined
+  const { cookie } = requestNotes.get(request)
+  if (cookie === undefined) return
+  if (request.headers.get('cookie') === cookie) request.headers.delete('cookie')
+  requestNotes.add(request, { cookie: undefined })
+}
+
+/** A hop, as far as cookies go. */
+interface CookieSource {
+  readonly location: URL
+  readonly cookies: RequestCookies | undefined
 }

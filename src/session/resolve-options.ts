@@ -73,8 +73,6 @@ const isGiven = (value: unknown): boolean => value !== undefined && value !== nu
 
 /** Checks each option and puts it where it belongs. A Map: names of properties that every object has are no options. */
 const readers = new Map<string, Reader>([
-  ['method', () => undefined],
-  ['url', () => undefined],
   ['params', (options, value) => (options.params = isGiven(value) ? checkParams(value) : undefined)],
   ['data', (options, value) => (options.data = value)],
   ['json', (options, value) => (options.json = value)],
@@ -87,8 +85,8 @@ const readers = new Map<string, Reader>([
   ['allowRedirects', (options, value) => (options.allowRedirects = checkBoolean('allowRedirects', value))],
   ['maxRedirects', (options, value) => (options.maxRedirects = checkLimit('maxRedirects', value))],
   ['proxies', (options, value) => (options.proxies = checkObject('proxies', value))],
-  ['verify', (options, value) => (options.verify = value as VerifyOption)],
-  ['cert', (options, value) => (options.cert = value as CertOption)],
+  ['verify', (options, value) => (options.verify = checkVerify(value))],
+  ['cert', (options, value) => (options.cert = checkCert(value))],
   ['hooks', (options, value) => (options.hooks = checkHooks(value))],
   ['stream', (options, value) => (options.stream = checkBoolean('stream', value))],
   ['raiseForStatus', (options, value) => (options.raiseForStatus = checkBoolean('raiseForStatus', value))],
@@ -110,24 +108,26 @@ const sessionNames = ['trustEnv', 'baseUrl', 'dispatcher', 'poolOptions']
  */
 export function resolveOptions(options: object, defaults: ResolvedOptions): ResolvedOptions {
   let resolved = defaults
-  for (const [name, value] of Object.entries(options)) {
+  for (const name of Object.keys(options)) {
+    if (name === 'method' || name === 'url') continue
     const reader = readers.get(name)
-    if (reader === undefined) {
-      const known = [...readers.keys()].filter((each) => each !== 'method' && each !== 'url')
-      throw new InvalidOptionError(unknownOption(name, known, [['the session', sessionNames]]), { option: name })
-    }
-    if (value === undefined || name === 'method' || name === 'url') continue
+    if (reader === undefined) throw unknown(name)
+    const value = (options as Record<string, unknown>)[name]
+    if (value === undefined) continue
     if (resolved === defaults) resolved = { ...defaults }
     try {
       reader(resolved, value)
     } catch (error) {
-      if (error instanceof TypeError || error instanceof RangeError) {
-        throw new InvalidOptionError(error.message, { cause: error, option: name })
-      }
-      throw error
+      if (!(error instanceof TypeError || error instanceof RangeError)) throw error
+      throw new InvalidOptionError(error.message, { cause: error, option: name })
     }
   }
   return resolved
+}
+
+function unknown(name: string): InvalidOptionError {
+  const message = unknownOption(name, [...readers.keys()], [['the session', sessionNames]])
+  return new InvalidOptionError(message, { option: name })
 }
 
 /** One option of a session. @throws {TypeError | RangeError} a value that can't be used */
@@ -157,6 +157,23 @@ function checkFunction(name: string, value: unknown): ProgressListener {
   if (typeof value === 'function') return value as ProgressListener
   throw new TypeError(`Expected \`${name}\` to be a function, got ${describe(value)}`)
 }
+
+/** Its shape; what it names is read when it is needed. */
+function checkVerify(value: unknown): VerifyOption {
+  if (typeof value === 'boolean' || isPemOrPath(value)) return value
+  if (Array.isArray(value) && value.length > 0 && value.every(isPemOrPath)) return value as string[]
+  throw new TypeError(`Expected \`verify\` to be true, false, a path, PEM or an array of them, got ${describe(value)}`)
+}
+
+function checkCert(value: unknown): CertOption {
+  if (isPemOrPath(value) || (typeof value === 'object' && value !== null)) return value as CertOption
+  throw new TypeError(
+    `Expected \`cert\` to be a path or PEM, [cert, key] or { cert, key, passphrase }, got ${describe(value)}`,
+  )
+}
+
+const isPemOrPath = (value: unknown): value is string | Uint8Array =>
+  typeof value === 'string' || value instanceof Uint8Array
 
 function checkPriority(value: unknown): void {
   if (typeof value === 'number' && !Number.isNaN(value)) return

@@ -222,8 +222,8 @@ export class Response<D = unknown> {
 
   /** Read without making a HeaderMap where the names are in lower case already. */
   get #charset(): string | undefined {
-    const { 'content-type': type = this.headers.get('content-type') } = this.#fields as Record<string, string>
-    return encodingFrom(type)
+    const { 'content-type': type } = this.#fields as Record<string, string | string[] | undefined>
+    return encodingFrom(typeof type === 'string' ? type : this.headers.get('content-type'))
   }
 
   #chunks(size?: number): AsyncIterableIterator<Uint8Array> {

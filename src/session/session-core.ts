@@ -46,6 +46,9 @@ export class SessionCore {
   retry: RetryOption | undefined
   isClosed = false
   readonly openBodies = new Set<OpenBody>()
+  /** How many calls may still send something. */
+  #runningCalls = 0
+  #onIdle: (() => void) | undefined
   readonly #shared: SharedConnections
   readonly #dispatcher: Dispatcher | undefined
   /** Prefixes in lower case, the longest first. */
@@ -104,12 +107,28 @@ export class SessionCore {
     return clone
   }
 
-  /** Drops the bodies that nobody reads, and resolves when the others are over and every connection is closed. */
+  /** A call begins; counted, for a Set would keep it alive long after it has ended (see TaskList). */
+  enter(): void {
+    this.#runningCalls++
+  }
+
+  leave(): void {
+    this.#runningCalls--
+    if (this.#runningCalls === 0) this.#onIdle?.()
+  }
+
+  /** Resolves when the calls are over, bodies that are being read too, and every connection is closed. */
   async close(): Promise<void> {
     this.isClosed = true
+    this.#dropUnreadBodies()
+    if (this.#runningCalls > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    this.#dropUnreadBodies()
+    await this.#shared.release()
+  }
+
+  #dropUnreadBodies(): void {
     const error = new SessionClosedError('The session was closed before anybody read the body')
     for (const body of this.openBodies) body.dropUnread(error)
-    await this.#shared.release()
   }
 }
 

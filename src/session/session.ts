@@ -6,7 +6,7 @@ import type { CallObserver } from './call.ts'
 import { Driver } from './driver.ts'
 import { describeRequest, openRequest } from './open-request.ts'
 import type { RequestOptions, RequestSpec, SendOptions, SessionOptions } from './options.ts'
-import { PreparedRequest, notesOf } from './prepared-request.ts'
+import { PreparedRequest, requestNotes } from './prepared-request.ts'
 import type { CarriedOptions } from './prepared-request.ts'
 import { addCookies } from './request-cookies.ts'
 import type { Response } from './response.ts'
@@ -57,7 +57,8 @@ export class Session extends SessionAttributes implements AsyncDisposable {
   request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
     if (options === undefined) return this.#run({ method, url }, undefined, undefined)
     const problem = problemOf(options)
-    if (problem === undefined) return this.#run({ ...options, method, url }, undefined, options)
+    // Spread last: V8 takes ten times as long to add to a copy.
+    if (problem === undefined) return this.#run({ method, url, ...options }, undefined, options)
     const request = describeRequest({ request: { method, url } })
     return Promise.reject(new InvalidOptionError(problem, { request }))
   }
@@ -101,8 +102,8 @@ export class Session extends SessionAttributes implements AsyncDisposable {
     const core = coreOf(this)
     try {
       const { hop } = openRequest(core, { request: spec })
-      notesOf(hop.request).options = carriedOptions(spec)
-      addCookies(hop.request, core, hop.cookies)
+      requestNotes.add(hop.request, { options: carriedOptions(spec) })
+      addCookies(hop.request, core, hop)
       return hop.request
     } catch (error) {
       attachRequest(error, describeRequest({ request: spec }))
@@ -116,7 +117,7 @@ export class Session extends SessionAttributes implements AsyncDisposable {
    */
   send(request: PreparedRequest, options?: SendOptions): Promise<Response> {
     if (request instanceof PreparedRequest)
-      return this.#run(request, options, { ...notesOf(request).options, ...options })
+      return this.#run(request, options, { ...requestNotes.get(request).options, ...options })
     const message = `Expected a PreparedRequest (of prepareRequest()), got ${describe(request)}`
     return Promise.reject(new TypeError(message))
   }

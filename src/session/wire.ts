@@ -55,8 +55,18 @@ function proxyFor(
   options: ResolvedOptions,
   location: URL,
 ): ExchangeRequest['proxy'] {
-  if (proxies === undefined && options.proxies === undefined && !trustEnv) return undefined
+  const isGiven = proxies !== undefined || options.proxies !== undefined
+  if (!isGiven && !(trustEnv && namesProxy(process.env, location.protocol))) return undefined
   return resolveProxy(location, { request: options.proxies, session: proxies, trustEnv })
+}
+
+/** Most environments name none, and then nothing more is made for it. To read a variable is a system call of a kind. */
+function namesProxy(environment: NodeJS.ProcessEnv, protocol: string): boolean {
+  const own =
+    protocol === 'https:'
+      ? (environment.https_proxy ?? environment.HTTPS_PROXY)
+      : (environment.http_proxy ?? environment.HTTP_PROXY)
+  return own !== undefined || environment.all_proxy !== undefined || environment.ALL_PROXY !== undefined
 }
 
 /** Not the caller's to say: the body tells how it is framed, and the connection how it is kept. */

@@ -2,8 +2,10 @@ import { getEventListeners } from 'node:events'
 import { describe, expect, test } from 'vitest'
 import { ExecutorClosedError, QueueFullError } from '../../src/errors.ts'
 import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
+import { asCompleted } from '../../src/future/as-completed.ts'
 import { FutureController } from '../../src/future/future-controller.ts'
-import type { Future } from '../../src/future/future.ts'
+import { Future } from '../../src/future/future.ts'
+import { wait } from '../../src/future/wait.ts'
 import { taskReference } from '../../src/task-reference.ts'
 import { gate, turn } from '../helpers/gate.ts'
 
@@ -83,6 +85,28 @@ describe('InProcessExecutor', () => {
     expect(getEventListeners(abort.signal, 'abort')).toHaveLength(0)
     expect(executor.stats().cancelled).toBe(1_000)
   })
+})
+
+test('Futures, tasks and waits of all kinds keep one listener together on the signal that they share', async () => {
+  const abort = new AbortController()
+  const { signal } = abort
+  const executor = new InProcessExecutor({ maxWorkers: 1 })
+  const tasks = [1, 2, 3].map(() => executor.submit(() => new Promise(() => {}), { signal }))
+  const other = new FutureController<unknown>().future
+  const waits = [
+    other.result({ signal }),
+    other.exception({ signal }),
+    wait([other], { signal }),
+    asCompleted([other], { signal }).next(),
+    Future.all([other], { signal }),
+    Future.any([other], { signal }),
+  ]
+  await turn()
+  expect(getEventListeners(signal, 'abort')).toHaveLength(1)
+  abort.abort('stop')
+  expect(tasks.every((future) => future.cancelled())).toBe(true)
+  expect(new Set(await Promise.allSettled(waits))).toEqual(new Set([{ status: 'rejected', reason: 'stop' }]))
+  expect(getEventListeners(signal, 'abort')).toHaveLength(0)
 })
 
 describe('InProcessExecutor.pause()', () => {

@@ -129,7 +129,7 @@ describe('Future.addDoneCallback()', () => {
 
 /** The program collects what is thrown where nobody can catch it, and prints it with what it noted itself. */
 const collecting = `
-  import type { FutureController } from './src/future/future-controller.ts'
+  import { FutureController } from './src/future/future-controller.ts'
   import { Future } from './src/future/future.ts'
   import { asCompleted } from './src/future/as-completed.ts'
   import { wait } from './src/future/wait.ts'

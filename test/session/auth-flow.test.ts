@@ -214,7 +214,7 @@ describe('auth generators', () => {
 
     expect((await session.get(server.url, { auth: again })).status).toBe(200)
     const reference = taskReference(fixture, 'authorizeAgain', 'token')
-    expect((await session.get(server.url, { auth: reference as never })).status).toBe(200)
+    expect((await session.get(server.url, { auth: reference })).status).toBe(200)
     expect(authorizations).toEqual([undefined, 'Again', undefined, 'Again token'])
   })
 

@@ -10,6 +10,7 @@ import {
   UnrewindableBodyError,
 } from '../../src/errors.ts'
 import type { RetryOptions } from '../../src/session/options.ts'
+import { Response } from '../../src/session/response.ts'
 import { Session } from '../../src/session/session.ts'
 import { mergeTimeout } from '../../src/session/timeouts.ts'
 import { gate, until } from '../helpers/gate.ts'
@@ -98,6 +99,18 @@ describe('timeout', () => {
 
     expect(error).toBeInstanceOf(TotalTimeoutError)
     expect(reason).toBe(error)
+  })
+
+  it('total of a request on its way is an error that hooks may recover from', async () => {
+    handler = silent
+    const response = await session.get(server.url, {
+      timeout: { total: 60 },
+      hooks: {
+        error: (error) => (error instanceof TotalTimeoutError ? new Response({ content: 'cached' }) : undefined),
+      },
+    })
+
+    expect(response.text()).toBe('cached')
   })
 
   it('total holds until a streamed body has ended', async () => {

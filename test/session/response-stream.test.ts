@@ -9,6 +9,7 @@ import {
   SessionClosedError,
   StreamConsumedError,
 } from '../../src/errors.ts'
+import type { Response } from '../../src/session/response.ts'
 import { Session } from '../../src/session/session.ts'
 import { gate, until } from '../helpers/gate.ts'
 import { startServer } from '../helpers/server.ts'
@@ -272,6 +273,18 @@ describe('Response with stream: true', () => {
 
     expect(await reading).toBe('first second')
     await closing
+  })
+
+  it('of an HTTPError is read first, so that the error shows it and nothing is left open', async () => {
+    handler = (_, response) => response.writeHead(404).end('not here')
+
+    const error: unknown = await session
+      .get(server.url, { stream: true, raiseForStatus: true })
+      .catch((reason: unknown) => reason)
+
+    expect((error as { response: Response }).response.text()).toBe('not here')
+    await session.get(server.url)
+    expect(server.connections).toBe(1)
   })
 
   it('a redirect on the way is drained, so that its connection is used again', async () => {

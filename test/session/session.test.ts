@@ -467,6 +467,23 @@ describe('Session.close()', () => {
     expect(slow.openSockets.size).toBeLessThanOrEqual(1)
   })
 
+  it('lets redirects and retries of what runs go on too', async () => {
+    const answer = gate()
+    await using slow = await startServer((request, response) => {
+      if (request.url === '/end') return void response.end('end')
+      const status = slow.seen.length === 1 ? 503 : 302
+      void answer.promise.then(() => response.writeHead(status, { location: '/end' }).end())
+    }).then(disposable)
+    const running = session.get(slow.url, { retry: { backoff: { base: 1 } } })
+    const closing = session.close()
+
+    answer.open()
+
+    expect((await running).text()).toBe('end')
+    await closing
+    expect(slow.seen).toEqual(['GET /', 'GET /', 'GET /end'])
+  })
+
   it('`await using` closes', async () => {
     let leaked: Session
     {

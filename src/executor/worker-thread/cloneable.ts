@@ -1,0 +1,158 @@
+import { types } from 'node:util'
+import { TaskNotCloneableError } from '../../errors.ts'
+
+/** What can't be cloned, and where it stands. */
+export interface Uncloneable {
+  readonly path: string
+  readonly what: string
+}
+
+/** Node 20 clones these to `{}`, later ones refuse some of them: without their private state they are nothing. */
+const shells = new Set(
+  [
+    'URL',
+    'URLSearchParams',
+    'Headers',
+    'FormData',
+    'Request',
+    'Response',
+    'AbortSignal',
+    'AbortController',
+    'Future',
+  ].map((name) => `[object ${name}]`),
+)
+
+interface CloneableCheck {
+  /** For the message. */
+  readonly tried?: string
+  /** What the values are called in the path; by default `args[0]`, `args[1]`, ... */
+  readonly names?: readonly string[] | undefined
+  /** What in them is moved instead of cloned. */
+  readonly transfer?: readonly unknown[]
+  /** What the engine said. */
+  readonly cause?: unknown
+}
+
+/** @throws {TaskNotCloneableError} something in there can't leave this isolate */
+export function checkCloneable(values: readonly unknown[], check: CloneableCheck = {}): void {
+  const { tried = "Can't run the task in a worker thread", names, transfer, cause } = check
+  for (const [index, value] of values.entries()) {
+    const found = findUncloneable(value, names?.[index] ?? `args[${index}]`, transfer)
+    if (found !== undefined) throw notCloneable(tried, found, cause)
+  }
+}
+
+/**
+ * @param found the place, if there is one
+ * @param cause what the engine said, if it was asked
+ */
+export function notCloneable(tried: string, found: Uncloneable | undefined, cause?: unknown): TaskNotCloneableError {
+  const said = cause instanceof Error ? cause.message : String(cause)
+  const problem = found === undefined ? said : `\`${found.path}\` is ${found.what}, which can't be cloned`
+  return new TaskNotCloneableError(`${tried}: ${problem} (README, "What can cross to a thread")`, {
+    ...(found === undefined ? {} : { path: found.path }),
+    ...(cause === undefined ? {} : { cause }),
+  })
+}
+
+/**
+ * Looks for what `structuredClone` refuses, without cloning. It may miss something exotic; that shows when the value is
+ * posted.
+ *
+ * @param path of the value itself; '' if it has no name
+ */
+export function findUncloneable(
+  value: unknown,
+  path: string,
+  transfer: readonly unknown[] = [],
+): Uncloneable | undefined {
+  try {
+    const found = new Search(transfer).inspect(value)
+    if (found === undefined) return undefined
+    return { what: found.what, path: (path + found.path).replace(/^\./, '') }
+  } catch {
+    // A getter that throws, nesting deeper than the stack: posting it will tell.
+    return undefined
+  }
+}
+
+class Search {
+  readonly #transfer: readonly unknown[]
+  #seen: Set<object> | undefined
+
+  constructor(transfer: readonly unknown[]) {
+    this.#transfer = transfer
+  }
+
+  inspect(value: unknown): Uncloneable | undefined {
+    if (typeof value === 'function') return { path: '', what: 'a function' }
+    if (typeof value === 'symbol') return { path: '', what: 'a symbol' }
+    if (typeof value !== 'object' || value === null) return undefined
+    this.#seen ??= new Set()
+    if (this.#seen.has(value) || this.#transfer.includes(value)) return undefined
+    this.#seen.add(value)
+    if (types.isProxy(value)) return { path: '', what: 'a Proxy' }
+    if (Array.isArray(value)) return this.#inspectArray(value)
+    if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value)) return undefined
+    return this.#inspectObject(value)
+  }
+
+  #inspectObject(value: object): Uncloneable | undefined {
+    const tag = Object.prototype.toString.call(value)
+    if (tag === '[object Object]') {
+      return isStream(value) ? { path: '', what: 'a stream' } : this.#inspectProperties(value)
+    }
+    if (types.isMap(value)) return this.#inspectMap(value)
+    if (types.isSet(value)) return this.#inspectArray([...value], (index) => `.values()[${index}]`)
+    if (shells.has(tag)) return { path: '', what: `a ${tag.slice(8, -1)}` }
+    return isAccepted(value) ? undefined : this.#blame(value, tag)
+  }
+
+  /** The engine has refused it: for something inside, or for what it is. */
+  #blame(value: object, tag: string): Uncloneable | undefined {
+    const found = this.#inspectProperties(value)
+    // With a transfer list it may be something inside that will be moved.
+    if (found !== undefined || this.#transfer.length > 0) return found
+    return { path: '', what: `a ${tag.slice(8, -1)}` }
+  }
+
+  #inspectArray(values: readonly unknown[], step = (index: number) => `[${index}]`): Uncloneable | undefined {
+    for (let index = 0; index < values.length; index++) {
+      const found = this.inspect(values[index])
+      if (found !== undefined) return { path: step(index) + found.path, what: found.what }
+    }
+    return undefined
+  }
+
+  #inspectMap(map: ReadonlyMap<unknown, unknown>): Uncloneable | undefined {
+    const found = this.#inspectArray([...map.keys()], (index) => `.keys()[${index}]`)
+    return found ?? this.#inspectArray([...map.values()], (index) => `.values()[${index}]`)
+  }
+
+  #inspectProperties(object: object): Uncloneable | undefined {
+    for (const key of Object.keys(object)) {
+      const found = this.inspect((object as Record<string, unknown>)[key])
+      if (found !== undefined) return { path: step(key) + found.path, what: found.what }
+    }
+    return undefined
+  }
+}
+
+function step(key: string): string {
+  return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
+}
+
+/** Node's streams would arrive as the list of their fields. */
+function isStream(value: object): boolean {
+  const { pipe, write, on } = value as Record<string, unknown>
+  return typeof on === 'function' && (typeof pipe === 'function' || typeof write === 'function')
+}
+
+function isAccepted(value: object): boolean {
+  try {
+    structuredClone(value)
+    return true
+  } catch {
+    return false
+  }
+}

@@ -1,0 +1,64 @@
+import type { MessagePort, Transferable } from 'node:worker_threads'
+import { FutureController } from '../../future/future-controller.ts'
+import type { RemoteContext, SharedCopy } from '../remote.ts'
+import type { FromThread } from './messages.ts'
+
+/** What a task in a thread is told, and what it says while it runs. */
+export class ThreadTaskContext implements RemoteContext {
+  readonly shared: readonly SharedCopy[]
+  readonly #port: MessagePort
+  readonly #id: number
+  /** Of a future that nobody holds: it knows how to tell of a cancellation. */
+  readonly #controller = new FutureController<never>()
+  #listener: ((message: unknown) => void) | undefined
+  #unheard: unknown[] = []
+  #isOver = false
+
+  constructor(port: MessagePort, id: number, shared: readonly SharedCopy[]) {
+    this.#port = port
+    this.#id = id
+    this.shared = shared
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.future.signal
+  }
+
+  onCancel(fn: (reason: unknown) => void): void {
+    this.#controller.onCancel(fn)
+  }
+
+  post(message: unknown, transfer?: readonly unknown[]): void {
+    if (this.#isOver) return
+    const said: FromThread = { kind: 'message', id: this.#id, message }
+    this.#port.postMessage(said, transfer as readonly Transferable[] | undefined)
+  }
+
+  onMessage(fn: (message: unknown) => void): void {
+    this.#listener = fn
+    const messages = this.#unheard
+    this.#unheard = []
+    for (const each of messages) fn(each)
+  }
+
+  /** @internal */
+  handleMessage(message: unknown): void {
+    if (this.#listener === undefined) this.#unheard.push(message)
+    else this.#listener(message)
+  }
+
+  /** @internal */
+  get isAborted(): boolean {
+    return this.#controller.future.cancelled()
+  }
+
+  /** @internal */
+  abort(reason: unknown): void {
+    this.#controller.future.cancel(reason)
+  }
+
+  /** @internal */
+  end(): void {
+    this.#isOver = true
+  }
+}

@@ -1,0 +1,240 @@
+import type { ResourceLimits, Transferable, Worker } from 'node:worker_threads'
+import { Deadline } from '../../deadline.ts'
+import { TaskNotCloneableError } from '../../errors.ts'
+import type { TaskReference } from '../../task-reference.ts'
+import { CauseOfDeath } from './cause-of-death.ts'
+import { decode, encode } from './error-codec.ts'
+import { IdleTimer } from './idle-timer.ts'
+import type { FromThread, ToThread } from './messages.ts'
+import { SharedValues } from './shared-values.ts'
+import { startWorker } from './start-worker.ts'
+import type { ThreadTask } from './thread-task.ts'
+
+/** How long work may take to stop before its thread is ended, in ms. */
+const gracePeriod = 1000
+
+export interface ThreadOptions {
+  readonly initializer: TaskReference | undefined
+  readonly resourceLimits: ResourceLimits | undefined
+  /** ms without a task after which the thread ends itself; Infinity = never. */
+  readonly idleTimeout: number
+}
+
+export interface ThreadOwner {
+  handleReady(thread: Thread): void
+  /** @param failure if it never became ready. Its tasks have not started: they are handed over. */
+  handleGone(thread: Thread, unsentTasks: Iterable<ThreadTask>, failure: StartFailure | undefined): void
+}
+
+export interface StartFailure {
+  readonly error: unknown
+  /** The initializer has failed: another try would fail too. */
+  readonly isFinal: boolean
+}
+
+type Phase = 'starting' | 'ready' | 'ending' | 'gone'
+
+/** One worker thread and the tasks in it. Keeps the process alive only while it has some. */
+export class Thread {
+  readonly failedStarts: number
+  readonly #owner: ThreadOwner
+  readonly #worker: Worker
+  readonly #shared = new SharedValues((message) => this.#post(message))
+  /** Assigned before the thread was ready. */
+  readonly #unsentTasks = new Set<ThreadTask>()
+  readonly #runningTasks = new Map<number, ThreadTask>()
+  readonly #idleTimer: IdleTimer
+  readonly #causeOfDeath = new CauseOfDeath()
+  readonly #gone: Promise<void>
+  #phase: Phase = 'starting'
+  #isReady = false
+  #lastId = 0
+  #endTimer: Deadline | undefined
+  #initializerError: { readonly error: unknown } | undefined
+
+  /** @param failedStarts how many had died while starting, one after the other, before this one */
+  constructor(owner: ThreadOwner, options: ThreadOptions, failedStarts: number) {
+    const { initializer, resourceLimits, idleTimeout } = options
+    this.#owner = owner
+    this.failedStarts = failedStarts
+    this.#idleTimer = new IdleTimer(idleTimeout, () => this.#end())
+    this.#worker = startWorker(initializer, resourceLimits)
+    this.#worker.on('message', (message: FromThread | null | undefined) => {
+      // Modules may use the port of their thread, too.
+      if (message?.kind !== undefined) this.#receive(message)
+    })
+    this.#worker.on('messageerror', () => this.#findLost())
+    this.#worker.on('error', (error) => this.#causeOfDeath.noteError(error))
+    this.#gone = new Promise((resolve) => {
+      this.#worker.on('exit', (exitCode) => {
+        this.#handleExit(exitCode)
+        resolve()
+      })
+    })
+  }
+
+  /** How many tasks it has. */
+  get load(): number {
+    return this.#unsentTasks.size + this.#runningTasks.size
+  }
+
+  /** It takes tasks. */
+  get isOpen(): boolean {
+    return this.#phase === 'starting' || this.#phase === 'ready'
+  }
+
+  assign(task: ThreadTask): void {
+    if (this.load === 0) {
+      this.#worker.ref()
+      this.#idleTimer.stop()
+    }
+    task.thread = this
+    if (this.#phase === 'ready') this.#send(task)
+    else this.#unsentTasks.add(task)
+  }
+
+  tell(task: ThreadTask, message: unknown, transfer?: readonly unknown[]): void {
+    if (this.#runningTasks.get(task.id) === task) this.#post({ kind: 'message', id: task.id, message }, transfer)
+  }
+
+  /** Stops a task: at once if it has not been sent, else by telling it, else with the whole thread. */
+  abort(task: ThreadTask, reason: unknown): void {
+    if (this.#unsentTasks.delete(task)) {
+      task.fulfil(undefined)
+      this.#restIfIdle()
+    } else if (this.#runningTasks.get(task.id) === task && task.gracePeriod === undefined) {
+      this.#post({ kind: 'abort', id: task.id, reason: encode(reason) })
+      task.gracePeriod = new Deadline(gracePeriod, () => {
+        // It may have stopped, while we were too busy to hear: messages are read before this is called.
+        setImmediate(() => this.#endWith(task))
+      }).unref()
+    }
+  }
+
+  #endWith(task: ThreadTask): void {
+    if (this.#runningTasks.get(task.id) !== task) return
+    this.#terminate(`was ended because \`${task.name}\`, which was cancelled, had not stopped ${gracePeriod} ms later`)
+  }
+
+  /** Ends it; it has no tasks. @returns a promise that resolves when it is gone */
+  end(): Promise<void> {
+    // Whoever waits for this must not be left alone by a process that has nothing else to do.
+    this.#worker.ref()
+    this.#end()
+    return this.#gone
+  }
+
+  #end(): void {
+    if (this.#phase === 'starting') return this.#terminate()
+    if (this.#phase !== 'ready') return
+    this.#phase = 'ending'
+    this.#idleTimer.clear()
+    this.#post({ kind: 'end' })
+    this.#endTimer = new Deadline(gracePeriod, () => this.#terminate()).unref()
+  }
+
+  #terminate(why?: string): void {
+    if (this.#phase === 'gone') return
+    this.#phase = 'ending'
+    if (why !== undefined) this.#causeOfDeath.noteDecision(why)
+    void this.#worker.terminate()
+  }
+
+  #send(task: ThreadTask): void {
+    const id = ++this.#lastId
+    const { module, name, args, transfer, link } = task
+    try {
+      const shared = link.shared === undefined ? undefined : this.#shared.send(link.shared)
+      this.#post({ kind: 'task', id, module, name, args, shared }, transfer)
+    } catch (error) {
+      task.failToPost(error)
+      return this.#restIfIdle()
+    }
+    task.id = id
+    this.#runningTasks.set(id, task)
+    task.handleSent()
+  }
+
+  #post(message: ToThread, transfer?: readonly unknown[]): void {
+    this.#worker.postMessage(message, transfer as readonly Transferable[] | undefined)
+  }
+
+  #receive(message: FromThread): void {
+    switch (message.kind) {
+      case 'ready':
+        return this.#handleReady()
+      case 'fulfilled':
+        return this.#take(message.id)?.fulfil(message.value)
+      case 'rejected':
+        return this.#take(message.id)?.fail(decode(message.error))
+      case 'message':
+        return this.#runningTasks.get(message.id)?.handleMessage(message.message)
+      case 'lost':
+        return this.#findLost()
+      case 'census':
+        return this.#rejectLost(message.upTo, new Set(message.running))
+      case 'initializer-failed':
+        this.#initializerError = { error: decode(message.error) }
+        return this.#terminate()
+      case 'crash':
+        return this.#causeOfDeath.noteLastWords(decode(message.error))
+    }
+  }
+
+  /** A task has ended. */
+  #take(id: number): ThreadTask | undefined {
+    const task = this.#runningTasks.get(id)
+    this.#runningTasks.delete(id)
+    this.#restIfIdle()
+    return task
+  }
+
+  #handleReady(): void {
+    if (this.#phase !== 'starting') return
+    this.#phase = 'ready'
+    this.#isReady = true
+    this.#owner.handleReady(this)
+    for (const task of this.#unsentTasks) {
+      this.#unsentTasks.delete(task)
+      if (task.isDone) task.fulfil(undefined)
+      else this.#send(task)
+    }
+    this.#restIfIdle()
+  }
+
+  /** A message could not be read, here or there, and nobody knows whose it was: asks which tasks the thread still has. */
+  #findLost(): void {
+    if (this.isOpen) this.#post({ kind: 'census', upTo: this.#lastId })
+  }
+
+  #rejectLost(upTo: number, running: ReadonlySet<number>): void {
+    for (const [id, task] of this.#runningTasks) {
+      if (id > upTo || running.has(id)) continue
+      this.#take(id)
+      const message = `Can't run \`${task.name}\` in a worker thread: its arguments or its result can't be read on the other side`
+      task.fail(new TaskNotCloneableError(message))
+    }
+  }
+
+  #restIfIdle(): void {
+    if (this.load > 0) return
+    this.#worker.unref()
+    if (this.#phase === 'ready') this.#idleTimer.start()
+  }
+
+  #handleExit(exitCode: number): void {
+    this.#phase = 'gone'
+    this.#idleTimer.clear()
+    this.#endTimer?.clear()
+    const tasks = [...this.#runningTasks.values()]
+    this.#runningTasks.clear()
+    for (const task of tasks) task.fail(this.#causeOfDeath.toError(`that ran \`${task.name}\``, exitCode))
+    this.#owner.handleGone(this, this.#unsentTasks, this.#startFailure(exitCode))
+  }
+
+  #startFailure(exitCode: number): StartFailure | undefined {
+    if (this.#initializerError !== undefined) return { error: this.#initializerError.error, isFinal: true }
+    if (this.#isReady) return undefined
+    return { error: this.#causeOfDeath.toError('that was just starting', exitCode), isFinal: false }
+  }
+}

@@ -1,0 +1,187 @@
+/**
+ * Who may import whom, one door per package, no cycles, sizes and names: the shape of src/, held by its import lines.
+ * A rule that has to give way gives way here, with its reason beside it.
+ */
+import { builtinModules } from 'node:module'
+import { describe, expect, test } from 'vitest'
+import { readSourceFiles, type SourceFile } from './helpers/source-files.ts'
+
+/** What a folder may import besides itself and the leaves: a folder, or single files of one. */
+const mayImport: Record<string, readonly string[]> = {
+  leaves: [],
+  future: [],
+  executor: ['future'],
+  transport: [],
+  session: ['transport'],
+  'futures-session': ['session', 'future', 'executor/executor.ts', 'executor/in-process-executor.ts'],
+  pool: ['session', 'futures-session', 'future', 'executor/executor.ts'],
+  testing: ['future', 'executor/executor.ts'],
+  index: ['future', 'executor', 'transport', 'session', 'futures-session'],
+}
+
+/** The one place where a package is used: a file, or a folder of which exactly one file imports its values. */
+const doors: Record<string, string> = {
+  'p-queue': 'executor/in-process-executor.ts',
+  'node:worker_threads': 'executor/worker-thread/',
+  undici: 'transport/',
+  socks: 'transport/socks.ts',
+  'tough-cookie': 'session/',
+  eventemitter3: 'futures-session/',
+}
+
+/** Files of more than 250 lines, each with the reason why it is one file. None has more than 300. */
+const longFiles: Record<string, string> = {
+  'errors.ts': 'the whole tree of error classes, by contract in one place',
+  'future/future.ts': 'half of it is the documentation of the class everybody holds',
+  'futures-session/futures-session.ts': 'likewise; the work is done by the classes beside it',
+}
+
+/** Files that export more than three values, each with the reason. `errors.ts` and every `index.ts` aside. */
+const wideFiles: Record<string, string> = {
+  'checks.ts': 'checks of arguments, all of one shape',
+}
+
+const files = readSourceFiles()
+const leaves = files.filter((file) => file.folder === 'leaves')
+
+describe('src/ folders', () => {
+  test('import only what the table allows', () => {
+    const violations = files.flatMap((file) =>
+      file.imports
+        .filter(({ isOurs, target }) => isOurs && !isAllowed(file, target))
+        .map(({ target }) => `${file.path} -> ${target}`),
+    )
+    expect(violations).toEqual([])
+  })
+
+  test('are all in the table', () => {
+    expect(unique(files.map((file) => file.folder)).filter((folder) => !(folder in mayImport))).toEqual([])
+  })
+
+  test('have no cycles between them, not even by type', () => {
+    const edges = files.flatMap((file) =>
+      file.imports.filter(({ isOurs }) => isOurs).map(({ target }) => [file.folder, folderOf(target)] as const),
+    )
+    expect(findCycle(edges.filter(([from, to]) => from !== to))).toBeUndefined()
+  })
+})
+
+describe('src/ files', () => {
+  test('have no cycle of imports that are emitted', () => {
+    const edges = files.flatMap((file) =>
+      file.imports
+        .filter(({ isOurs, isEmitted }) => isOurs && isEmitted)
+        .map(({ target }) => [file.path, target] as const),
+    )
+    expect(findCycle(edges)).toBeUndefined()
+  })
+
+  test('are imported by somebody, or are entries', () => {
+    const imported = new Set(files.flatMap((file) => file.imports.map(({ target }) => target)))
+    const entries = /^index\.ts$|^(testing|pool)\/index\.ts$|\/(worker-entry|remote-request)\.ts$/
+    expect(files.map((file) => file.path).filter((path) => !imported.has(path) && !entries.test(path))).toEqual([])
+  })
+
+  test('have at most 250 lines, or a reason and at most 300', () => {
+    const tooLong = files
+      .filter(({ path, lines }) => lines > 250 && (lines > 300 || !(path in longFiles)) && path !== 'errors.ts')
+      .map(({ path, lines }) => `${path}: ${lines}`)
+    expect(tooLong).toEqual([])
+  })
+
+  test('have functions of at most 40 lines', () => {
+    const tooLong = files.flatMap(({ path, functions }) =>
+      functions.filter(({ lines }) => lines > 40).map(({ name, lines }) => `${path} ${name}: ${lines}`),
+    )
+    expect(tooLong).toEqual([])
+  })
+
+  test('export at most three values', () => {
+    const tooMany = files
+      .filter(({ path, exportedValues }) => exportedValues.length > 3 && !(path in wideFiles))
+      .filter(({ path }) => !/(^|\/)(errors|index)\.ts$/.test(path))
+      .map(({ path, exportedValues }) => `${path}: ${exportedValues.join(', ')}`)
+    expect(tooMany).toEqual([])
+  })
+
+  test('have no default export and no enum or namespace', () => {
+    const others = files.filter(({ exportedValues }) =>
+      exportedValues.some((name) => name === 'default' || name === '(no plain export)'),
+    )
+    expect(others.map(({ path }) => path)).toEqual([])
+  })
+
+  test('have kebab-case names', () => {
+    expect(files.map(({ path }) => path).filter((path) => !/^[a-z0-9-]+(\/[a-z0-9-]+)*\.ts$/.test(path))).toEqual([])
+  })
+
+  test('say neither `any` nor `console`', () => {
+    const places = files.flatMap(({ path, anys, consoles }) => [...anys, ...consoles].map((line) => `${path}:${line}`))
+    expect(places).toEqual([])
+  })
+})
+
+describe('packages', () => {
+  test('are imported through their door only', () => {
+    const strangers = files.flatMap((file) =>
+      file.imports
+        .filter(({ isOurs, target }) => !isOurs && !isDoorOf(file, target))
+        .map(({ target }) => `${file.path} -> ${target}`),
+    )
+    expect(strangers).toEqual([])
+  })
+
+  test('have leaves that use Node only', () => {
+    const targets = leaves.flatMap((file) => file.imports.filter(({ isOurs }) => !isOurs).map(({ target }) => target))
+    expect(unique(targets).filter((target) => !isNode(target))).toEqual([])
+  })
+})
+
+function isAllowed(file: SourceFile, target: string): boolean {
+  const folder = folderOf(target)
+  if (folder === file.folder || folder === 'leaves') return true
+  return (mayImport[file.folder] ?? []).some((allowed) => allowed === folder || allowed === target)
+}
+
+function folderOf(path: string): string {
+  return files.find((file) => file.path === path)?.folder ?? `(nothing at ${path})`
+}
+
+function isNode(target: string): boolean {
+  return target.startsWith('node:') && builtinModules.includes(target.slice('node:'.length))
+}
+
+function isDoorOf(file: SourceFile, target: string): boolean {
+  const door = doors[target]
+  if (door === undefined) return isNode(target)
+  return door.endsWith('/') ? file.path.startsWith(door) : file.path === door
+}
+
+/** @returns the names along a cycle, or `undefined` */
+function findCycle(edges: readonly (readonly [from: string, to: string])[]): string[] | undefined {
+  const targets = new Map<string, Set<string>>()
+  for (const [from, to] of edges) targets.set(from, (targets.get(from) ?? new Set()).add(to))
+  const finished = new Set<string>()
+  const trail: string[] = []
+  const visit = (name: string): string[] | undefined => {
+    if (trail.includes(name)) return [...trail.slice(trail.indexOf(name)), name]
+    if (finished.has(name)) return undefined
+    trail.push(name)
+    for (const target of targets.get(name) ?? []) {
+      const cycle = visit(target)
+      if (cycle !== undefined) return cycle
+    }
+    trail.pop()
+    finished.add(name)
+    return undefined
+  }
+  for (const name of targets.keys()) {
+    const cycle = visit(name)
+    if (cycle !== undefined) return cycle
+  }
+  return undefined
+}
+
+function unique<T>(values: readonly T[]): T[] {
+  return [...new Set(values)]
+}

@@ -1,0 +1,14 @@
+import http from 'node:http'
+import axios from 'axios'
+import PQueue from 'p-queue'
+
+export function open({ url, concurrency }) {
+  const httpAgent = new http.Agent({ keepAlive: true })
+  const client = axios.create({ httpAgent })
+  const queue = new PQueue({ concurrency })
+  const get = async () => (await client.get(url)).data
+  return {
+    submit: () => queue.add(get),
+    close: () => httpAgent.destroy(),
+  }
+}

@@ -1,0 +1,12 @@
+import PQueue from 'p-queue'
+import { Agent, fetch } from 'undici'
+
+export function open({ url, concurrency }) {
+  const dispatcher = new Agent()
+  const queue = new PQueue({ concurrency })
+  const get = async () => (await fetch(url, { dispatcher })).json()
+  return {
+    submit: () => queue.add(get),
+    close: () => dispatcher.close(),
+  }
+}

@@ -1,0 +1,12 @@
+import PQueue from 'p-queue'
+import { Agent, request } from 'undici'
+
+export function open({ url, concurrency }) {
+  const dispatcher = new Agent()
+  const queue = new PQueue({ concurrency })
+  const get = async () => (await request(url, { dispatcher })).body.json()
+  return {
+    submit: () => queue.add(get),
+    close: () => dispatcher.close(),
+  }
+}

@@ -1,0 +1,101 @@
+// The server that the benchmark asks: nginx where there is one, else Node; a process of its own either way, so that its
+// work is not counted. Every path answers the same small JSON, `/bytes/<n>` (Node only) as many bytes.
+import { execFileSync, fork, spawn } from 'node:child_process'
+import { once } from 'node:events'
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import http from 'node:http'
+import net from 'node:net'
+import { tmpdir } from 'node:os'
+import path from 'node:path'
+import { setTimeout as sleep } from 'node:timers/promises'
+import { fileURLToPath } from 'node:url'
+
+const body = JSON.stringify({
+  id: 7,
+  name: 'a small body',
+  tags: ['one', 'two', 'three'],
+  nested: { ok: true, count: 42 },
+})
+
+/** @returns `{ url, name, close() }` */
+export async function startServer({ preferNginx = true } = {}) {
+  const version = preferNginx ? nginxVersion() : undefined
+  return version === undefined ? startNode() : startNginx(version)
+}
+
+function nginxVersion() {
+  try {
+    execFileSync('nginx', ['-t', '-c', '/dev/null'], { stdio: 'ignore' })
+  } catch (error) {
+    if (error.code === 'ENOENT') return undefined
+  }
+  return 'nginx'
+}
+
+async function startNginx(name) {
+  const folder = mkdtempSync(path.join(tmpdir(), 'undici-futures-bench-'))
+  const port = await freePort()
+  const config = path.join(folder, 'nginx.conf')
+  writeFileSync(
+    config,
+    `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
+    events { worker_connections 1024; }
+    http {
+      access_log off; keepalive_requests 1000000000; keepalive_timeout 60s; default_type application/json;
+      client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder};
+      uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
+      server { listen 127.0.0.1:${port}; location / { return 200 '${body}'; } }
+    }`,
+  )
+  const child = spawn('nginx', ['-p', folder, '-c', config], { stdio: 'ignore' })
+  await untilListening(port)
+  return {
+    url: `http://127.0.0.1:${port}/`,
+    name,
+    async close() {
+      child.kill('SIGQUIT')
+      await once(child, 'exit')
+      rmSync(folder, { recursive: true })
+    },
+  }
+}
+
+async function startNode() {
+  const child = fork(fileURLToPath(import.meta.url), ['serve'])
+  const [{ port }] = await once(child, 'message')
+  return { url: `http://127.0.0.1:${port}/`, name: `Node ${process.version}`, close: () => void child.kill() }
+}
+
+function serve() {
+  const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
+    const size = /^\/bytes\/(\d+)/.exec(request.url)?.[1]
+    response.setHeader('content-type', 'application/json')
+    response.end(size === undefined ? body : Buffer.alloc(Number(size), '1'))
+  })
+  server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+  process.on('disconnect', () => process.exit())
+}
+
+async function freePort() {
+  const probe = net.createServer().listen(0, '127.0.0.1')
+  await once(probe, 'listening')
+  const { port } = probe.address()
+  probe.close()
+  await once(probe, 'close')
+  return port
+}
+
+async function untilListening(port) {
+  for (let attempt = 0; attempt < 100; attempt++) {
+    const socket = net.connect(port, '127.0.0.1')
+    const isOpen = await new Promise((resolve) =>
+      socket.once('connect', () => resolve(true)).once('error', () => resolve(false)),
+    )
+    socket.destroy()
+    if (isOpen) return
+    await sleep(50)
+  }
+  throw new Error('nginx does not listen')
+}
+
+if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2] === 'serve') serve()

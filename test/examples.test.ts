@@ -1,0 +1,135 @@
+/** Runs every example as it stands, against the server it starts itself, and looks at what it prints. */
+import { readdirSync } from 'node:fs'
+import path from 'node:path'
+import { describe, expect, test } from 'vitest'
+import { projectRoot, runNode } from './helpers/run-node.ts'
+
+/** The lines that an example prints; `sorted` where their order is chance. */
+const expected: Record<string, { lines: readonly (string | RegExp)[]; sorted?: boolean }> = {
+  'quick-start': { lines: ['first: 200 application/json', "second: { id: 7, name: 'user 7' }"] },
+  'as-completed': { lines: ['waited 100', 'waited 200', 'waited 300'] },
+  'cancel-on-dispose': {
+    lines: ['first: 200', `fulfilled ${Array(10).fill('cancelled').join(' ')}`, 'AbortError ABORT_ERR'],
+  },
+  'attaching-data': {
+    lines: ['property: red', 'property: green', 'property: blue', 'context: white', 'data: black'],
+  },
+  'hooks-in-the-background': {
+    lines: ['the caller goes on while the hook runs', "parsed by the hook: [ 'apple', 'pear', 'quince' ]"],
+  },
+  'session-hooks': {
+    lines: [
+      'the server saw: signed POST',
+      'recovered: true 404',
+      'not recovered: HTTPError',
+      "counted: { '200': 1, '404': 1, '500': 1 }",
+    ],
+  },
+  'elapsed-by-subclassing': {
+    lines: [
+      'asked -> done: true, sent -> headers: true',
+      'asked -> done: true, sent -> headers: true',
+      'the second waited for the worker: true',
+    ],
+  },
+  'shared-executor': {
+    lines: ['user 1', 'user 2', 'user 3', 'user 4', 'pages: cancelled cancelled cancelled cancelled', 'sum: 2'],
+  },
+  'bounded-map': {
+    lines: [/500\/500 taken/, 'the generator was ended: true', 'requests made beyond those taken, at most 16: true'],
+  },
+  'wrapping-fetch': { lines: ['cancelled', 'true user 1', 'true user 2', 'true user 3'], sorted: true },
+  'login-with-cookies': {
+    lines: ['before: 401', 'after: 200', 'without a jar: 401', 'with its own: token=of ann'],
+  },
+  'refresh-token': { lines: [...Array<string>(5).fill('status 200'), 'refreshes: 1'] },
+  'download-to-disk': { lines: ['announced: 5000000', 'on disk: 5000000'] },
+  'upload-with-progress': {
+    lines: ['type: multipart/form-data', 'received at least a MiB: true', 'progress was told more than once: true'],
+  },
+  retries: {
+    lines: [
+      'attempt 1: 503, again at once, as the server asks',
+      'attempt 2: 503, again soon',
+      'in the end: 200',
+      'attempt 1: 503, again soon',
+      'exhausted, the last response: 503',
+      'a POST is not sent again: 503',
+    ],
+  },
+  'testing-with-mock-agent': {
+    lines: ['Ann', '503', 'nothing runs by itself: pending', 'and cancelled work never does: cancelled'],
+  },
+  'timeouts-and-errors': {
+    lines: [
+      'no answer in time: TotalTimeoutError, scope total',
+      'not acceptable: HTTPError, status 503',
+      'nobody listens: ConnectionError, because of ECONNREFUSED',
+      'no URL: MissingSchemaError, GET example.com',
+      'TimeoutError, scope wait; the request is running',
+      'later: 200',
+    ],
+  },
+  'pool-urls': {
+    lines: [
+      '200 /users/1',
+      '200 /users/2',
+      '404 /status/404',
+      'ERR_CONNECTION http://127.0.0.1:1/nobody',
+      'ERR_MISSING_SCHEMA no URL',
+    ],
+    sorted: true,
+  },
+  'pool-mixed-methods': {
+    lines: [
+      /^DELETE \/echo {2}true/,
+      /^GET \/echo\?page=2&tag=a&tag=b/,
+      /^POST \/echo {"name":"Ann"}/,
+      /^PUT \/echo name=Ann&city=Ulm/,
+    ],
+    sorted: true,
+  },
+  'pool-initializer': {
+    lines: [
+      ...[1, 2, 3, 4].map((page) => `/echo?page=${page} my-scraper/0.1 key-of-mine`),
+      'sessions: 2 of which in use: 2',
+    ],
+    sorted: true,
+  },
+  'pool-retry': {
+    lines: ['/json: 200, attempt 1', '/flaky/2: 200, attempt 3', '/status/503: given up, ERR_HTTP'],
+  },
+  'pool-monitoring': {
+    lines: [
+      /300\/300: 270 well, 30 failed/,
+      'counts: { submitted: 300, responses: 270, exceptions: 30, cancelled: 0 }',
+      'the first failure: 503 Server Error: Service Unavailable for url: /status/503',
+    ],
+  },
+  'pool-rate-limit': {
+    lines: ['users: 10 of 10', 'bytes: 10 of 10', 'delay: 10 of 10', 'no faster than allowed: true'],
+  },
+  'pool-stream-to-disk': { lines: ['responses: 990', 'failures: 10'] },
+}
+
+/** Not examples: the server they share, and what `npm start` runs (test/start.test.ts). */
+const others = ['server', 'start', 'start-server']
+
+const names = readdirSync(path.join(projectRoot, 'examples'))
+  .filter((file) => file.endsWith('.mjs'))
+  .map((file) => file.slice(0, -'.mjs'.length))
+
+describe.concurrent('examples', () => {
+  test.each(names.filter((name) => !others.includes(name)))('%s.mjs prints what it says', async (name) => {
+    const { code, stdout, stderr } = await runNode([`examples/${name}.mjs`])
+    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+    const { lines, sorted } = expected[name]!
+    const printed = stdout.split('\n').filter((line) => line !== '')
+    if (sorted === true) printed.sort()
+    for (const line of lines) {
+      const found = printed.findIndex((each) => (typeof line === 'string' ? each === line : line.test(each)))
+      expect(found, `${String(line)} in\n${stdout}`).toBeGreaterThanOrEqual(0)
+      printed.splice(0, found + 1)
+    }
+  })
+})

@@ -1,0 +1,230 @@
+import { MessageChannel } from 'node:worker_threads'
+import { describe, expect, test } from 'vitest'
+import { TaskNotCloneableError } from '../../../src/errors.ts'
+import { taskReference } from '../../../src/task-reference.ts'
+import { closeExecutorsAfterEach, fixture, open } from '../../helpers/thread-executors.ts'
+import { madeThreads } from '../../helpers/thread-watch.ts'
+
+closeExecutorsAfterEach()
+
+const result = (name: string, ...args: unknown[]) => fixture<any>('result-tasks.mjs', name, ...args)
+
+describe('WorkerThreadExecutor.submit()', () => {
+  test('calls the export with the arguments and a context, in another thread', async () => {
+    const executor = open()
+    expect(await executor.submit(result('describeCall', 1, new Date())).result()).toEqual([
+      '[object Number]',
+      '[object Date]',
+      '[object Object]',
+    ])
+    expect(await executor.submit(result('whichThread')).result()).toBeGreaterThan(0)
+  })
+
+  test('takes async functions, default exports and bare module names', async () => {
+    const executor = open()
+    expect(await executor.submit(fixture('arithmetic-tasks.mjs', 'addLater', 2, 3)).result()).toBe(5)
+    expect(await executor.submit(fixture('arithmetic-tasks.mjs', 'default', 2, 3)).result()).toBe(6)
+    expect(await executor.submit(taskReference('node:url', 'fileURLToPath', 'file:///a/b')).result()).toBe('/a/b')
+    expect(await executor.submit(taskReference('esbuild', 'analyzeMetafileSync', '{')).exception()).toBeInstanceOf(
+      Error,
+    )
+  })
+
+  test('clones any cloneable value, there and back', async () => {
+    const cyclic: Record<string, unknown> = { name: 'cyclic' }
+    cyclic.self = cyclic
+    const values = [undefined, null, 12n, new Map([[{ a: 1 }, new Set([2])]]), /x/g, new Uint8Array([1]), cyclic]
+    const futures = values.map((value) => open().submit(result('echo', value)))
+    for (const [index, future] of futures.entries()) expect(await future.result()).toEqual(values[index])
+  })
+
+  test.skipIf(!(process.features as { typescript?: unknown }).typescript)(
+    'runs TypeScript modules where Node does',
+    async () => {
+      expect(
+        await open()
+          .submit(fixture('typed-tasks.ts', 'shout', 'quiet'))
+          .result(),
+      ).toBe('QUIET')
+    },
+  )
+
+  test('keeps the state of modules, one for each thread', async () => {
+    const executor = open({ threads: 1 })
+    const futures = Array.from({ length: 3 }, () => executor.submit(result('count')))
+    expect(await Promise.all(futures.map((future) => future.result()))).toEqual([1, 2, 3])
+  })
+
+  test.each([
+    ['a module that does not exist', fixture('no-such-file.mjs', 'echo'), /no-such-file/],
+    ['a package that does not exist', taskReference('no-such-package-anywhere', 'echo'), /no-such-package-anywhere/],
+    ['a module that throws', fixture('throws-on-import.mjs', 'echo'), /while this module was loading/],
+    [
+      'a module with a syntax error',
+      taskReference('data:text/javascript,export const broken =', 'broken'),
+      /Unexpected/,
+    ],
+    ['an export that is missing', result('noSuchExport'), /to export a function `noSuchExport`/],
+    ['an export that is no function', fixture('arithmetic-tasks.mjs', 'notAFunction'), /got `42`/],
+  ])('rejects only the future of %s', async (_, reference, message) => {
+    const executor = open({ threads: 1 })
+    const neighbour = executor.submit(result('echo', 'fine'))
+    await expect(executor.submit(reference).result()).rejects.toThrow(message)
+    expect(await neighbour.result()).toBe('fine')
+    expect(await executor.submit(result('echo', 'fine')).result()).toBe('fine')
+    expect(executor.stats()).toMatchObject({ fulfilled: 2, rejected: 1 })
+  })
+})
+
+describe('WorkerThreadExecutor.submit() refuses, naming the place', () => {
+  test.each([
+    ['a function', () => 1, 'task', /taskReference/],
+    [
+      'a function among the arguments',
+      result('echo', { hooks: { response: [() => 1] } }),
+      'args[0].hooks.response[0]',
+      /function/,
+    ],
+    ['a function as the last argument', result('echo', 1, () => 1), 'args[1]', /function/],
+    ['a promise', result('echo', { data: Promise.resolve() }), 'args[0].data', /a Promise/],
+  ])('%s', (_, task, path, message) => {
+    const executor = open()
+    const before = madeThreads()
+    const submit = () => executor.submit(task as never)
+    expect(submit).toThrow(TaskNotCloneableError)
+    expect(submit).toThrow(message)
+    expect(submit).toThrow(/README/)
+    expect(submit).toThrow(expect.objectContaining({ path }))
+    expect(executor.stats()).toEqual({ pending: 0, running: 0, fulfilled: 0, rejected: 0, cancelled: 0 })
+    expect(madeThreads()).toBe(before)
+  })
+
+  test('what is no task at all, and a transfer list that is none, with a TypeError', () => {
+    const executor = open()
+    expect(() => executor.submit({} as never)).toThrow(TypeError)
+    expect(() => executor.submit({ ...result('echo'), transfer: 'everything' } as never)).toThrow(TypeError)
+  })
+
+  test('nothing more: what shows while posting rejects the future, with the place if it has one', async () => {
+    const executor = open({ threads: 1 })
+    const args: { fn?: unknown }[] = [{}]
+    const future = executor.submit({ ...result('echo'), args })
+    args[0]!.fn = () => 1
+    const error = await future.exception()
+    expect(error).toBeInstanceOf(TaskNotCloneableError)
+    expect(error).toMatchObject({ path: 'args[0].fn', cause: { name: 'DataCloneError' } })
+
+    const throwing = Object.defineProperty({}, 'data', {
+      enumerable: true,
+      get() {
+        throw new Error('not now')
+      },
+    })
+    const other = await executor.submit(result('echo', throwing)).exception()
+    expect(other).toBeInstanceOf(TaskNotCloneableError)
+    expect(other).toMatchObject({ cause: { message: 'not now' } })
+    expect(await executor.submit(result('echo', 1)).result()).toBe(1)
+  })
+})
+
+describe('WorkerThreadExecutor.submit() with a transfer list', () => {
+  test('moves what is in it', async () => {
+    const view = new Uint8Array(100_000)
+    const future = open().submit({ ...result('sizeOf', view), transfer: [view.buffer] })
+    expect(view.byteLength).toBe(100_000)
+    expect(await future.result()).toBe(100_000)
+    expect(view.byteLength).toBe(0)
+  })
+
+  test('accepts what can only be moved', async () => {
+    const { port1, port2 } = new MessageChannel()
+    const message = new Promise((resolve) => port2.once('message', resolve))
+    await open()
+      .submit({ ...result('answerOn', port1, 'hello'), transfer: [port1] })
+      .result()
+    expect(await message).toBe('hello')
+  })
+
+  test('rejects the future of what can not be moved', async () => {
+    const executor = open()
+    const view = new Uint8Array(10)
+    const first = executor.submit({ ...result('sizeOf', view), transfer: [view.buffer] })
+    const second = executor.submit({ ...result('sizeOf', view), transfer: [view.buffer] })
+    expect(await first.result()).toBe(10)
+    expect(await second.exception()).toBeInstanceOf(TaskNotCloneableError)
+    expect(await executor.submit({ ...result('echo'), transfer: ['no'] }).exception()).toBeInstanceOf(
+      TaskNotCloneableError,
+    )
+  })
+})
+
+describe('WorkerThreadExecutor results', () => {
+  const large = 64 * 1024
+
+  test.each(['giveBuffer', 'giveView', 'giveObject', 'giveList'])('of 64 KiB and more are moved: %s', async (name) => {
+    const executor = open({ threads: 1 })
+    const value = await executor.submit(result(name, large)).result()
+    expect(JSON.stringify(value).length).toBeGreaterThan(1)
+    expect(await executor.submit(result('bytesLeft')).result()).toEqual([0])
+  })
+
+  test.each([
+    ['smaller ones', 'giveView', large - 1],
+    ['deeper ones', 'giveDeep', large],
+    ['parts of a buffer', 'givePart', large],
+    ['buffers that are marked as untransferable', 'giveKept', large],
+  ])('are copied: %s', async (_, name, bytes) => {
+    const executor = open({ threads: 1 })
+    await executor.submit(result(name, bytes)).result()
+    expect(await executor.submit(result('bytesLeft')).result()).toEqual([bytes])
+  })
+
+  test('are copied where the engine does not let go of the buffer', async () => {
+    const view = await open().submit(result('giveWasmMemory')).result()
+    expect([view.byteLength, view[0]]).toEqual([2 * large, 7])
+  })
+
+  test('that can not be cloned reject their future, with the place', async () => {
+    const executor = open({ threads: 1 })
+    const error = await executor.submit(result('giveFunction')).exception()
+    expect(error).toBeInstanceOf(TaskNotCloneableError)
+    expect(error).toMatchObject({ path: 'result.hooks[0]', cause: { name: 'DataCloneError' } })
+    expect(await executor.submit(result('giveGetter')).exception()).toBeInstanceOf(Error)
+    expect(await executor.submit(result('echo', 1)).result()).toBe(1)
+  })
+
+  test('that can not be read here reject their future, and only that', async () => {
+    const executor = open({ threads: 1 })
+    const before = executor.submit(result('echo', 'before'))
+    const unreadable = executor.submit(result('giveUnreadable'))
+    const after = executor.submit(result('echo', 'after'))
+    expect(await unreadable.exception()).toBeInstanceOf(TaskNotCloneableError)
+    expect([await before.result(), await after.result()]).toEqual(['before', 'after'])
+    expect(await executor.submit(result('count')).result()).toBe(1)
+  })
+
+  test('that were sent before the thread ended count', async () => {
+    expect(await open({ threads: 1 }).submit(result('giveAndExit')).result()).toBe('the last result')
+  })
+})
+
+test('WorkerThreadExecutor.submit() rejects only the future whose arguments can not be read in the thread', async () => {
+  const executor = open({ threads: 1 })
+  const blob = new Blob(['a'])
+  const cloning = Object.getOwnPropertySymbols(Blob.prototype).find((each) => String(each).includes('messaging_clone'))
+  const before = executor.submit(result('echo', 'before'))
+  const unreadable = executor.submit(result('echo', [blob]))
+  Object.assign(blob, { [cloning!]: () => ({ data: {}, deserializeInfo: 'no-such-module:NoSuchClass' }) })
+  const after = executor.submit(result('echo', 'after'))
+  expect(await unreadable.exception()).toBeInstanceOf(TaskNotCloneableError)
+  expect([await before.result(), await after.result()]).toEqual(['before', 'after'])
+})
+
+test('WorkerThreadExecutor ignores what modules say on the port of their thread', async () => {
+  const messages = [undefined, null, 'hello', { kind: 'unknown' }, 7]
+  expect(
+    await open()
+      .submit(result('talkToParent', ...messages))
+      .result(),
+  ).toBe('done')
+})
