@@ -130,7 +130,8 @@ export class InProcessExecutor implements Executor, SchedulerHost {
   }
 
   #withdrawTicket(): void {
-    this.#waitingTicket?.abort()
+    // With a reason: else Node makes a DOMException with a stack.
+    this.#waitingTicket?.abort('withdrawn')
     this.#waitingTicket = undefined
   }
 

@@ -24,7 +24,7 @@ export class IndexedHeap<T extends HeapElement> {
       element.heapIndex = this.#elements.length
       this.#elements.push(element)
     }
-    this.#sinkOrRise(element)
+    if (this.#elements.length > 1) this.#sinkOrRise(element)
   }
 
   remove(element: T): void {

@@ -47,10 +47,9 @@ export class TaskScheduler implements TaskOwner {
   #isBalancing = false
   /** As the host was told last. */
   #wasReady = false
-  readonly #balance = (): void => {
+  readonly #balanceLater = (): void => {
     this.#isBalancing = false
-    this.#wasReady = this.#waiting.hasReady
-    this.#host.balance()
+    this.#balance()
   }
   #brokenBy: { readonly cause: unknown } | undefined
   #idleWaiters: (() => void)[] = []
@@ -100,7 +99,10 @@ export class TaskScheduler implements TaskOwner {
   startNext(onEnd: () => void): boolean {
     for (;;) {
       const task = this.#waiting.take()
-      if (task === undefined) return false
+      if (task === undefined) {
+        this.#balanceIfChanged()
+        return false
+      }
       if (task.account === 'continuation') this.#waitingContinuations--
       if (this.#start(task)) {
         this.#alive.push(task)
@@ -120,7 +122,7 @@ export class TaskScheduler implements TaskOwner {
       this.#waiting.remove(task)
       if (account === 'continuation') this.#waitingContinuations--
       // At once: a slot that is given to a task that has left is a slot lost.
-      if (!this.#waiting.hasReady) this.#host.balance()
+      if (!this.#waiting.hasReady) this.#balance()
     }
     this.#resting.delete(task)
     task.work = undefined
@@ -223,11 +225,16 @@ export class TaskScheduler implements TaskOwner {
     if (this.#waiting.hasReady !== this.#wasReady) this.#scheduleBalance()
   }
 
+  #balance(): void {
+    this.#wasReady = this.#waiting.hasReady
+    this.#host.balance()
+  }
+
   #scheduleBalance(): void {
     if (this.#isBalancing) return
     this.#isBalancing = true
     // Cheaper than queueMicrotask, which makes an AsyncResource; `#balance` does not throw.
-    void settled.then(this.#balance)
+    void settled.then(this.#balanceLater)
   }
 
   #checkIdle(): void {

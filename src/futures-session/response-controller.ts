@@ -192,6 +192,7 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
         controller.#desk.enqueue(controller)
       } catch (error) {
         controller.reject(error)
+        run.abort(error)
       }
     })
   }

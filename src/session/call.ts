@@ -4,8 +4,9 @@ import type { ExchangeResponse } from '../transport/exchange.ts'
 import { sendWithAuth } from './auth-flow.ts'
 import type { Correspondence } from './auth-flow.ts'
 import { CallHooks } from './call-hooks.ts'
-import { Retries } from './continuation.ts'
-import type { Continuation } from './continuation.ts'
+import type { CallObserver } from './call-observer.ts'
+import type { CallPosition } from './call-position.ts'
+import { Retries, type Continuation } from './continuation.ts'
 import { Exchanges } from './exchanges.ts'
 import { describeRequest, nextHop, openRequest } from './open-request.ts'
 import type { CallSubject, Hop } from './open-request.ts'
@@ -13,26 +14,13 @@ import type { PreparedRequest } from './prepared-request.ts'
 import { redirectRequest, showNext } from './redirects.ts'
 import { addCookies } from './request-cookies.ts'
 import { packageDefaults } from './resolve-options.ts'
-import { openBody } from './response.ts'
-import type { Response } from './response.ts'
+import { openBody, type Response } from './response.ts'
 import type { SessionCore } from './session-core.ts'
 import type { Session } from './session.ts'
 import { StreamBody } from './stream-body.ts'
 
+export type { CallObserver } from './call-observer.ts'
 export { Continuation } from './continuation.ts'
-
-/** What whoever drives a call is told on the way. */
-export interface CallObserver {
-  /** A redirect is about to be followed. */
-  redirected?(response: Response, next: PreparedRequest): void
-  /** Wire bytes of a body, once it is in. */
-  received?(bytes: number): void
-  /**
-   * The total timeout has run out, and nothing was on its way that could fail with this error: it was waiting for another
-   * attempt, or for a hook. An attempt that runs rejects with it as soon as its hooks let it.
-   */
-  abandoned?(error: unknown): void
-}
 
 /**
  * One request of a session, from what was asked for to the response that the caller gets: redirects, authentication,
@@ -95,6 +83,13 @@ export class Call implements Correspondence {
     }
   }
 
+  /** Where it stands between two attempts: a Call with the same subject can go on from there. */
+  get position(): CallPosition {
+    const { request, auth, cookies } = this.#hop as Hop
+    const hop = { request, isHome: auth !== undefined || cookies !== undefined, history: this.#history }
+    return { ...hop, redirects: this.#redirects, attempts: this.#hooks.attempt, counts: this.#retries?.counts }
+  }
+
   /** The running attempt rejects with exactly this error, and a body that is still coming in ends with it. */
   abort(error: unknown): void {
     this.#exchanges.abort(error)
@@ -128,9 +123,15 @@ export class Call implements Correspondence {
     this.#hooks.own = options.hooks
     this.#hooks.context = options.context
     this.#followsRedirects = options.allowRedirects ?? hop.request.method !== 'HEAD'
-    if (options.retry !== undefined) this.#retries = new Retries(options.retry)
+    if (options.retry !== undefined) this.#retries = new Retries(options.retry, this.#subject.position)
     this.#isPlain = hop.auth === undefined && !this.#hooks.has('request')
-    if (total !== Infinity) this.#deadline = new Deadline(total, () => this.#expire(total))
+    const { position } = this.#subject
+    if (position !== undefined) {
+      this.#hooks.attempt += position.attempts
+      this.#redirects = position.redirects
+      this.#history = position.history
+    }
+    if (total !== Infinity) this.#deadline = new Deadline(position?.remaining ?? total, () => this.#expire(total))
     return hop
   }
 

@@ -10,7 +10,7 @@ export interface Decoder {
  * counts, as in requests.
  */
 export function encodingFrom(contentType: string | undefined): string | undefined {
-  if (contentType === undefined) return undefined
+  if (contentType === undefined || !contentType.includes(';')) return undefined
   let charset = ''
   for (const parameter of contentType.split(';').slice(1)) {
     const equals = parameter.indexOf('=')
@@ -34,7 +34,7 @@ export function decodeText(bytes: Uint8Array, label: string | undefined): string
   if (name !== 'utf-8' && (name !== undefined || utf16Mark(bytes) !== undefined))
     return decoderFor(name, bytes).decode(bytes)
   const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('utf8', start)
+  return asBuffer(bytes).toString('utf8', start)
 }
 
 /**
@@ -52,6 +52,10 @@ export function decoderFor(label: string | undefined, start: Uint8Array): Decode
   return singleByte === undefined
     ? new TextDecoder(name)
     : { decode: (bytes) => (bytes === undefined ? '' : singleByte(bytes)) }
+}
+
+function asBuffer(bytes: Uint8Array): Buffer {
+  return Buffer.isBuffer(bytes) ? bytes : Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength)
 }
 
 function utf16Mark(bytes: Uint8Array): string | undefined {
@@ -99,7 +103,7 @@ function webNameOf(label: string): string | undefined {
 }
 
 function decodeLatin1(bytes: Uint8Array): string {
-  return Buffer.from(bytes.buffer, bytes.byteOffset, bytes.byteLength).toString('latin1')
+  return asBuffer(bytes).toString('latin1')
 }
 
 /** TextDecoder takes all three for windows-1252, and Node 20 decodes that as ISO-8859-1. */

@@ -1,8 +1,10 @@
 import { UnrewindableBodyError } from '../errors.ts'
+import type { CallPosition } from './call-position.ts'
 import type { PreparedRequest } from './prepared-request.ts'
 import type { Response } from './response.ts'
 import type { RetryPolicy } from './retry-policy.ts'
 import { nextAttempt, noRetries } from './retry.ts'
+import type { RetryCounts } from './retry.ts'
 import { StreamBody } from './stream-body.ts'
 
 /** How an attempt ended. */
@@ -31,11 +33,18 @@ export class Continuation {
 /** The retries of one call, counted. */
 export class Retries {
   readonly #policy: RetryPolicy
-  #counts = noRetries
-  #attempts = 1
+  #counts: RetryCounts
+  #attempts: number
 
-  constructor(policy: RetryPolicy) {
+  /** @param position where another call with this policy has stopped */
+  constructor(policy: RetryPolicy, position?: CallPosition) {
     this.#policy = policy
+    this.#counts = position?.counts ?? noRetries
+    this.#attempts = (position?.attempts ?? 0) + 1
+  }
+
+  get counts(): RetryCounts {
+    return this.#counts
   }
 
   /**

@@ -9,7 +9,10 @@ export function decodeJsonText(bytes: Uint8Array, label: string | undefined): st
 }
 
 function guess(bytes: Uint8Array): string | undefined {
-  const [first, second, third, fourth] = bytes
+  const [first, second] = [bytes[0], bytes[1]]
+  // Nearly always: neither a mark nor a zero.
+  if (first !== 0 && second !== 0 && first !== 0xff) return undefined
+  const [third, fourth] = [bytes[2], bytes[3]]
   // Other marks are seen by decodeText; this one begins like that of UTF-16LE.
   if (first === 0xff && second === 0xfe) return third === 0 && fourth === 0 ? 'utf-32le' : undefined
   if (first !== 0 && second !== 0) return undefined

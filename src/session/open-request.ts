@@ -2,6 +2,7 @@ import { InvalidOptionError, SessionClosedError } from '../errors.ts'
 import type { FailedRequest } from '../errors.ts'
 import type { AuthFunction, AuthOption } from './auth-flow.ts'
 import { basicValue } from './auth/basic.ts'
+import type { ResumedPosition } from './call-position.ts'
 import { netrcAuth } from './auth/netrc.ts'
 import type { OrReference, RequestSpec, SendOptions } from './options.ts'
 import type { RequestCookies } from './cookies.ts'
@@ -20,6 +21,8 @@ export interface CallSubject {
   readonly request: RequestSpec | PreparedRequest
   /** Of a prepared request. */
   readonly options?: SendOptions | undefined
+  /** Where another call for it has stopped. */
+  readonly position?: ResumedPosition | undefined
 }
 
 /** One request of a redirect chain, before each of its sendings adds to it. */
@@ -47,14 +50,28 @@ export function openRequest(core: SessionCore, subject: CallSubject): { options:
   const options = resolveOptions(given, core.defaults)
   const preparation = isPrepared ? reuse(spec) : prepare(core, spec.method ?? 'GET', spec.url, options)
   const { request, location } = preparation
-  return { options, hop: { request, location, auth: authorize(core, options, preparation), cookies: options.cookies } }
+  const hop = { request, location, auth: authorize(core, options, preparation), cookies: options.cookies }
+  return { options, hop: subject.position === undefined ? hop : resumedHop(subject.position, hop) }
+}
+
+function resumedHop({ request, isHome, keepsBody }: ResumedPosition, first: Hop): Hop {
+  if (keepsBody) {
+    const { body, headers } = first.request
+    // A multipart body that is made anew has another boundary.
+    const type = headers.get('content-type')
+    if (type !== undefined) request.headers.set('Content-Type', type)
+    request.body = body
+  }
+  const location = new URL(request.url)
+  return isHome ? { ...first, request, location } : { request, location, auth: undefined, cookies: undefined }
 }
 
 /** The hop after a redirect. What was meant for the origin of the first ends where that is left. */
-export function nextHop({ trustEnv }: SessionCore, hop: Hop, request: PreparedRequest): Hop {
+export function nextHop({ trustEnv, environment }: SessionCore, hop: Hop, request: PreparedRequest): Hop {
   const location = new URL(request.url)
   if (keepsCredentials(hop.location, location)) return { ...hop, request, location }
-  const pair = trustEnv && !hasHeader(request, 'authorization') ? netrcAuth(location.hostname) : undefined
+  const pair =
+    trustEnv && !hasHeader(request, 'authorization') ? netrcAuth(location.hostname, environment.variables) : undefined
   if (pair !== undefined) request.headers.set('Authorization', basicValue(...pair))
   return { request, location, auth: undefined, cookies: undefined }
 }
@@ -95,14 +112,14 @@ function authorize(
 
 /** A header > the request's `auth` > the URL > the session's > `.netrc`. `null` says that the last two don't count. */
 function chooseAuth(
-  { auth, trustEnv }: SessionCore,
+  { auth, trustEnv, environment }: SessionCore,
   options: ResolvedOptions,
   { request, location, credentials }: Preparation,
 ): AuthOption | undefined {
   if (hasHeader(request, 'authorization')) return undefined
   const own = options.auth ?? credentials
   if (own !== undefined || options.auth === null) return own
-  return auth ?? (trustEnv ? netrcAuth(location.hostname) : undefined)
+  return auth ?? (trustEnv ? netrcAuth(location.hostname, environment.variables) : undefined)
 }
 
 const isPair = (auth: AuthOption | undefined): auth is readonly [string, string] => Array.isArray(auth)

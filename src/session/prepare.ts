@@ -8,8 +8,9 @@ import { PreparedRequest } from './prepared-request.ts'
 import type { ResolvedOptions } from './resolve-options.ts'
 import type { SessionCore } from './session-core.ts'
 import { StreamBody } from './stream-body.ts'
-import { parseUrl, takeCredentials, textOfUrl } from './url.ts'
-import type { Credentials } from './url.ts'
+import { takeCredentials } from './credentials.ts'
+import type { Credentials } from './credentials.ts'
+import { parseUrl, textOfUrl } from './url.ts'
 
 export interface Preparation {
   readonly request: PreparedRequest
@@ -57,7 +58,10 @@ function addQuery(text: string, query: string): string {
   return start + separator + query + fragment
 }
 
+const usualMethods: ReadonlySet<unknown> = new Set(['GET', 'HEAD', 'POST', 'PUT', 'PATCH', 'DELETE', 'OPTIONS'])
+
 function checkMethod(method: unknown): string {
+  if (usualMethods.has(method)) return method as string
   if (typeof method === 'string' && /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) return method.toUpperCase()
   throw new InvalidOptionError(`Expected \`method\` to be a token such as GET, got ${describe(method)}`, {
     option: 'method',

@@ -3,7 +3,8 @@ import type { InspectOptions } from 'node:util'
 import type { PreparedBody } from './body.ts'
 import { HeaderMap } from './headers.ts'
 import type { HeadersOption, RequestOptions } from './options.ts'
-import { parseUrl, takeCredentials, textOfUrl } from './url.ts'
+import { takeCredentials } from './credentials.ts'
+import { parseUrl, textOfUrl } from './url.ts'
 
 export interface PreparedRequestInit {
   /** Default GET. */
@@ -108,7 +109,8 @@ function hrefOf(url: unknown): string {
   if (url instanceof URL && url.username === '' && url.password === '') {
     if (url.protocol === 'http:' || url.protocol === 'https:') return url.href
   }
-  const parsed = parseUrl(textOfUrl(url))
-  takeCredentials(parsed, '')
+  const text = textOfUrl(url)
+  const parsed = parseUrl(text)
+  takeCredentials(parsed, text)
   return parsed.href
 }

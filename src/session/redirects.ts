@@ -3,7 +3,7 @@ import type { PreparedRequest } from './prepared-request.ts'
 import { dropJarCookie } from './request-cookies.ts'
 import type { Response } from './response.ts'
 import { StreamBody } from './stream-body.ts'
-import { resolveLocation } from './url.ts'
+import { resolveLocation } from './location.ts'
 
 /**
  * The request that a redirect asks for.

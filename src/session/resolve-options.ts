@@ -161,7 +161,7 @@ function checkFunction(name: string, value: unknown): ProgressListener {
 /** Its shape; what it names is read when it is needed. */
 function checkVerify(value: unknown): VerifyOption {
   if (typeof value === 'boolean' || isPemOrPath(value)) return value
-  if (Array.isArray(value) && value.length > 0 && value.every(isPemOrPath)) return value as string[]
+  if (Array.isArray(value) && value.length > 0 && value.every(isPemOrPath)) return value
   throw new TypeError(`Expected \`verify\` to be true, false, a path, PEM or an array of them, got ${describe(value)}`)
 }
 

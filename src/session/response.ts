@@ -222,7 +222,7 @@ export class Response<D = unknown> {
 
   /** Read without making a HeaderMap where the names are in lower case already. */
   get #charset(): string | undefined {
-    const { 'content-type': type } = this.#fields as Record<string, string | string[] | undefined>
+    const { 'content-type': type } = this.#fields as Readonly<Record<string, unknown>>
     return encodingFrom(typeof type === 'string' ? type : this.headers.get('content-type'))
   }
 

@@ -7,6 +7,7 @@ import type { Dispatcher } from '../transport/exchange.ts'
 import type { PoolOptions } from '../transport/pool-options.ts'
 import type { AuthOption } from './auth-flow.ts'
 import { createJar } from './cookie-jar.ts'
+import { Environment } from './environment.ts'
 import { HeaderMap } from './headers.ts'
 import { makeSessionHooks } from './hooks.ts'
 import type { SessionHooks } from './hooks.ts'
@@ -49,6 +50,7 @@ export class SessionCore {
   /** How many calls may still send something. */
   #runningCalls = 0
   #onIdle: (() => void) | undefined
+  readonly environment = new Environment()
   readonly #shared: SharedConnections
   readonly #dispatcher: Dispatcher | undefined
   /** Prefixes in lower case, the longest first. */
@@ -66,6 +68,10 @@ export class SessionCore {
 
   get connections(): Connections {
     return this.#shared.connections
+  }
+
+  get poolOptions(): PoolOptions | undefined {
+    return this.#shared.options
   }
 
   get hasDispatchers(): boolean {

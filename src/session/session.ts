@@ -3,6 +3,7 @@ import { InvalidOptionError, attachRequest } from '../errors.ts'
 import type { Dispatcher } from '../transport/exchange.ts'
 import { Call } from './call.ts'
 import type { CallObserver } from './call.ts'
+import type { ResumedPosition } from './call-position.ts'
 import { Driver } from './driver.ts'
 import { describeRequest, openRequest } from './open-request.ts'
 import type { RequestOptions, RequestSpec, SendOptions, SessionOptions } from './options.ts'
@@ -14,14 +15,19 @@ import { SessionAttributes, adoptCore, coreOf } from './session-attributes.ts'
 import { SessionCore } from './session-core.ts'
 import { checkSessionOptions } from './session-options.ts'
 
-/** For code that makes the attempts of a call itself. It has to see to `options.signal`, and to the waits. */
+/**
+ * For code that makes the attempts of a call itself. It has to see to `options.signal`, and to the waits.
+ *
+ * @param position where another call for the same request has stopped, between two attempts
+ */
 export function openCall(
   session: Session,
   request: RequestSpec | PreparedRequest,
   observer: CallObserver,
   options?: SendOptions,
+  position?: ResumedPosition,
 ): Call {
-  return new Call(coreOf(session), session, { request, options }, observer)
+  return new Call(coreOf(session), session, { request, options, position }, observer)
 }
 
 const noObserver: CallObserver = Object.freeze({})

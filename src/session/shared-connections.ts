@@ -3,11 +3,14 @@ import type { PoolOptions } from '../transport/pool-options.ts'
 
 /** The connections of a session and its clones: closed when the last of them is. */
 export class SharedConnections {
+  /** As they were given. */
+  readonly options: PoolOptions | undefined
   readonly connections: Connections
   #users = 1
 
   /** @throws {TypeError | RangeError} bad options */
   constructor(options: PoolOptions | undefined) {
+    this.options = options
     this.connections = new Connections(options)
   }
 

@@ -38,7 +38,9 @@ export function toExchange(
     headers: dispatcher === undefined ? headers : [...headers],
     body,
     proxy,
-    tls: needsTls ? resolveTls(options.verify, options.cert, core.trustEnv ? process.env : undefined) : undefined,
+    tls: needsTls
+      ? resolveTls(options.verify, options.cert, core.trustEnv ? core.environment.variables : undefined)
+      : undefined,
     dispatcher,
     connectTimeout: options.timeout.connect,
     readTimeout: options.timeout.read,
@@ -50,34 +52,27 @@ export function toExchange(
   }
 }
 
-function proxyFor(
-  { proxies, trustEnv }: SessionCore,
-  options: ResolvedOptions,
-  location: URL,
-): ExchangeRequest['proxy'] {
+function proxyFor(core: SessionCore, options: ResolvedOptions, location: URL): ExchangeRequest['proxy'] {
+  const { proxies, trustEnv, environment } = core
   const isGiven = proxies !== undefined || options.proxies !== undefined
-  if (!isGiven && !(trustEnv && namesProxy(process.env, location.protocol))) return undefined
-  return resolveProxy(location, { request: options.proxies, session: proxies, trustEnv })
-}
-
-/** Most environments name none, and then nothing more is made for it. To read a variable is a system call of a kind. */
-function namesProxy(environment: NodeJS.ProcessEnv, protocol: string): boolean {
-  const own =
-    protocol === 'https:'
-      ? (environment.https_proxy ?? environment.HTTPS_PROXY)
-      : (environment.http_proxy ?? environment.HTTP_PROXY)
-  return own !== undefined || environment.all_proxy !== undefined || environment.ALL_PROXY !== undefined
+  if (!isGiven && !(trustEnv && environment.namesProxy)) return undefined
+  const sources = { request: options.proxies, session: proxies, trustEnv, environment: environment.variables }
+  return resolveProxy(location, sources)
 }
 
 /** Not the caller's to say: the body tells how it is framed, and the connection how it is kept. */
 function wireHeaders(flat: readonly string[]): string[] {
-  if (!flat.some((name, index) => index % 2 === 0 && isOurs(name))) return flat as string[]
-  return flat.filter((_, index) => !isOurs(flat[index - (index % 2)] ?? ''))
+  for (let index = 0; index < flat.length; index += 2) {
+    if (isOurs(flat[index] as string)) return flat.filter((_, each) => !isOurs(flat[each - (each % 2)] as string))
+  }
+  return flat as string[]
 }
 
-const isOurs = (name: string): boolean =>
-  (name.length === 10 || name.length === 14 || name.length === 17) &&
-  /^(?:keep-alive|content-length|transfer-encoding)$/i.test(name)
+function isOurs(name: string): boolean {
+  const { length } = name
+  if (length !== 10 && length !== 14 && length !== 17) return false
+  return /^(?:keep-alive|content-length|transfer-encoding)$/i.test(name)
+}
 
 /** What a hook has put there may be anything that `data` may be. */
 function wireBody(request: PreparedRequest): WireBody | undefined {

@@ -19,7 +19,8 @@ export class Connections {
   readonly #options: ResolvedPoolOptions
   readonly #connector: Connector
   readonly #routes = new Map<string, Route>()
-  readonly #foreign = new Set<DispatcherCarrier>()
+  /** An array, and each knows its place: the tables that a Set has outgrown would keep them, and their answers, alive. */
+  readonly #foreign: DispatcherCarrier[] = []
   #isClosed = false
   #closing: Promise<void> | undefined = undefined
   #resolveClosing: (() => void) | undefined = undefined
@@ -59,7 +60,7 @@ export class Connections {
   destroy(error: unknown = new SessionClosedError('The session was closed while the request was under way')): void {
     this.#isClosed = true
     for (const route of this.#routes.values()) route.destroy(error)
-    for (const carrier of this.#foreign) carrier.destroy(error)
+    for (const carrier of [...this.#foreign]) carrier.destroy(error)
   }
 
   #route({ origin, proxy, tls }: ExchangeRequest): Route {
@@ -74,9 +75,20 @@ export class Connections {
   }
 
   #foreignCarrier(dispatcher: NonNullable<ExchangeRequest['dispatcher']>): DispatcherCarrier {
-    const carrier = new DispatcherCarrier(dispatcher, (over) => this.#foreign.delete(over))
-    this.#foreign.add(carrier)
+    const carrier = new DispatcherCarrier(dispatcher, (over) => this.#dropForeign(over))
+    carrier.index = this.#foreign.push(carrier) - 1
     return carrier
+  }
+
+  /** The last one takes its place. */
+  #dropForeign(carrier: DispatcherCarrier): void {
+    if (carrier.index < 0) return
+    const last = this.#foreign.pop()
+    if (last !== undefined && last !== carrier) {
+      this.#foreign[carrier.index] = last
+      last.index = carrier.index
+    }
+    carrier.index = -1
   }
 
   #forget(key: string): void {

@@ -11,6 +11,8 @@ export class DispatcherCarrier implements Carrier {
   readonly timer = new ReadTimer()
   /** It may be; but the dispatcher does not say. */
   readonly isReused = false
+  /** Its place among those at work; -1 for none. */
+  index = -1
   readonly #dispatcher: Dispatcher
   readonly #onOver: (carrier: DispatcherCarrier) => void
   #exchange: ExchangeHandler | undefined = undefined

@@ -105,7 +105,7 @@ test('Futures, tasks and waits of all kinds keep one listener together on the si
   expect(getEventListeners(signal, 'abort')).toHaveLength(1)
   abort.abort('stop')
   expect(tasks.every((future) => future.cancelled())).toBe(true)
-  expect(new Set(await Promise.allSettled(waits))).toEqual(new Set([{ status: 'rejected', reason: 'stop' }]))
+  for (const outcome of await Promise.allSettled(waits)) expect(outcome).toEqual({ status: 'rejected', reason: 'stop' })
   expect(getEventListeners(signal, 'abort')).toHaveLength(0)
 })
 
@@ -256,6 +256,28 @@ describe('InProcessExecutor and groups', () => {
     hold.open()
     await done([wide, narrow, wider])
   })
+
+  test.each([undefined, { limit: 1_000, interval: 1_000 }])(
+    'a place that becomes free is taken, whatever was cancelled meanwhile (rateLimit: %o)',
+    async (rateLimit) => {
+      const executor = new InProcessExecutor({ maxWorkers: 3, rateLimit })
+      const [hold, holdGroup] = [gate(), gate()]
+      const group = { group: 'a', maxPerGroup: 1 }
+      const running = [
+        executor.submit(() => holdGroup.promise, group),
+        executor.submit(() => hold.promise),
+        executor.submit(() => hold.promise),
+      ]
+      const [next, cancelled] = [executor.submit(() => 'next', group), executor.submit(() => expect.unreachable())]
+      await turn()
+      expect(executor.stats()).toMatchObject({ pending: 2, running: 3 })
+      cancelled.cancel()
+      holdGroup.open()
+      expect(await next.result()).toBe('next')
+      hold.open()
+      await done(running)
+    },
+  )
 
   test('an empty name is a group', async () => {
     const executor = new InProcessExecutor({ maxPerGroup: 1 })

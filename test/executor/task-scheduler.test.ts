@@ -119,6 +119,57 @@ describe('TaskScheduler', () => {
   })
 })
 
+describe('TaskScheduler tells its host that something became ready', () => {
+  const group = { group: 'a', maxPerGroup: 1 }
+
+  /** One of a group runs, another waits for it, and for a while something else was ready. */
+  async function setUp(distraction: FutureController<unknown>): Promise<{ host: Host; end: () => void }> {
+    const host = new Host()
+    const hold = gate()
+    host.scheduler.submit(() => hold.promise, group)
+    host.scheduler.startNext(() => {})
+    host.scheduler.submit(never, group)
+    host.scheduler.submit(never, { controller: distraction })
+    await turn()
+    expect(host.scheduler.hasReady).toBe(true)
+    return { host, end: () => hold.open() }
+  }
+
+  async function expectNews({ host, end }: { host: Host; end: () => void }): Promise<void> {
+    await turn()
+    expect(host.scheduler.hasReady).toBe(false)
+    host.balances = 0
+    end()
+    await turn()
+    expect([host.scheduler.hasReady, host.balances]).toEqual([true, 1])
+  }
+
+  test('after what was ready before has been cancelled', async () => {
+    const distraction = new FutureController<unknown>()
+    const scene = await setUp(distraction)
+    distraction.future.cancel()
+    await expectNews(scene)
+  })
+
+  test('after what was ready before has started', async () => {
+    const scene = await setUp(new FutureController<unknown>())
+    scene.host.scheduler.startNext(() => {})
+    await expectNews(scene)
+  })
+
+  test('after what was ready before has refused to start', async () => {
+    class Reluctant extends FutureController<unknown> {
+      override start(): boolean {
+        this.future.cancel()
+        return super.start()
+      }
+    }
+    const scene = await setUp(new Reluctant())
+    expect(scene.host.scheduler.startNext(() => {})).toBe(false)
+    await expectNews(scene)
+  })
+})
+
 describe('TaskScheduler.break()', () => {
   test('rejects what waits, each with an error of its own, and lets what runs go on', async () => {
     const { scheduler } = new Host()

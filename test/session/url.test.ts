@@ -1,6 +1,8 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidSchemaError, InvalidURLError, MissingSchemaError } from '../../src/errors.ts'
-import { parseUrl, resolveLocation, takeCredentials, textOfUrl, withoutCredentials } from '../../src/session/url.ts'
+import { takeCredentials } from '../../src/session/credentials.ts'
+import { resolveLocation } from '../../src/session/location.ts'
+import { parseUrl, textOfUrl, withoutCredentials } from '../../src/session/url.ts'
 
 describe('parseUrl', () => {
   it.each([
@@ -106,6 +108,7 @@ describe('resolveLocation', () => {
     ['/\\evil.test', 'http://h.test/%5Cevil.test#frag'],
     ['///x', 'http://h.test/x#frag'],
     ['/x?', 'http://h.test/x#frag'],
+    ['http:x', 'http://h.test/dir/x#frag'],
     [Buffer.from('/é').toString('latin1'), 'http://h.test/%C3%A9#frag'],
     ['http://me:s3cret@h.test/x', 'http://h.test/x#frag'],
   ])('%j leads to %s', (location, href) => {

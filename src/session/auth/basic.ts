@@ -1,5 +1,6 @@
 import { describe } from '../../checks.ts'
 import type { AuthFunction } from '../auth-flow.ts'
+import { withRecipe } from './auth-recipe.ts'
 
 /**
  * Basic authentication (RFC 7617), user and password as UTF-8. `auth: [user, password]` is the same.
@@ -8,9 +9,10 @@ import type { AuthFunction } from '../auth-flow.ts'
  */
 export function basic(user: string, password: string): AuthFunction {
   const value = basicValue(user, password)
-  return (request) => {
+  const authorize: AuthFunction = (request) => {
     request.headers.set('Authorization', value)
   }
+  return withRecipe(authorize, 'basic', user, password)
 }
 
 /** What an Authorization or a Proxy-Authorization header says. Throws as `basic` does. */

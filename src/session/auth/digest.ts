@@ -1,6 +1,7 @@
 import { describe } from '../../checks.ts'
 import { UnrewindableBodyError } from '../../errors.ts'
 import type { AuthFunction } from '../auth-flow.ts'
+import { withRecipe } from './auth-recipe.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
 import type { Response } from '../response.ts'
 import { StreamBody } from '../stream-body.ts'
@@ -31,7 +32,7 @@ export function digest(user: string, password: string): AuthFunction {
     throw new TypeError(`Expected the password to be a string, got one of type ${typeof password}`)
   }
   const spaces = new ProtectionSpaces(user, password)
-  return async function* (request): AsyncGenerator<PreparedRequest, undefined, Response> {
+  async function* authorize(request: PreparedRequest): AsyncGenerator<PreparedRequest, undefined, Response> {
     const { origin } = new URL(request.url)
     let answers = spaces.get(origin)
     if (answers !== undefined) request.headers.set('Authorization', await answer(request, answers))
@@ -48,6 +49,7 @@ export function digest(user: string, password: string): AuthFunction {
     }
     if (answers !== undefined) spaces.follow(origin, answers, response)
   }
+  return withRecipe(authorize, 'digest', user, password)
 }
 
 /** 4xx, not only 401, as in requests. */
