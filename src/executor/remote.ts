@@ -11,10 +11,13 @@ import type { Executor, SubmitOptions, TaskContext } from './executor.ts'
 
 /** Registered: two copies of the package understand each other. */
 export const submitRemote = Symbol.for('undici-futures.submitRemote')
+export const forgetShared = Symbol.for('undici-futures.forgetShared')
 
 export interface RemoteExecutor extends Executor {
   /** `submit()`, with a link to the task while it runs. */
   [submitRemote]<T>(task: TaskReference<T>, options: SubmitOptions<T>, link: RemoteLink): Future<T>
+  /** Threads forget their copies of a value now, not when it is garbage. */
+  [forgetShared](value: SharedValue): void
 }
 
 export function isRemoteExecutor(executor: Executor): executor is RemoteExecutor {
@@ -31,6 +34,8 @@ export interface RemoteLink {
   handleStart?(task: RemoteTask): void
   /** The task said something. In order, and always before the future is settled with the task's outcome. */
   handleMessage?(message: unknown): void
+  /** A task that was handed to its thread has ended, whatever became of its future; before that is settled with the outcome. */
+  handleEnd?(): void
 }
 
 /** The task, while it runs; once it has ended, nothing happens any more. */
@@ -67,4 +72,6 @@ export interface RemoteContext extends TaskContext {
 export interface SharedCopy {
   readonly version: unknown
   readonly value: unknown
+  /** Set by whoever keeps something with it in the thread: called when the submitter has no more use for the value. */
+  onForget?: (() => void) | undefined
 }

@@ -97,23 +97,16 @@ export class TaskScheduler implements TaskOwner {
    * @returns false if there is none
    */
   startNext(onEnd: () => void): boolean {
-    for (;;) {
-      const task = this.#waiting.take()
-      if (task === undefined) {
-        this.#balanceIfChanged()
-        return false
-      }
-      if (task.account === 'continuation') this.#waitingContinuations--
-      if (this.#start(task)) {
-        this.#alive.push(task)
-        this.#aliveCount++
-        this.#run(task, onEnd)
-        this.#waiting.confirm(task)
-        this.#balanceIfChanged()
-        return true
-      }
-      this.#waiting.release(task)
+    let task = this.#waiting.take()
+    for (; task !== undefined && !this.#start(task); task = this.#waiting.take()) this.#waiting.release(task)
+    if (task !== undefined) {
+      this.#alive.push(task)
+      this.#aliveCount++
+      this.#run(task, onEnd)
+      this.#waiting.confirm(task)
     }
+    this.#balanceIfChanged()
+    return task !== undefined
   }
 
   handleSettled(task: QueuedTask): void {
@@ -145,10 +138,9 @@ export class TaskScheduler implements TaskOwner {
     this.#isClosed = true
     const reason = new ExecutorClosedError('The executor was shut down')
     const waiting = this.#waiting.list()
-    const started = [...this.#alive, ...this.#resting, ...waiting.filter(isContinuation)]
-    const unstarted = waiting.filter((task) => !isContinuation(task))
-    if (cancelPending) cancelAll(unstarted, reason)
-    if (cancelRunning) cancelAll(started, reason)
+    const pending = cancelPending ? waiting.filter((task) => !isContinuation(task)) : []
+    const running = cancelRunning ? [...this.#alive, ...this.#resting, ...waiting.filter(isContinuation)] : []
+    for (const { controller } of [...pending, ...running]) controller.future.cancel(reason)
     this.#scheduleBalance()
     if (wait) await this.onIdle()
   }
@@ -180,6 +172,7 @@ export class TaskScheduler implements TaskOwner {
   /** pending -> running. @returns false if it must not run: cancelled, or settled by somebody else */
   #start(task: QueuedTask): boolean {
     const { controller } = task
+    if (isContinuation(task)) this.#waitingContinuations--
     if (controller.future.done()) return false
     if (isContinuation(task)) return true
     task.account = 'running'
@@ -247,10 +240,6 @@ export class TaskScheduler implements TaskOwner {
 
 function isContinuation(task: QueuedTask): boolean {
   return task.account === 'continuation'
-}
-
-function cancelAll(tasks: readonly QueuedTask[], reason: unknown): void {
-  for (const task of tasks) task.controller.future.cancel(reason)
 }
 
 export function brokenError(cause: unknown): BrokenExecutorError {

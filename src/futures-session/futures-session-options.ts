@@ -37,6 +37,9 @@ export function checkFuturesOptions<R>(options: FuturesSessionOptions<R>, sessio
   if (session !== undefined && typeof (session as Partial<SessionLike<R>> | null)?.request !== 'function') {
     throw new TypeError(`Expected \`session\` to have a method \`request\`, got ${describe(session)}`)
   }
+  if (session !== undefined && 'executor' in session) {
+    throw new TypeError('Expected `session` to answer with responses, got a FuturesSession: wrap its own `session`')
+  }
   if (executor !== undefined && typeof (executor as Partial<Executor> | null)?.submit !== 'function') {
     throw new TypeError(`Expected \`executor\` to have a method \`submit\`, got ${describe(executor)}`)
   }

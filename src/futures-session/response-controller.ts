@@ -6,6 +6,7 @@ import { Continuation, type CallObserver } from '../session/call.ts'
 import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Response } from '../session/response.ts'
 import { withoutCredentials } from '../session/url.ts'
+import { listen, unlisten } from '../shared-signal.ts'
 import type { AttemptEvent, RequestEvent } from './events.ts'
 import type { RequestDesk } from './request-desk.ts'
 import { RequestRun } from './request-run.ts'
@@ -145,13 +146,24 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
       const bodyEnd = run.bodyEnd(value)
       if (bodyEnd !== undefined) {
         controller.resolve(value as R)
-        await bodyEnd
+        await ResponseController.#abortable(controller, bodyEnd)
       }
       return value
     } finally {
       ledger.attemptEnded()
       if (controller.future.done()) ledger.remove(controller)
     }
+  }
+
+  /** The executor has let go of the caller's signal with the future; it acts until the body ends. */
+  static async #abortable<R>(controller: ResponseController<R>, bodyEnd: Promise<void>): Promise<void> {
+    const signal = controller.future.detail?.signal
+    if (signal === undefined) return bodyEnd
+    const listener = { handleAbort: (reason: unknown) => controller.stop(reason) }
+    if (signal.aborted) controller.stop(signal.reason)
+    else listen(signal, listener)
+    await bodyEnd
+    unlisten(signal, listener)
   }
 
   /** Books, then the future with its callbacks, then the events. */

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
 import * as errors from '../../errors.ts'
-import { findUncloneable, type Uncloneable } from './cloneable.ts'
+import { findUncloneable, type Uncloneable } from '../../cloneable.ts'
 
 /**
  * Something thrown, as it crosses between threads. The structured clone of an error loses its class, `code`, `errors` and

@@ -23,6 +23,14 @@ export class SharedValues {
     return values.map((each) => this.#send(each))
   }
 
+  forget(shared: SharedValue): void {
+    const known = this.#known.get(shared)
+    if (known === undefined) return
+    this.#known.delete(shared)
+    this.#garbage.unregister(shared)
+    this.#post({ kind: 'forget', key: known.key })
+  }
+
   #send(shared: SharedValue): number {
     const known = this.#known.get(shared)
     const { version } = shared
@@ -31,7 +39,7 @@ export class SharedValues {
     this.#post({ kind: 'share', key, version, value: shared.value })
     if (known === undefined) {
       this.#known.set(shared, { key, version })
-      this.#garbage.register(shared, key)
+      this.#garbage.register(shared, key, shared)
     } else {
       known.version = version
     }

@@ -4,7 +4,7 @@ import { guard, type CancelHandler } from '../../future/listeners.ts'
 import type { TaskReference } from '../../task-reference.ts'
 import type { QueuedTask } from '../queued-task.ts'
 import type { RemoteLink, RemoteTask } from '../remote.ts'
-import { checkCloneable, notCloneable } from './cloneable.ts'
+import { checkCloneable, notCloneable } from '../../cloneable.ts'
 import type { Thread } from './thread.ts'
 
 /**
@@ -58,12 +58,12 @@ export class ThreadTask implements TaskReference, RemoteTask, CancelHandler {
   }
 
   fulfil(value: unknown): void {
-    this.gracePeriod?.clear()
+    this.#end()
     this.#resolve(value)
   }
 
   fail(error: unknown): void {
-    this.gracePeriod?.clear()
+    this.#end()
     this.#addSite(error)
     this.#reject(error)
   }
@@ -97,6 +97,12 @@ export class ThreadTask implements TaskReference, RemoteTask, CancelHandler {
 
   abort(reason: unknown): void {
     this.thread?.abort(this, reason)
+  }
+
+  #end(): void {
+    this.gracePeriod?.clear()
+    // It has a number from when it was handed over.
+    if (this.id !== 0 && this.link.handleEnd !== undefined) this.#tell(() => this.link.handleEnd?.())
   }
 
   #tell(fn: () => void): void {

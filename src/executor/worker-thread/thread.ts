@@ -2,6 +2,7 @@ import type { ResourceLimits, Transferable, Worker } from 'node:worker_threads'
 import { Deadline } from '../../deadline.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
 import type { TaskReference } from '../../task-reference.ts'
+import type { SharedValue } from '../remote.ts'
 import { CauseOfDeath } from './cause-of-death.ts'
 import { decode, encode } from './error-codec.ts'
 import { IdleTimer } from './idle-timer.ts'
@@ -95,6 +96,10 @@ export class Thread {
 
   tell(task: ThreadTask, message: unknown, transfer?: readonly unknown[]): void {
     if (this.#runningTasks.get(task.id) === task) this.#post({ kind: 'message', id: task.id, message }, transfer)
+  }
+
+  forget(shared: SharedValue): void {
+    this.#shared.forget(shared)
   }
 
   /** Stops a task: at once if it has not been sent, else by telling it, else with the whole thread. */

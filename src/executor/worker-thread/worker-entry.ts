@@ -4,7 +4,7 @@ import { AsyncContext } from '../../async-context.ts'
 import { isThenable } from '../../checks.ts'
 import { loadTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { SharedCopy } from '../remote.ts'
-import { findUncloneable, notCloneable } from './cloneable.ts'
+import { findUncloneable, notCloneable } from '../../cloneable.ts'
 import { decode, encode } from './error-codec.ts'
 import { findLargeBuffers } from './large-buffers.ts'
 import type { FromThread, ThreadData, ToThread } from './messages.ts'
@@ -16,7 +16,7 @@ type TaskFunction = (...args: unknown[]) => unknown
 class ThreadSide {
   readonly #port: MessagePort
   readonly #runningTasks = new Map<number, ThreadTaskContext>()
-  readonly #shared = new Map<number, { version: unknown; value: unknown }>()
+  readonly #shared = new Map<number, SharedCopy>()
   /** By module and name: importing takes longer than an empty task. */
   readonly #functions = new Map<string, TaskFunction>()
 
@@ -49,8 +49,7 @@ class ThreadSide {
       case 'share':
         return this.#share(message.key, message)
       case 'forget':
-        this.#shared.delete(message.key)
-        return
+        return this.#forget(message.key)
       case 'census':
         return this.#post({ kind: 'census', upTo: message.upTo, running: [...this.#runningTasks.keys()] })
       case 'end':
@@ -129,6 +128,12 @@ class ThreadSide {
     const copy = this.#shared.get(key)
     if (copy === undefined) this.#shared.set(key, { version, value })
     else Object.assign(copy, { version, value })
+  }
+
+  #forget(key: number): void {
+    const copy = this.#shared.get(key)
+    this.#shared.delete(key)
+    copy?.onForget?.()
   }
 
   #post(message: FromThread): void {

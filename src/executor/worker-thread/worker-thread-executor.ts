@@ -7,9 +7,9 @@ import type { Future } from '../../future/future.ts'
 import { isTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task } from '../executor.ts'
 import type { QueuedTask } from '../queued-task.ts'
-import { submitRemote, type RemoteExecutor, type RemoteLink } from '../remote.ts'
+import { forgetShared, submitRemote, type RemoteExecutor, type RemoteLink, type SharedValue } from '../remote.ts'
 import { brokenError, TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
-import { checkCloneable } from './cloneable.ts'
+import { checkCloneable } from '../../cloneable.ts'
 import { ThreadTask } from './thread-task.ts'
 import { Thread, type StartFailure, type ThreadOptions, type ThreadOwner } from './thread.ts'
 
@@ -95,6 +95,11 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
   /** @internal */
   [submitRemote]<T>(task: TaskReference<T>, options: SubmitOptions<T>, link: RemoteLink): Future<T> {
     return this.#submit(task, options, link)
+  }
+
+  /** @internal */
+  [forgetShared](value: SharedValue): void {
+    for (const each of this.#threads) each.forget(value)
   }
 
   stats(): ExecutorStats {
@@ -190,7 +195,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
 }
 
 function functionMessage(path: string): string {
-  return `Can't run a function in a worker thread, got one as \`${path}\`: name it with taskReference() (README, "What can cross to a thread")`
+  return `Can't run a function in a worker thread, got one as \`${path}\`: name it with taskReference() (README, "Executors: which one, when")`
 }
 
 function checkInitializer(initializer: unknown): void {

@@ -1,8 +1,8 @@
 import { PassThrough, Readable } from 'node:stream'
 import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
-import { FutureController } from '../../../src/future/future-controller.ts'
-import { checkCloneable, findUncloneable } from '../../../src/executor/worker-thread/cloneable.ts'
+import { FutureController } from '../src/future/future-controller.ts'
+import { checkCloneable, findUncloneable } from '../src/cloneable.ts'
 
 const place = (value: unknown, transfer?: unknown[]) => findUncloneable(value, 'it', transfer)?.path
 

@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { TaskNotCloneableError } from '../../errors.ts'
+import { TaskNotCloneableError } from './errors.ts'
 
 /** What can't be cloned, and where it stands. */
 export interface Uncloneable {
@@ -49,7 +49,7 @@ export function checkCloneable(values: readonly unknown[], check: CloneableCheck
 export function notCloneable(tried: string, found: Uncloneable | undefined, cause?: unknown): TaskNotCloneableError {
   const said = cause instanceof Error ? cause.message : String(cause)
   const problem = found === undefined ? said : `\`${found.path}\` is ${found.what}, which can't be cloned`
-  return new TaskNotCloneableError(`${tried}: ${problem} (README, "What can cross to a thread")`, {
+  return new TaskNotCloneableError(`${tried}: ${problem} (README, "Executors: which one, when")`, {
     ...(found === undefined ? {} : { path: found.path }),
     ...(cause === undefined ? {} : { cause }),
   })

@@ -1,0 +1,60 @@
+// The little server that the examples ask. It does not keep the process alive.
+import http from 'node:http'
+import { text } from 'node:stream/consumers'
+import { setTimeout as sleep } from 'node:timers/promises'
+
+let failures = 0
+
+const routes = {
+  json: ({ url }) => ({ body: { url, fruit: ['apple', 'pear', 'quince'] } }),
+  users: ({ argument }) => ({ body: { id: Number(argument), name: `user ${argument}` } }),
+  status: ({ argument }) => ({ status: Number(argument), body: { status: Number(argument) } }),
+  bytes: ({ argument }) => ({ body: Buffer.alloc(Number(argument), 'x'), type: 'application/octet-stream' }),
+  echo: ({ method, url, headers, content }) => ({ body: { method, url, headers, content } }),
+  redirect: ({ argument }) => ({
+    status: 302,
+    headers: { location: argument > 1 ? `/redirect/${argument - 1}` : '/json' },
+  }),
+  login: () => ({ headers: { 'set-cookie': 'token=secret; Path=/; HttpOnly' }, body: { welcome: true } }),
+  me: ({ headers }) => (headers.cookie ? { body: { cookie: headers.cookie } } : { status: 401, body: {} }),
+  token: ({ headers }) => ({ status: headers.authorization === 'Bearer fresh' ? 200 : 401, body: {} }),
+  /** Fails so many times, then answers: with `Retry-After`, and from the second time on without. */
+  flaky: ({ argument }) => {
+    if (failures++ >= argument) return { body: { failures } }
+    return { status: 503, headers: failures === 1 ? { 'retry-after': '0' } : {}, body: {} }
+  },
+  async delay({ argument }) {
+    await sleep(Number(argument), undefined, { ref: false })
+    return { body: { waited: Number(argument) } }
+  },
+}
+
+async function answer(request, response) {
+  const [, name, argument] = new URL(request.url, 'http://server').pathname.split('/')
+  const content = await text(request)
+  const { method, url, headers } = request
+  const route = routes[name] ?? (() => ({ body: { url } }))
+  const {
+    status = 200,
+    headers: more,
+    type = 'application/json',
+    body = '',
+  } = await route({ method, url, headers, content, argument })
+  const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
+  response.writeHead(status, { 'content-type': type, 'content-length': bytes.length, ...more })
+  response.end(bytes)
+}
+
+/** @returns `url`, such as `http://127.0.0.1:34567`, and `close()`, which the examples can do without */
+export async function startServer() {
+  const server = http.createServer((request, response) => {
+    answer(request, response).catch(() => response.destroy()) // the client went away
+  })
+  server.on('connection', (socket) => socket.unref())
+  await new Promise((resolve) => server.listen(0, '127.0.0.1', resolve))
+  server.unref()
+  return {
+    url: `http://127.0.0.1:${server.address().port}`,
+    close: () => server.closeAllConnections() ?? server.close(),
+  }
+}

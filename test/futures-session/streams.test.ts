@@ -1,0 +1,113 @@
+import { afterEach, describe, expect, test } from 'vitest'
+import {
+  BodyNotReadError,
+  CancelledError,
+  FuturesSession,
+  TotalTimeoutError,
+  type FuturesSessionOptions,
+} from '../../src/index.ts'
+import { gate, turn, until } from '../helpers/gate.ts'
+import { startServer, type TestServer } from '../helpers/server.ts'
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+/** Sends headers and a first chunk at once, the rest when the gate opens. */
+async function serveSlowly(): Promise<TestServer & { finish(): void }> {
+  const rest = gate()
+  const server = await startServer((request, response) => {
+    response.write('first,')
+    if (request.url !== '/never') void rest.promise.then(() => response.end('rest'))
+  })
+  cleanups.push(() => server.close())
+  return Object.assign(server, { finish: () => rest.open() })
+}
+
+function open(options?: FuturesSessionOptions): FuturesSession {
+  const session = new FuturesSession(options)
+  cleanups.push(() => session[Symbol.asyncDispose]())
+  return session
+}
+
+describe('FuturesSession with `stream: true`', () => {
+  test('resolves at the headers and holds its worker until the body ends', async () => {
+    const server = await serveSlowly()
+    const session = open({ maxWorkers: 1 })
+    const streamed = await session.get(server.url, { stream: true }).result()
+    expect(streamed.status).toBe(200)
+    expect(() => streamed.text()).toThrow(BodyNotReadError)
+    const next = session.get(`${server.url}/next`)
+    await turn()
+    await turn()
+    expect(next.state).toBe('pending')
+    server.finish()
+    await streamed.read()
+    expect(streamed.text()).toBe('first,rest')
+    expect(await next.text()).toBe('first,rest')
+  })
+
+  test('json(), text() and bytes() of the future read the body first', async () => {
+    const server = await serveSlowly()
+    const session = open({ stream: true })
+    server.finish()
+    expect(await session.get(server.url).text()).toBe('first,rest')
+    expect(Buffer.from(await session.get(server.url).bytes()).toString()).toBe('first,rest')
+    await expect(session.get(server.url).json()).rejects.toThrow(/JSON/)
+  })
+
+  test('cancelAll() and dispose end a body in the middle', async () => {
+    const server = await serveSlowly()
+    const session = open({ maxWorkers: 2 })
+    const [one, two] = await Promise.all([
+      session.get(`${server.url}/never`, { stream: true }).result(),
+      session.get(`${server.url}/never`, { stream: true }).result(),
+    ])
+    const reading = one.read()
+    expect(session.cancelAll('enough')).toBe(2)
+    await expect(reading).rejects.toThrow(CancelledError)
+    await expect(two.read()).rejects.toThrow()
+    await until(() => server.active === 0)
+    const three = await session.get(`${server.url}/never`, { stream: true }).result()
+    const rest = three.read()
+    session[Symbol.dispose]()
+    await expect(rest).rejects.toThrow(CancelledError)
+    await until(() => server.openSockets.size === 0)
+  })
+
+  test('a signal acts until the body ends', async () => {
+    const server = await serveSlowly()
+    const session = open()
+    const controller = new AbortController()
+    const response = await session.get(`${server.url}/never`, { stream: true, signal: controller.signal }).result()
+    const reading = response.read()
+    controller.abort('stop')
+    await expect(reading).rejects.toThrow(CancelledError)
+    await until(() => server.active === 0)
+  })
+
+  test('the total timeout acts until the body ends', async () => {
+    const server = await serveSlowly()
+    const session = open()
+    const future = session.get(`${server.url}/never`, { stream: true, timeout: { total: 150 } })
+    const response = await future.result()
+    await expect(response.read()).rejects.toThrow(TotalTimeoutError)
+    expect(future.state).toBe('fulfilled')
+  })
+
+  test('close() drops a body that nobody reads, and waits for one that somebody reads', async () => {
+    const server = await serveSlowly()
+    const session = open({ maxWorkers: 2 })
+    const unread = await session.get(`${server.url}/never`, { stream: true }).result()
+    const read = await session.get(server.url, { stream: true }).result()
+    const reading = read.read()
+    const closing = session.close()
+    await expect(unread.read()).rejects.toThrow()
+    server.finish()
+    await reading
+    expect(read.text()).toBe('first,rest')
+    await closing
+    await until(() => server.openSockets.size === 0)
+  })
+})
