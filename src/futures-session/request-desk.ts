@@ -90,10 +90,16 @@ export class RequestDesk<R> {
     if (detail?.signal !== undefined) options.signal = detail.signal
     if (detail?.priority !== undefined) options.priority = detail.priority
     if (this.#isGrouped) {
-      options.group = this.#originOf(future)
+      options.group = controller.origin ?? this.#originOf(future)
       options.maxPerGroup = this.#maxPerOrigin
     }
     this.#executor.submit(task, options)
+  }
+
+  /** Whether a request that is about to go to this origin has to wait its turn there. */
+  countsAt(controller: ResponseController<R>, origin: string): boolean {
+    if (this.#maxPerOrigin === undefined) return false
+    return (controller.origin ?? this.#originOf(controller.future)) !== origin
   }
 
   /** Opens a request whose turn has come, on the session. */

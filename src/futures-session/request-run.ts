@@ -1,6 +1,7 @@
 import { Deadline } from '../deadline.ts'
 import { CancelledError, TotalTimeoutError } from '../errors.ts'
-import type { Call, Continuation } from '../session/call.ts'
+import type { Call } from '../session/call.ts'
+import type { Continuation } from '../session/continuation.ts'
 import type { RequestOptions } from '../session/options.ts'
 import { openBody, Response } from '../session/response.ts'
 import { withoutCredentials } from '../session/url.ts'
@@ -11,6 +12,8 @@ export abstract class RequestRun<R> {
   /** How many attempts have begun. */
   attempts = 0
   span: RequestSpan | undefined = undefined
+  /** Where redirects have led it, if that is counted. */
+  origin: string | undefined = undefined
   /** The wait before the next attempt. */
   pause: Deadline | undefined = undefined
   /** Its response may come before its body. */

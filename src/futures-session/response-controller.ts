@@ -2,7 +2,8 @@ import { Deadline } from '../deadline.ts'
 import { CancelledError, QueueTimeoutError } from '../errors.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { CancelHandler } from '../future/listeners.ts'
-import { Continuation, type CallObserver } from '../session/call.ts'
+import type { CallObserver } from '../session/call-observer.ts'
+import { Continuation } from '../session/continuation.ts'
 import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Response } from '../session/response.ts'
 import { withoutCredentials } from '../session/url.ts'
@@ -114,6 +115,15 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
     ledger.announceEnd(this)
   }
 
+  stopsBefore(origin: string): boolean {
+    return this.#desk.countsAt(this, origin)
+  }
+
+  /** Where redirects have led it, if that is counted. */
+  get origin(): string | undefined {
+    return runOf(this)?.origin
+  }
+
   redirected(response: Response, next: PreparedRequest): void {
     const { ledger } = this.#desk
     if (ledger.hears('redirect')) ledger.tell('redirect', { ...attemptOf(this), response, next })
@@ -193,20 +203,32 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
   }
 
   /** The state stays *running*, but no worker is held: the next attempt is submitted when its time has come. */
-  static #continueAfter<R>(controller: ResponseController<R>, { delay, response, error }: Continuation): void {
+  static #continueAfter<R>(controller: ResponseController<R>, continuation: Continuation): void {
     const { ledger } = controller.#desk
-    if (ledger.hears('retry')) ledger.tell('retry', { ...attemptOf(controller), delay, response, error })
+    const { delay, response, error, origin } = continuation
     const run = runOf(controller)
-    if (controller.future.done() || run === undefined) return
+    if (run === undefined) return
+    if (origin !== undefined) {
+      run.origin = origin
+      run.attempts--
+      ResponseController.#resubmit(controller, run)
+      return
+    }
+    if (ledger.hears('retry')) ledger.tell('retry', { ...attemptOf(controller), delay, response, error })
+    if (controller.future.done()) return
     run.pause = new Deadline(delay, () => {
       run.pause = undefined
-      try {
-        controller.#desk.enqueue(controller)
-      } catch (error) {
-        controller.reject(error)
-        run.abort(error)
-      }
+      ResponseController.#resubmit(controller, run)
     })
+  }
+
+  static #resubmit<R>(controller: ResponseController<R>, run: RequestRun<R>): void {
+    try {
+      controller.#desk.enqueue(controller)
+    } catch (error) {
+      controller.reject(error)
+      run.abort(error)
+    }
   }
 
   static #stopClock<R>(controller: ResponseController<R>): void {

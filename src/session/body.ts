@@ -29,13 +29,14 @@ export interface BodyOptions {
  *
  * A function given as `data` is called here, for the first send, and again for each further one.
  *
+ * @param boundary of a multipart body, where it shall be a certain one
  * @returns `undefined` for no body
  * @throws {InvalidOptionError} what can't be sent; what a function throws comes through as it is
  */
-export function prepareBody({ data, json, files }: BodyOptions): TypedBody | undefined {
+export function prepareBody({ data, json, files }: BodyOptions, boundary?: string): TypedBody | undefined {
   const parts = isGiven(files) ? partsOf(files, data) : undefined
-  if (parts !== undefined) return multipartBody(parts)
-  const body = isGiven(data) ? dataBody(data) : undefined
+  if (parts !== undefined) return multipartBody(parts, boundary)
+  const body = isGiven(data) ? dataBody(data, boundary) : undefined
   return body ?? (json === undefined ? undefined : { body: encodeJson(json), contentType: 'application/json' })
 }
 

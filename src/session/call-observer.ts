@@ -5,6 +5,8 @@ import type { Response } from './response.ts'
 export interface CallObserver {
   /** A redirect is about to be followed. */
   redirected?(response: Response, next: PreparedRequest): void
+  /** Whether the attempt is to stop, and be taken up anew, before a redirect leads it to this origin: where these are counted. */
+  stopsBefore?(origin: string): boolean
   /** Wire bytes of a body, once it is in. */
   received?(bytes: number): void
   /**

@@ -10,7 +10,7 @@ export interface CallPosition {
   readonly isHome: boolean
   readonly history: readonly Response[]
   readonly redirects: number
-  /** How many there were. */
+  /** How many there were, without one that is interrupted and goes on. */
   readonly attempts: number
   readonly counts: RetryCounts | undefined
 }

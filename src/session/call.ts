@@ -1,15 +1,13 @@
 import { Deadline } from '../deadline.ts'
 import { HTTPError, TooManyRedirectsError, TotalTimeoutError, attachRequest } from '../errors.ts'
 import type { ExchangeResponse } from '../transport/exchange.ts'
-import { sendWithAuth } from './auth-flow.ts'
-import type { Correspondence } from './auth-flow.ts'
+import { sendWithAuth, type Correspondence } from './auth-flow.ts'
 import { CallHooks } from './call-hooks.ts'
 import type { CallObserver } from './call-observer.ts'
 import type { CallPosition } from './call-position.ts'
-import { Retries, type Continuation } from './continuation.ts'
+import { Continuation, Retries } from './continuation.ts'
 import { Exchanges } from './exchanges.ts'
-import { describeRequest, nextHop, openRequest } from './open-request.ts'
-import type { CallSubject, Hop } from './open-request.ts'
+import { describeRequest, nextHop, openRequest, type CallSubject, type Hop } from './open-request.ts'
 import type { PreparedRequest } from './prepared-request.ts'
 import { redirectRequest, showNext } from './redirects.ts'
 import { addCookies } from './request-cookies.ts'
@@ -18,9 +16,6 @@ import { openBody, type Response } from './response.ts'
 import type { SessionCore } from './session-core.ts'
 import type { Session } from './session.ts'
 import { StreamBody } from './stream-body.ts'
-
-export type { CallObserver } from './call-observer.ts'
-export { Continuation } from './continuation.ts'
 
 /**
  * One request of a session, from what was asked for to the response that the caller gets: redirects, authentication,
@@ -74,7 +69,12 @@ export class Call implements Correspondence {
           : await this.#sendCopy(this.#hop)
         const response =
           this.#followsRedirects && received.isRedirect ? await this.#follow(received, this.#hop) : received
-        if (response === undefined) continue
+        if (response === undefined) {
+          const { origin } = this.#hop.location
+          if (this.#observer.stopsBefore?.(origin) !== true) continue
+          // No failure: when it goes on it is counted as the same attempt.
+          return new Continuation(0, this.#hooks.attempt--, {}, origin)
+        }
         const outcome = this.#conclude(response)
         return outcome instanceof Promise ? await outcome : outcome
       }

@@ -13,7 +13,7 @@ interface Outcome {
   readonly error?: unknown
 }
 
-/** An attempt came to nothing, and another one is due. */
+/** An attempt came to nothing, and another one is due; or, with an `origin`, it goes on there when there is room. */
 export class Continuation {
   /** Milliseconds until then. */
   readonly delay: number
@@ -21,12 +21,15 @@ export class Continuation {
   readonly attempt: number
   readonly response: Response | undefined
   readonly error: unknown
+  /** Where a redirect leads, if whoever makes the attempts wants to see to it. */
+  readonly origin: string | undefined
 
-  constructor(delay: number, attempt: number, { response, error }: Outcome) {
+  constructor(delay: number, attempt: number, { response, error }: Outcome, origin?: string) {
     this.delay = delay
     this.attempt = attempt
     this.response = response
     this.error = error
+    this.origin = origin
   }
 }
 

@@ -62,6 +62,22 @@ describe('InProcessExecutor', () => {
     await done(futures)
   })
 
+  test('runs a task whose controller somebody else has started while it waited', async () => {
+    const executor = new InProcessExecutor()
+    const controller = new FutureController<number>()
+    const future = executor.submit(() => 1, { controller })
+    controller.start()
+    expect(await future.result()).toBe(1)
+    expect(executor.stats()).toEqual({ pending: 0, running: 0, fulfilled: 1, rejected: 0, cancelled: 0 })
+  })
+
+  test('.stats() gives the numbers of that moment', () => {
+    const executor = new InProcessExecutor()
+    const before = executor.stats()
+    executor.submit(() => 1)
+    expect(before.pending).toBe(0)
+  })
+
   test('tells a task of its cancellation, with the reason, and makes its signal only when it is asked for', async () => {
     const executor = new InProcessExecutor()
     const told: unknown[] = []

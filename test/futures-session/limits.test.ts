@@ -101,3 +101,40 @@ describe('FuturesSession limits', () => {
     await until(() => server.openSockets.size === 0)
   })
 })
+
+describe('FuturesSession.maxWorkersPerOrigin and redirects', () => {
+  test('a request that is redirected to another origin waits its turn there, as the same attempt', async () => {
+    const held: (() => void)[] = []
+    const target = await startServer((_request, response) => held.push(() => response.end('there')))
+    const source = await startServer((request, response) => {
+      response.writeHead(302, { location: `${target.url}${request.url ?? ''}` }).end()
+    })
+    cleanups.push(
+      () => target.close(),
+      () => source.close(),
+    )
+    const session = new FuturesSession({ maxWorkers: 8, maxWorkersPerOrigin: 2 })
+    cleanups.push(() => session[Symbol.asyncDispose]())
+    const log: string[] = []
+    session.on('retry', () => log.push('retry'))
+    session.on('start', () => log.push('start'))
+    session.on('response', ({ attempt }) => log.push(`response ${attempt}`))
+    const futures = [
+      ...Array.from({ length: 4 }, (_, i) => session.get(`${target.url}/direct${i}`)),
+      ...Array.from({ length: 4 }, (_, i) => session.get(`${source.url}/moved${i}`)),
+    ]
+    const all = Future.all(futures)
+    while (futures.some((future) => !future.done())) {
+      await until(() => held.length > 0 || futures.every((future) => future.done()))
+      for (const release of held.splice(0)) release()
+    }
+    for (const response of await all) expect(response.text()).toBe('there')
+    expect(target.peak).toBeLessThanOrEqual(2)
+    expect(target.connections).toBeLessThanOrEqual(2)
+    expect(log.filter((line) => line === 'start')).toHaveLength(8)
+    expect(log.filter((line) => line === 'response 1')).toHaveLength(8)
+    expect(log).not.toContain('retry')
+    expect(futures[5]!.resultNow().history).toHaveLength(1)
+    expect(session.executor.stats()).toMatchObject({ fulfilled: 8, pending: 0, running: 0 })
+  })
+})

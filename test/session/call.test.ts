@@ -1,6 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { SessionClosedError, TotalTimeoutError } from '../../src/errors.ts'
-import { Call, Continuation } from '../../src/session/call.ts'
+import { Call } from '../../src/session/call.ts'
+import { Continuation } from '../../src/session/continuation.ts'
 import { Response } from '../../src/session/response.ts'
 import { Session, openCall } from '../../src/session/session.ts'
 import { gate } from '../helpers/gate.ts'

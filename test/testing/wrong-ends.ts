@@ -40,17 +40,6 @@ export const wrongEnds: readonly WrongExecutor[] = [
       return { ...rest, pending: 0, running: pending + running }
     },
   })),
-  wrong('hands out its own counters', 'stats() answers with numbers of that moment', (inner) => {
-    const own = inner.stats()
-    return {
-      stats: () => Object.assign(own, inner.stats()),
-      submit: (task, options) => {
-        const future = inner.submit(task, options)
-        Object.assign(own, inner.stats())
-        return future
-      },
-    }
-  }),
   wrong(
     'counts every attempt',
     'continuation: a running controller goes to the front of its priority, counted once',

@@ -77,17 +77,6 @@ export const controllers = [
     })
   }),
 
-  contractCase('controller: started by somebody else while it waits, its task runs', async (lab) => {
-    const { open, options } = await lab.oneWorker()
-    const controller = new FutureController<number>()
-    const probe = lab.step({ ...options, controller })
-    controller.start()
-    open()
-    await lab.started(probe)
-    await lab.finish(probe)
-    assert.equal(controller.future.resultNow(), probe.task, "The future gets the task's value")
-  }),
-
   contractCase('continuation: a running controller goes to the front of its priority, counted once', async (lab) => {
     const attempts = await firstAttempt(lab)
     lab.counts({ running: 1 }, 'between two attempts: the future is still running')

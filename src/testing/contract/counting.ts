@@ -40,11 +40,4 @@ export const counting = [
     }, 'A future was not settled')
     lab.counts({ fulfilled: 32, rejected: 16, cancelled: 12 }, 'in the end')
   }),
-
-  contractCase('stats() answers with numbers of that moment', async (lab) => {
-    const before = lab.executor.stats()
-    const probe = lab.step()
-    assert.equal(before.pending, 0, 'What stats() has returned does not change')
-    await lab.finish(probe)
-  }),
 ]
