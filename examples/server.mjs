@@ -1,4 +1,5 @@
 // The little server that the examples ask. It does not keep the process alive.
+import { createHash } from 'node:crypto'
 import http from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
@@ -18,6 +19,19 @@ const routes = {
   login: () => ({ headers: { 'set-cookie': 'token=secret; Path=/; HttpOnly' }, body: { welcome: true } }),
   me: ({ headers }) => (headers.cookie ? { body: { cookie: headers.cookie } } : { status: 401, body: {} }),
   token: ({ headers }) => ({ status: headers.authorization === 'Bearer fresh' ? 200 : 401, body: {} }),
+  /** Digest (RFC 7616), for the user `ann` with the password `secret`. */
+  digest({ method, headers }) {
+    const fields = Object.fromEntries(
+      Array.from((headers.authorization ?? '').matchAll(/(\w+)="?([^",]+)/g), (each) => each.slice(1)),
+    )
+    const { nonce, nc, cnonce, qop, uri, username, response } = fields
+    const hash = (...parts) => createHash('sha256').update(parts.join(':')).digest('hex')
+    const secret = hash('ann', 'examples', 'secret')
+    if (response === hash(secret, nonce, nc, cnonce, qop, hash(method, uri)))
+      return { body: { user: username, count: Number(nc) } }
+    const challenge = 'Digest realm="examples", nonce="n0nce", qop="auth", algorithm=SHA-256'
+    return { status: 401, headers: { 'www-authenticate': challenge }, body: {} }
+  },
   /** Fails so many times, then answers: with `Retry-After`, and from the second time on without. */
   flaky: ({ argument }) => {
     if (failures++ >= argument) return { body: { failures } }

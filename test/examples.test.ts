@@ -42,6 +42,32 @@ const expected: Record<string, { lines: readonly (string | RegExp)[]; sorted?: b
   'login-with-cookies': {
     lines: ['before: 401', 'after: 200', 'without a jar: 401', 'with its own: token=of ann'],
   },
+  digest: {
+    lines: [
+      'first: 200 after a 401',
+      'second: 200 at once; uses of the challenge: 2',
+      'hops before it: 0',
+      'a wrong password: 401',
+    ],
+  },
+  proxy: {
+    lines: [
+      "through the proxy: user 1 [ 'GET /users/1' ]",
+      'around it: user 2 []',
+      'also not: user 3 []',
+      'without a password: 407',
+      "nor a tunnel: ProxyError [ 'GET /users/4', 'CONNECT' ]",
+    ],
+  },
+  'client-certificate': {
+    lines: [
+      'without a certificate: 403 hello stranger',
+      'with one: 200 hello test client',
+      'with a passphrase: 200 hello test client',
+      'again without, on a connection of its own: 403 hello stranger',
+      "without the server's authority: SSLError",
+    ],
+  },
   'refresh-token': { lines: [...Array<string>(5).fill('status 200'), 'refreshes: 1'] },
   'download-to-disk': { lines: ['announced: 5000000', 'on disk: 5000000'] },
   'upload-with-progress': {

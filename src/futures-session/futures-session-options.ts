@@ -3,6 +3,7 @@ import type { Executor } from '../executor/executor.ts'
 import type { RateLimit } from '../executor/in-process-executor.ts'
 import type { SessionOptions } from '../session/options.ts'
 import type { Response } from '../session/response.ts'
+import { checkSessionNames } from '../session/session-options.ts'
 import type { SessionLike } from './request-run.ts'
 
 export interface FuturesSessionOptions<R = Response> extends SessionOptions {
@@ -31,9 +32,18 @@ export interface CloseOptions {
 
 const unobservedModes = ['warn', 'ignore']
 
-/** @throws {TypeError} what can't be used, or not together */
+/** Those that the session in it does not know. */
+const ownNames = [
+  'session', 'executor', 'maxWorkers', 'maxWorkersPerOrigin', 'rateLimit', 'maxQueue', 'unobserved',
+] as const satisfies readonly Exclude<keyof FuturesSessionOptions, keyof SessionOptions>[] // prettier-ignore
+
+/**
+ * @param sessionOptions what of them is not our own
+ * @throws {TypeError} an unknown option, with a hint; what can't be used, or not together
+ */
 export function checkFuturesOptions<R>(options: FuturesSessionOptions<R>, sessionOptions: SessionOptions): void {
   const { session, executor, rateLimit, maxQueue, unobserved } = options
+  checkSessionNames(sessionOptions, ownNames)
   if (session !== undefined && typeof (session as Partial<SessionLike<R>> | null)?.request !== 'function') {
     throw new TypeError(`Expected \`session\` to have a method \`request\`, got ${describe(session)}`)
   }

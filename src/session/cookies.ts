@@ -19,10 +19,11 @@ export function cookieHeader(
   url: string | URL,
   requestCookies: RequestCookies | undefined,
 ): string | undefined {
+  const stored = jar === undefined ? [] : cookiesFor(jar, url)
+  if (stored.length === 0 && requestCookies === undefined) return undefined
   const own = requestCookies === undefined ? [] : Object.entries(requestCookies)
   const names = new Set(own.map(([name]) => name))
-  const kept = jar === undefined ? [] : cookiesFor(jar, url).filter((cookie) => !names.has(cookie.key))
-  if (kept.length === 0 && own.length === 0) return undefined
+  const kept = stored.filter((cookie) => !names.has(cookie.key))
   const texts = kept.map((cookie) => cookie.cookieString())
   for (const [name, value] of own) {
     if (value !== null && value !== undefined) texts.push(pairOf(name, value))

@@ -42,12 +42,18 @@ export function checkSessionOptions(options: unknown): SessionOptions {
   if (typeof options !== 'object' || options === null) {
     throw new TypeError(`Expected the options of a session to be an object, got ${describe(options)}`)
   }
+  checkSessionNames(options)
   const given = Object.create(null) as Record<string, unknown>
-  for (const [name, value] of Object.entries(options)) {
-    if (!sessionNames.some((each) => each === name)) {
-      throw new TypeError(unknownOption(name, sessionNames, [['each request', requestNames]]))
-    }
-    if (value !== undefined) given[name] = value
-  }
+  for (const [name, value] of Object.entries(options)) if (value !== undefined) given[name] = value
   return given
+}
+
+/**
+ * @param more what may be meant besides the options of a session
+ * @throws {TypeError} an unknown option, with a hint
+ */
+export function checkSessionNames(options: object, more: readonly string[] = []): void {
+  const stray = Object.keys(options).find((name) => !sessionNames.some((each) => each === name))
+  if (stray === undefined) return
+  throw new TypeError(unknownOption(stray, [...sessionNames, ...more], [['each request', requestNames]]))
 }

@@ -160,6 +160,24 @@ describe('FuturesSession', () => {
     expect(session.stats()).toMatchObject({ submitted: 13, rejected: 13, pending: 0, running: 0 })
   })
 
+  test.each([
+    ['maxWorker', 'did you mean `maxWorkers`?'],
+    ['max_workers', 'did you mean `maxWorkers`?'],
+    ['concurrency', 'did you mean `maxWorkers`?'],
+    ['ratelimit', 'did you mean `rateLimit`?'],
+    ['sesion', 'did you mean `session`?'],
+    ['header', 'did you mean `headers`?'],
+    ['json', 'it belongs to each request'],
+    [
+      'colour',
+      /one of headers, .*, session, executor, maxWorkers, maxWorkersPerOrigin, rateLimit, maxQueue, unobserved$/,
+    ],
+  ])('new FuturesSession({ %s }) is refused with a hint, around a given session too', (name, hint) => {
+    expect(() => new FuturesSession({ [name]: undefined })).toThrow(hint)
+    expect(() => new FuturesSession({ session: new Session(), [name]: 1 })).toThrow(hint)
+    expect(() => new FuturesSession({ [name]: 1 })).toThrow(TypeError)
+  })
+
   test('constructor refuses bad options at once', () => {
     const executor = new InProcessExecutor()
     expect(() => new FuturesSession({ maxWorkers: 0 })).toThrow(RangeError)
@@ -222,6 +240,20 @@ describe('FuturesSession', () => {
     expect(future.request).toMatchObject({ method: 'POST', data: 'hello' })
   })
 
+  test('send() takes a prepared request as it is now; what is none fails the future', async () => {
+    const server = await serve((request, response) => response.end(request.headers['x-n']))
+    const session = open({ maxWorkers: 1, unobserved: 'ignore' })
+    const prepared = session.prepareRequest({ url: server.url })
+    const futures = ['1', '2', '3'].map((text) => {
+      prepared.headers.set('X-N', text)
+      return session.send(prepared)
+    })
+    expect(await Promise.all(futures.map((future) => future.text()))).toEqual(['1', '2', '3'])
+    for (const wrong of [{ url: server.url }, null, undefined, 5]) {
+      expect(await session.send(wrong as never).exception()).toBeInstanceOf(TypeError)
+    }
+  })
+
   test('hooks, callbacks and work run in the async context of whoever submitted', async () => {
     const server = await serve()
     const storage = new AsyncLocalStorage<string>()
@@ -243,6 +275,33 @@ describe('FuturesSession', () => {
     )
     await Future.all(futures)
     expect(seen).toEqual(['hook a', 'done a', 'hook b', 'done b', 'hook c', 'done c'])
+  })
+
+  test('so do the hooks of a retry and of a hop that waits for its origin', async () => {
+    const hits = new Map<string, number>()
+    const other = await serve()
+    const server = await serve((request, response) => {
+      const hit = (hits.get(request.url ?? '') ?? 0) + 1
+      hits.set(request.url ?? '', hit)
+      if (hit === 1) response.writeHead(503).end()
+      else response.writeHead(302, { location: other.url }).end()
+    })
+    const storage = new AsyncLocalStorage<string>()
+    const seen: string[] = []
+    const session = open({
+      maxWorkers: 1,
+      maxWorkersPerOrigin: 1,
+      retry: { total: 1, backoff: { base: 1 } },
+      hooks: {
+        request: (_, { context }) => void seen.push(`${String(context)}${storage.getStore()}`),
+        response: (_, { context }) => void seen.push(`${String(context)}${storage.getStore()}`),
+      },
+    })
+    const names = ['a', 'b', 'c']
+    await Future.all(
+      names.map((name) => storage.run(name, () => session.get(`${server.url}/${name}`, { context: name }))),
+    )
+    expect(seen.sort()).toEqual(names.flatMap((name) => Array.from({ length: 4 }, () => name + name)))
   })
 
   test('a full queue, a closed executor reject the future with their own error', async () => {

@@ -1,0 +1,199 @@
+// Sessions: what their futures hold, what hooks and listeners are told, and what a subclass may do.
+import {
+  asCompleted,
+  FuturesSession,
+  Response,
+  Session,
+  taskReference,
+  type CancelEvent,
+  type FailureEvent,
+  type FuturesSessionOptions,
+  type PreparedRequest,
+  type Progress,
+  type RequestOptions,
+  type ResponseFuture,
+  type ResponseHook,
+  type SessionLike,
+} from '../../src/index.ts'
+import { exactly } from './exactly.ts'
+
+interface User {
+  name: string
+}
+
+const url = 'https://example.com/'
+const session = new FuturesSession()
+
+export async function responses(): Promise<void> {
+  exactly<FuturesSession>()(session)
+  exactly<ResponseFuture>()(session.get(url))
+  const response = await session.post(new URL(url), { json: { a: 1 } }).result()
+  exactly<Response>()(response)
+  exactly<unknown>()(response.data)
+  exactly<unknown>()(response.json())
+  exactly<User>()(response.json<User>())
+  exactly<string>()(response.text())
+  exactly<Uint8Array>()(response.bytes())
+  exactly<unknown>()(await session.get(url).json())
+  exactly<User>()(await session.get(url).json<User>({ timeout: 5 }))
+  exactly<string>()(await session.get(url).text())
+  exactly<Uint8Array>()(await session.get(url).bytes())
+  exactly<Response>()(await new Session().get(url))
+  exactly<PreparedRequest>()(session.prepareRequest({ url }))
+  exactly<ResponseFuture>()(session.send(session.prepareRequest({ url }), { stream: true }))
+
+  // @ts-expect-error -- a future is no promise of a text
+  const text: string = await session.get(url) // eslint-disable-line @typescript-eslint/await-thenable -- the mistake in question
+  exactly<string>()(text)
+  // @ts-expect-error -- nor a response
+  exactly<number>()(session.get(url).status)
+  // @ts-expect-error -- a status is not to be changed
+  response.status = 200
+}
+
+export async function data(): Promise<void> {
+  const users = new FuturesSession<Response<User>>({
+    hooks: { response: (response: Response<User>) => void (response.data = response.json<User>()) },
+  })
+  exactly<User>()((await users.get(url).result()).data)
+  for await (const future of users.map([url])) exactly<string>()(future.resultNow().data.name)
+
+  // @ts-expect-error -- it is a User
+  exactly<number>()((await users.get(url).result()).data)
+}
+
+export async function extras(urls: string[]): Promise<void> {
+  const futures = urls.map((each, i) => Object.assign(session.get(each), { i }))
+  for await (const future of asCompleted(futures)) {
+    exactly<number>()(future.i)
+    exactly<string | URL>()(future.request.url)
+    exactly<Response>()(await future.result())
+    exactly<User>()(await future.json<User>())
+    // @ts-expect-error -- nobody attached that
+    exactly<unknown>()(future.j)
+  }
+}
+
+/** A wrapper around fetch: the response is fetch's. */
+export async function foreign(): Promise<void> {
+  const wrapped: SessionLike<globalThis.Response> = {
+    request: (method, target, { signal } = {}) => fetch(target, { method, signal: signal ?? null }),
+  }
+  const byFetch = new FuturesSession({ session: wrapped, maxWorkers: 4 })
+  exactly<FuturesSession<globalThis.Response>>()(byFetch)
+  exactly<globalThis.Response>()(await byFetch.get(url).result())
+  exactly<ResponseFuture<globalThis.Response>>()(byFetch.delete(url))
+  byFetch.on('response', ({ response }) => exactly<globalThis.Response>()(response))
+  const inline = new FuturesSession({ session: { request: async () => 'text' } })
+  exactly<string>()(await inline.get(url).result())
+
+  // @ts-expect-error -- nothing that can request
+  new FuturesSession({ session: { get: () => 1 } })
+  // @ts-expect-error -- no promise
+  new FuturesSession({ session: { request: () => 1 } })
+}
+
+export class PlainSubclass extends FuturesSession {
+  override request(method: string, target: string | URL, options?: RequestOptions): ResponseFuture {
+    const future = super.request(method, target, { ...options, priority: 1 })
+    future.addDoneCallback((done) => done.request.method)
+    return future
+  }
+}
+
+export class GenericSubclass<R = Response> extends FuturesSession<R> {
+  constructor(options: FuturesSessionOptions<R> = {}) {
+    super(options)
+  }
+
+  override request(
+    method: string,
+    target: string | URL,
+    options?: RequestOptions,
+  ): ResponseFuture<R> & { asked: number } {
+    return Object.assign(super.request(method, target, options), { asked: Date.now() })
+  }
+}
+
+export class SessionSubclass extends Session {
+  override async request(method: string, target: string | URL, options?: RequestOptions): Promise<Response> {
+    return super.request(method, target, options)
+  }
+}
+
+export function subclasses(): void {
+  exactly<ResponseFuture>()(new PlainSubclass({ maxWorkers: 2 }).get(url))
+  exactly<ResponseFuture & { asked: number }>()(new GenericSubclass().request('GET', url))
+  exactly<ResponseFuture>()(new FuturesSession({ session: new SessionSubclass() }).get(url))
+}
+
+export function hooks(): void {
+  const parse: ResponseHook = async (response, { request, session: inner, signal, attempt, context }) => {
+    exactly<Response>()(response)
+    exactly<PreparedRequest>()(request)
+    exactly<Session>()(inner)
+    exactly<AbortSignal>()(signal)
+    exactly<number>()(attempt)
+    exactly<unknown>()(context)
+    return new Response({ status: 200 })
+  }
+  const reference = taskReference('file:///hooks.js', 'parse')
+  session.hooks.response.push(parse, reference)
+  session.hooks.request = (request) => request.headers.set('X-A', 'b')
+  new FuturesSession({
+    hooks: {
+      request: [reference, (request, { attempt }) => request.headers.set('X-Attempt', String(attempt))],
+      redirect: (response) => exactly<Response>()(response),
+      response: [parse, () => undefined],
+      error(error, { request }) {
+        exactly<unknown>()(error)
+        exactly<string>()(request.url)
+        return error instanceof Error ? undefined : new Response()
+      },
+    },
+  })
+
+  // @ts-expect-error -- no such hook
+  session.get(url, { hooks: { after: parse } })
+  // @ts-expect-error -- it gets a response
+  session.get(url, { hooks: { response: (_: number) => undefined } })
+  // @ts-expect-error -- it returns a response or nothing
+  session.get(url, { hooks: { response: () => 'text' } })
+  // @ts-expect-error -- no function
+  session.hooks.error.push('log')
+}
+
+export function events(): void {
+  session.on('submit', ({ future, request }) => {
+    exactly<ResponseFuture>()(future)
+    exactly<string>()(request.method)
+  })
+  session.once('start', ({ future }) => exactly<ResponseFuture>()(future))
+  session.on('retry', ({ attempt, delay }) => exactly<number>()(attempt + delay))
+  session.on('redirect', ({ response, next }) => exactly<unknown>()(response ?? next))
+  session.on('response', ({ response }) => exactly<Response>()(response))
+  session.on('failure', (event) => exactly<FailureEvent<Response>>()(event))
+  session.on('cancel', (event) => exactly<CancelEvent<Response>>()(event))
+  session.on('unobserved', ({ error }) => exactly<unknown>()(error))
+  session.on('progress', (progress) => exactly<Progress>()(progress))
+  session.on('idle', ({ bytes }) => exactly<number>()(bytes))
+
+  // @ts-expect-error -- no such event
+  session.on('done', () => undefined)
+  // @ts-expect-error -- a response has no error
+  session.on('response', ({ error }) => error as unknown)
+  // @ts-expect-error -- a listener of another event
+  session.on('progress', (event: FailureEvent<Response>) => event)
+}
+
+export async function lifetime(): Promise<void> {
+  using short = new FuturesSession()
+  await using longer = new FuturesSession({ executor: short.executor })
+  exactly<number>()(longer.cancelAll())
+  exactly<Progress>()(longer.stats())
+  await longer.onIdle()
+  await short.close({ cancel: true, signal: AbortSignal.timeout(5) })
+
+  // @ts-expect-error -- an option nobody knows
+  await short.close({ wait: true })
+}
