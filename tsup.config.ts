@@ -6,6 +6,7 @@ export default defineConfig({
     pool: 'src/pool/index.ts',
     testing: 'src/testing/index.ts',
     'worker-entry': 'src/executor/worker-thread/worker-entry.ts',
+    'remote-request': 'src/futures-session/remote/remote-request.ts',
     'testing-tasks': 'src/testing/contract/testing-tasks.ts',
   },
   format: 'esm',

@@ -18,6 +18,7 @@
  *
  * Misuse of the API is a plain `TypeError` or `RangeError`.
  */
+import { setOwnName } from './own-name.ts'
 
 /** Which clock of a request, or which wait, ran out. */
 export type TimeoutScope = 'wait' | 'connect' | 'read' | 'total' | 'queue'
@@ -93,6 +94,7 @@ export class TimeoutError extends FuturesError {
 
   static {
     define(this, 'TimeoutError', 'ERR_TIMEOUT')
+    setOwnName(this, 'TimeoutError')
   }
 }
 

@@ -9,6 +9,10 @@ export type { WaitOptions } from './future/wait-limits.ts'
 // Executors
 export type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor/executor.ts'
 export { InProcessExecutor, type InProcessExecutorOptions, type RateLimit } from './executor/in-process-executor.ts'
+export {
+  WorkerThreadExecutor,
+  type WorkerThreadExecutorOptions,
+} from './executor/worker-thread/worker-thread-executor.ts'
 export { taskReference, type TaskReference } from './task-reference.ts'
 
 // Sessions

@@ -13,7 +13,10 @@ const mayImport: Record<string, readonly string[]> = {
   executor: ['future'],
   transport: [],
   session: ['transport'],
-  'futures-session': ['session', 'future', 'executor/executor.ts', 'executor/in-process-executor.ts'],
+  'futures-session': [
+    ...['session', 'future'],
+    ...['executor/executor.ts', 'executor/in-process-executor.ts', 'executor/remote.ts'],
+  ],
   pool: ['session', 'futures-session', 'future', 'executor/executor.ts'],
   testing: ['future', 'executor/executor.ts'],
   index: ['future', 'executor', 'transport', 'session', 'futures-session'],

@@ -9,7 +9,7 @@ const expected: Record<string, readonly string[]> = {
     // 1. Futures
     ...['Future', 'FutureController', 'asCompleted', 'wait'],
     // 2. Executors
-    ...['InProcessExecutor', 'taskReference'],
+    ...['InProcessExecutor', 'WorkerThreadExecutor', 'taskReference'],
     // 3. Sessions
     ...['FuturesSession', 'HeaderMap', 'PreparedRequest', 'Response', 'ResponseFuture', 'Session'],
     ...['basic', 'bearer', 'digest', 'userAgent'],
@@ -50,6 +50,12 @@ describe('undici-futures', () => {
     const code = `console.log(JSON.stringify(Object.keys(require('${specifier(entry)}'))))`
     const names = await namesPrinted(['--input-type=commonjs', '--eval', code])
     expect(names.filter((name) => name !== '__esModule')).toEqual([...expected[entry]!].sort())
+  })
+
+  test.each(entries)('classes and functions of %s have their own names', async (entry) => {
+    const code = `console.log(JSON.stringify(Object.values(await import('${specifier(entry)}')).map(({ name }) => name)))`
+    const functions = expected[entry]!.filter((name) => name !== 'executorContract')
+    expect((await namesPrinted(['--input-type=module', '--eval', code])).filter(Boolean)).toEqual([...functions].sort())
   })
 
   test('import and require() give the same classes', async () => {

@@ -36,6 +36,7 @@ export class InProcessExecutor implements Executor, SchedulerHost {
   readonly #starts: StartLog | undefined
   /** The ticket that waits in p-queue, and how to take it back. */
   #waitingTicket: AbortController | undefined
+  #isShutDown = false
 
   /** @throws {TypeError | RangeError} bad numbers */
   constructor({ maxWorkers = 8, maxPerGroup, rateLimit, maxQueue }: InProcessExecutorOptions = {}) {
@@ -57,9 +58,9 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     return this.#scheduler.submit(task, options)
   }
 
-  /** Starts nothing more until `resume()` or `shutdown()`; what runs goes on. */
+  /** Starts nothing more until `resume()` or `shutdown()`, after which it does nothing; what runs goes on. */
   pause(): void {
-    this.#tickets.pause()
+    if (!this.#isShutDown) this.#tickets.pause()
   }
 
   resume(): void {
@@ -78,6 +79,7 @@ export class InProcessExecutor implements Executor, SchedulerHost {
 
   shutdown(options?: ShutdownOptions): Promise<void> {
     const over = this.#scheduler.shutdown(options)
+    this.#isShutDown = true
     this.#tickets.start()
     return over
   }

@@ -1,6 +1,7 @@
 import { inspect, type InspectOptions } from 'node:util'
 import { className, describe } from '../checks.ts'
 import { type CancelledError, InvalidStateError } from '../errors.ts'
+import { setOwnName } from '../own-name.ts'
 import { all, any, type FutureValue, type FutureValues } from './combine.ts'
 import { Cancellation } from './cancellation.ts'
 import { addListener, removeListener, tellListeners, type Listeners } from './listener-list.ts'
@@ -34,6 +35,7 @@ const abortControllers = new WeakMap<Future<unknown>, AbortController>()
  */
 export class Future<T> implements Disposable {
   static {
+    setOwnName(this, 'Future')
     access = {
       start: (future) => Future.#start(future),
       settle: (future, state, outcome) => Future.#settle(future, state, outcome),

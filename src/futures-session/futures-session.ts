@@ -108,7 +108,7 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
 
   /** Sends a request of `prepareRequest`. @throws {SessionClosedError | TaskNotCloneableError} as `request` */
   send(request: PreparedRequest, options?: SendOptions): ResponseFuture<R> {
-    this.#checkOpen(request.method)
+    this.#checkOpen('a prepared request')
     return this.#desk.submitPrepared(request, options)
   }
 
@@ -198,6 +198,7 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
     this.#unobserved.flush()
     const shutdown = this.#ownsExecutor ? this.executor.shutdown({ wait }) : undefined
     if (wait) await this.#ledger.onStopped()
+    this.#desk.close()
     await shutdown
     if (this.#ownsSession) await this.session.close?.()
   }

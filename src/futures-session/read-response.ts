@@ -1,6 +1,6 @@
 import { JSONDecodeError } from '../errors.ts'
 import { openBody, Response } from '../session/response.ts'
-import { withoutCredentials } from '../session/url.ts'
+import { describeRequest } from '../session/call-subject.ts'
 import type { ResponseFuture } from './response-future.ts'
 
 /** A response of somebody else's, of `fetch` for example. */
@@ -40,8 +40,7 @@ async function jsonOf<R>(response: ForeignResponse, future: ResponseFuture<R>): 
   try {
     return JSON.parse(text) as unknown
   } catch (cause) {
-    const { method, url } = future.request
-    const request = { method, url: withoutCredentials(String(url)) }
+    const request = describeRequest(future)
     throw new JSONDecodeError(`Could not read the body as JSON: ${(cause as Error).message}`, { cause, request })
   }
 }

@@ -2,11 +2,13 @@ import { describe } from '../checks.ts'
 import { attachRequest, InvalidOptionError, QueueFullError, TaskNotCloneableError } from '../errors.ts'
 import type { Executor, SubmitOptions, Task } from '../executor/executor.ts'
 import type { Call } from '../session/call.ts'
+import { describeRequest } from '../session/call-subject.ts'
 import type { RequestOptions, SendOptions, TimeoutOption } from '../session/options.ts'
-import type { PreparedRequest } from '../session/prepared-request.ts'
+import { PreparedRequest } from '../session/prepared-request.ts'
 import { openCall, Session } from '../session/session.ts'
-import { withoutCredentials } from '../session/url.ts'
 import type { Ledger } from './ledger.ts'
+import { RemoteController } from './remote/remote-controller.ts'
+import { RemoteDesk } from './remote/remote-desk.ts'
 import { CallRun, ForeignRun, type RequestRun, type SessionLike } from './request-run.ts'
 import { ResponseController } from './response-controller.ts'
 import { ResponseFuture } from './response-future.ts'
@@ -35,6 +37,8 @@ export class RequestDesk<R> {
   readonly #isGrouped: boolean
   /** Of those that came through `send`. */
   readonly #sendings = new WeakMap<ResponseFuture<R>, Sending>()
+  /** Where requests can't be done here. */
+  readonly #remote: RemoteDesk | undefined
 
   constructor({ session, executor, ledger, maxWorkersPerOrigin, isGrouped }: DeskOptions<R>) {
     this.ledger = ledger
@@ -42,6 +46,7 @@ export class RequestDesk<R> {
     this.#executor = executor
     this.#maxPerOrigin = maxWorkersPerOrigin
     this.#isGrouped = isGrouped
+    this.#remote = executor.isolated ? new RemoteDesk(session, executor) : undefined
   }
 
   /**
@@ -51,7 +56,8 @@ export class RequestDesk<R> {
    * @throws {QueueFullError} only with `throwsIfFull`: nothing has happened then
    */
   submit(future: ResponseFuture<R>, throwsIfFull: boolean): ResponseFuture<R> {
-    const controller = new ResponseController(future, this)
+    const controller =
+      this.#remote === undefined ? new ResponseController(future, this) : new RemoteController(future, this)
     if (future.detail !== undefined) holdStreams(future.detail)
     const signal: unknown = future.detail?.signal
     const isAborted = signal instanceof AbortSignal && signal.aborted
@@ -71,12 +77,17 @@ export class RequestDesk<R> {
     return future
   }
 
-  /** Takes in a request that was prepared before. */
-  submitPrepared(prepared: PreparedRequest, options: SendOptions | undefined): ResponseFuture<R> {
-    const { method, url, headers, body } = prepared
-    const spec = { ...options, headers: [...headers.entries()], ...(body === undefined ? {} : { data: body }) }
+  /** Takes in a request that was prepared before, as it is now: the caller may change his own. */
+  submitPrepared(prepared: unknown, options: SendOptions | undefined): ResponseFuture<R> {
+    const request = prepared instanceof PreparedRequest ? prepared.copy() : prepared
+    const { method = 'GET', url = '', headers, body } = (request ?? {}) as Partial<PreparedRequest>
+    const spec = {
+      ...options,
+      headers: headers && [...headers.entries()],
+      ...(body === undefined ? {} : { data: body }),
+    }
     const future = new ResponseFuture<R>(method, url, spec as RequestOptions)
-    this.#sendings.set(future, { prepared, options })
+    this.#sendings.set(future, { prepared: request as PreparedRequest, options })
     return this.submit(future, false)
   }
 
@@ -84,8 +95,6 @@ export class RequestDesk<R> {
   enqueue(controller: ResponseController<R>): void {
     const { future } = controller
     const { detail } = future
-    // Bound, not an arrow: half the memory, and there is one for each request that waits.
-    const task = controller.perform.bind(controller) as Task<R>
     const options: SubmitOptions<R> = { controller }
     if (detail?.signal !== undefined) options.signal = detail.signal
     if (detail?.priority !== undefined) options.priority = detail.priority
@@ -93,7 +102,22 @@ export class RequestDesk<R> {
       options.group = controller.origin ?? this.#originOf(future)
       options.maxPerGroup = this.#maxPerOrigin
     }
-    this.#executor.submit(task, options)
+    if (controller instanceof RemoteController) return this.#enqueueRemote(controller as RemoteController<R>, options)
+    // Bound, not an arrow: half the memory, and there is one for each request that waits.
+    this.#executor.submit(controller.perform.bind(controller) as Task<R>, options)
+  }
+
+  /** Nobody needs what requests have left behind in threads any more. */
+  close(): void {
+    this.#remote?.close()
+  }
+
+  #enqueueRemote(controller: RemoteController<R>, options: SubmitOptions<R>): void {
+    const { future } = controller
+    const sending = this.#sendings.get(future)
+    const subject = { request: sending?.prepared ?? future.request, options: sending?.options }
+    controller.run ??= this.#remote?.open(subject, controller)
+    if (controller.run !== undefined) this.#remote?.submit(controller.run, options)
   }
 
   /** Whether a request that is about to go to this origin has to wait its turn there. */
@@ -104,15 +128,15 @@ export class RequestDesk<R> {
 
   /** Opens a request whose turn has come, on the session. */
   open(controller: ResponseController<R>): RequestRun<R> {
+    if (controller instanceof RemoteController) return controller.run as unknown as RequestRun<R>
     const { future } = controller
     const sending = this.#sendings.get(future)
     const call = this.#openOwn(controller, sending)
     if (call !== undefined) return new CallRun(call, this.#mayStream(future)) as unknown as RequestRun<R>
     const { method, url, ...options } = future.request
     const limits = {
-      method,
-      url,
-      total: this.#clock('total', future),
+      request: describeRequest(future),
+      findTotal: () => this.#clock('total', future),
       onTimeout: (error: unknown) => controller.reject(error),
     }
     if (sending === undefined) {
@@ -126,6 +150,8 @@ export class RequestDesk<R> {
     const session: unknown = this.#session
     const name = sending === undefined ? 'request' : 'send'
     if (!(session instanceof Session) || session[name] !== Session.prototype[name]) return undefined
+    // What is none is left to `send` to refuse.
+    if (sending !== undefined && !(sending.prepared instanceof PreparedRequest)) return undefined
     return openCall(session, sending?.prepared ?? controller.future.request, controller, sending?.options)
   }
 
@@ -147,14 +173,14 @@ export class RequestDesk<R> {
   }
 
   /** Milliseconds of a clock that the FuturesSession itself runs: the request's, else the session's, else none. */
-  #clock(name: 'queue' | 'total', { detail }: ResponseFuture<R>): number {
+  #clock(name: 'queue' | 'total', future: ResponseFuture<R>): number {
+    const { detail } = future
     const own = clockOf(detail?.timeout, name)
     const value = own === undefined ? clockOf((this.#session as { timeout?: TimeoutOption }).timeout, name) : own
     if (value === undefined || value === null || value === Infinity) return Infinity
     if (typeof (value as unknown) === 'number' && value > 0) return value
-    throw new InvalidOptionError(
-      `Expected \`timeout.${name}\` to be a positive number of milliseconds, got ${describe(value)}`,
-    )
+    const message = `Expected \`timeout.${name}\` to be a positive number of milliseconds, got ${describe(value)}`
+    throw new InvalidOptionError(message, { option: 'timeout', request: describeRequest(future) })
   }
 
   #originOf({ request: { url } }: ResponseFuture<R>): string {
@@ -167,8 +193,8 @@ export class RequestDesk<R> {
   }
 
   /** What an executor that did not take a request makes of the future. */
-  #refusal(error: unknown, { request: { method, url } }: ResponseFuture<R>): unknown {
-    const request = { method, url: withoutCredentials(String(url)) }
+  #refusal(error: unknown, future: ResponseFuture<R>): unknown {
+    const request = describeRequest(future)
     attachRequest(error, request)
     if (!(error instanceof TypeError || error instanceof RangeError)) return error
     return new InvalidOptionError(error.message, { cause: error, request })

@@ -77,7 +77,10 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Done
   override async return(): Promise<IteratorResult<ResponseFuture<R>, undefined>> {
     const input = this.#leave('The iteration of `map` was left')
     const answer = super.return()
-    await input?.return?.()
+    const left = leave(input)
+    // A generator at work hears of it when it is done with that: nobody waits so long.
+    if (this.#isReading) left.catch(() => undefined)
+    else await left
     return answer
   }
 
@@ -85,7 +88,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Done
     const input = this.#leave(reason)
     this.clear()
     this.fail(reason)
-    void Promise.resolve(input?.return?.()).catch(() => undefined)
+    leave(input).catch(() => undefined)
   }
 
   handleDone(future: Future<unknown>): void
@@ -157,7 +160,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Done
     try {
       future = this.#source.trySubmit(input)
     } catch (error) {
-      void Promise.resolve(this.#input?.return?.()).catch(() => undefined)
+      leave(this.#input).catch(() => undefined)
       this.#endInput({ error })
       return false
     }
@@ -206,6 +209,11 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Done
     }
     return input
   }
+}
+
+/** Iterators that people write by hand throw at once. */
+async function leave(input: Iterator<RequestInput> | AsyncIterator<RequestInput> | undefined): Promise<void> {
+  await input?.return?.()
 }
 
 function openInput(

@@ -1,10 +1,9 @@
 import { Deadline } from '../deadline.ts'
-import { CancelledError, TotalTimeoutError } from '../errors.ts'
+import { CancelledError, TotalTimeoutError, type FailedRequest } from '../errors.ts'
 import type { Call } from '../session/call.ts'
 import type { Continuation } from '../session/continuation.ts'
 import type { RequestOptions } from '../session/options.ts'
 import { openBody, Response } from '../session/response.ts'
-import { withoutCredentials } from '../session/url.ts'
 import type { RequestSpan } from './tracing.ts'
 
 /** How one request is done, on which session ever. Exists from its start on a worker on. */
@@ -79,10 +78,9 @@ export interface SessionLike<R> {
 
 /** What is done for a foreign session, that knows neither our futures nor our clocks. */
 export interface ForeignLimits {
-  readonly method: string
-  readonly url: string | URL
-  /** Milliseconds from the start of an attempt to its outcome; Infinity: none. */
-  readonly total: number
+  readonly request: FailedRequest
+  /** @returns milliseconds from the start of an attempt to its outcome; Infinity: none. @throws {InvalidOptionError} */
+  findTotal(): number
   /** Called when `total` has passed. */
   readonly onTimeout: (error: TotalTimeoutError) => void
 }
@@ -100,8 +98,8 @@ export class ForeignRun<R> extends RequestRun<R> {
   }
 
   override async attempt(): Promise<R> {
-    const { total } = this.#limits
-    const deadline = total === Infinity ? undefined : new Deadline(total, () => this.#timeOut())
+    const total = this.#limits.findTotal()
+    const deadline = total === Infinity ? undefined : new Deadline(total, () => this.#timeOut(total))
     try {
       return await this.#send(this.#abortController.signal)
     } finally {
@@ -114,10 +112,9 @@ export class ForeignRun<R> extends RequestRun<R> {
     this.openBody?.destroy(error)
   }
 
-  #timeOut(): void {
-    const { method, url, total, onTimeout } = this.#limits
-    const request = { method, url: withoutCredentials(String(url)) }
-    const error = new TotalTimeoutError(`${method} ${request.url}: not done within ${total} ms`, { request })
+  #timeOut(total: number): void {
+    const { request, onTimeout } = this.#limits
+    const error = new TotalTimeoutError(`${request.method} ${request.url}: not done within ${total} ms`, { request })
     onTimeout(error)
     this.#abortController.abort(error)
   }

@@ -6,7 +6,7 @@ import type { CallObserver } from '../session/call-observer.ts'
 import { Continuation } from '../session/continuation.ts'
 import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Response } from '../session/response.ts'
-import { withoutCredentials } from '../session/url.ts'
+import { describeRequest } from '../session/call-subject.ts'
 import { listen, unlisten } from '../shared-signal.ts'
 import type { AttemptEvent, RequestEvent } from './events.ts'
 import type { RequestDesk } from './request-desk.ts'
@@ -41,11 +41,9 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
   /** Rejects it if it has not started in time (ms). */
   limitQueueing(timeout: number): void {
     this.#phase = new Deadline(timeout, () => {
-      const { method, url } = this.future.request
-      const request = { method, url: withoutCredentials(String(url)) }
-      this.reject(
-        new QueueTimeoutError(`${method} ${request.url}: no worker was free within ${timeout} ms`, { request }),
-      )
+      const request = describeRequest(this.future)
+      const message = `${request.method} ${request.url}: no worker was free within ${timeout} ms`
+      this.reject(new QueueTimeoutError(message, { request }))
     })
   }
 
@@ -64,7 +62,7 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
   override resolve(value: R): boolean {
     if (this.future.done()) return false
     if (value instanceof Continuation) {
-      ResponseController.#continueAfter(this, value)
+      value.run(() => ResponseController.#continueAfter(this, value))
       return true
     }
     return ResponseController.#settle(this, 'fulfilled', value, () => super.resolve(value))

@@ -20,7 +20,9 @@ export class ResponseFuture<R = Response> extends Future<R> {
   /** @internal A FuturesSession makes them. */
   constructor(method: string, url: string | URL, options: RequestOptions | undefined) {
     super()
-    this.#request = method === 'GET' && options === undefined ? url : specOf(method, url, options)
+    // A copy: the caller may change his own before its turn comes.
+    const target = url instanceof URL ? new URL(url) : url
+    this.#request = method === 'GET' && options === undefined ? target : specOf(method, target, options)
   }
 
   /** What was asked for. */

@@ -1,6 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { AsyncContext } from '../async-context.ts'
-import { withoutCredentials } from '../session/url.ts'
+import { describeRequest } from '../session/call-subject.ts'
 import type { SubmittedRequest } from './response-future.ts'
 
 /** What subscribers of `undici-futures:request` get. */
@@ -24,8 +24,8 @@ export class RequestSpan {
   /** @returns undefined if nobody has subscribed */
   static open(future: { readonly request: SubmittedRequest }): RequestSpan | undefined {
     if (!channel.hasSubscribers) return undefined
-    const { method, url, context } = future.request
-    return new RequestSpan({ method, url: withoutCredentials(String(url)), context })
+    const { method, url } = describeRequest(future)
+    return new RequestSpan({ method, url, context: future.request.context })
   }
 
   private constructor(trace: RequestTrace) {

@@ -1,4 +1,4 @@
-import { withoutCredentials } from '../session/url.ts'
+import { describeRequest } from '../session/call-subject.ts'
 import type { GuardedEmitter, SessionEvents } from './events.ts'
 import type { ResponseFuture } from './response-future.ts'
 
@@ -57,7 +57,8 @@ export function reportUnobserved<R>(
     emitter.emit('unobserved', { future, request, error })
   } else if (mode === 'warn') {
     const shown = error instanceof Error ? `${error.name}: ${error.message}` : typeof error
-    const warning = `${request.method} ${withoutCredentials(String(request.url))} failed, and nobody asked for it: ${shown}`
+    const { method, url } = describeRequest(future)
+    const warning = `${method} ${url} failed, and nobody asked for it: ${shown}`
     process.emitWarning(warning, { type: 'UnobservedFailureWarning', code: 'UNDICI_FUTURES_UNOBSERVED' })
   }
 }

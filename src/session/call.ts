@@ -5,9 +5,10 @@ import { sendWithAuth, type Correspondence } from './auth-flow.ts'
 import { CallHooks } from './call-hooks.ts'
 import type { CallObserver } from './call-observer.ts'
 import type { CallPosition } from './call-position.ts'
+import { describeRequest, optionsOf, type CallSubject } from './call-subject.ts'
 import { Continuation, Retries } from './continuation.ts'
 import { Exchanges } from './exchanges.ts'
-import { describeRequest, nextHop, openRequest, type CallSubject, type Hop } from './open-request.ts'
+import { nextHop, openRequest, type Hop } from './open-request.ts'
 import type { PreparedRequest } from './prepared-request.ts'
 import { redirectRequest, showNext } from './redirects.ts'
 import { addCookies } from './request-cookies.ts'
@@ -115,13 +116,15 @@ export class Call implements Correspondence {
   }
 
   #open(): Hop {
-    const { options, hop } = openRequest(this.#core, this.#subject)
+    const options = optionsOf(this.#subject, this.#core.defaults)
+    // First: error hooks hear of what can't be prepared, too.
+    this.#hooks.own = options.hooks
+    this.#hooks.context = options.context
+    this.#options = options
+    const hop = openRequest(this.#core, this.#subject, options)
     this.#core.enter()
     this.#isCounted = true
     const { total } = options.timeout
-    this.#options = options
-    this.#hooks.own = options.hooks
-    this.#hooks.context = options.context
     this.#followsRedirects = options.allowRedirects ?? hop.request.method !== 'HEAD'
     if (options.retry !== undefined) this.#retries = new Retries(options.retry, this.#subject.position)
     this.#isPlain = hop.auth === undefined && !this.#hooks.has('request')

@@ -1,3 +1,4 @@
+import { AsyncContext } from '../async-context.ts'
 import { UnrewindableBodyError } from '../errors.ts'
 import type { CallPosition } from './call-position.ts'
 import type { PreparedRequest } from './prepared-request.ts'
@@ -13,8 +14,11 @@ interface Outcome {
   readonly error?: unknown
 }
 
-/** An attempt came to nothing, and another one is due; or, with an `origin`, it goes on there when there is room. */
-export class Continuation {
+/**
+ * An attempt came to nothing, and another one is due; or, with an `origin`, it goes on there when there is room. In the
+ * async context of the attempt that has ended: what follows belongs in it.
+ */
+export class Continuation extends AsyncContext {
   /** Milliseconds until then. */
   readonly delay: number
   /** The number of the attempt that came to nothing, from 1. */
@@ -25,6 +29,7 @@ export class Continuation {
   readonly origin: string | undefined
 
   constructor(delay: number, attempt: number, { response, error }: Outcome, origin?: string) {
+    super()
     this.delay = delay
     this.attempt = attempt
     this.response = response

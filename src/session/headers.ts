@@ -2,6 +2,7 @@ import { inspect } from 'node:util'
 import type { InspectOptions } from 'node:util'
 import { describe } from '../checks.ts'
 import { InvalidHeaderError } from '../errors.ts'
+import { setOwnName } from '../own-name.ts'
 import { checkHeaderName, checkHeaderValue, isSecretHeader } from './header-rules.ts'
 import type { HeadersOption } from './options.ts'
 
@@ -180,6 +181,10 @@ export class HeaderMap implements Iterable<[string, string]> {
   #change(): void {
     if (this.#isReadOnly) throw new TypeError('The headers of a response are read-only: make a copy() to change them')
     this.#flat = undefined
+  }
+
+  static {
+    setOwnName(this, 'HeaderMap')
   }
 }
 

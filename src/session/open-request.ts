@@ -1,29 +1,18 @@
-import { InvalidOptionError, SessionClosedError } from '../errors.ts'
-import type { FailedRequest } from '../errors.ts'
+import { SessionClosedError } from '../errors.ts'
 import type { AuthFunction, AuthOption } from './auth-flow.ts'
 import { basicValue } from './auth/basic.ts'
 import type { ResumedPosition } from './call-position.ts'
 import { netrcAuth } from './auth/netrc.ts'
-import type { OrReference, RequestSpec, SendOptions } from './options.ts'
+import type { CallSubject } from './call-subject.ts'
+import type { OrReference } from './options.ts'
 import type { RequestCookies } from './cookies.ts'
 import { prepare } from './prepare.ts'
 import type { Preparation } from './prepare.ts'
-import { PreparedRequest, requestNotes } from './prepared-request.ts'
+import { PreparedRequest } from './prepared-request.ts'
 import { keepsCredentials } from './redirects.ts'
 import { hasHeader } from './request-cookies.ts'
-import { resolveOptions } from './resolve-options.ts'
 import type { ResolvedOptions } from './resolve-options.ts'
 import type { SessionCore } from './session-core.ts'
-import { withoutCredentials } from './url.ts'
-
-/** What a call is asked to do. */
-export interface CallSubject {
-  readonly request: RequestSpec | PreparedRequest
-  /** Of a prepared request. */
-  readonly options?: SendOptions | undefined
-  /** Where another call for it has stopped. */
-  readonly position?: ResumedPosition | undefined
-}
 
 /** One request of a redirect chain, before each of its sendings adds to it. */
 export interface Hop {
@@ -42,16 +31,17 @@ export interface Hop {
  * @throws {SessionClosedError} after `close()`
  * @throws {RequestError} a request that can't be sent
  */
-export function openRequest(core: SessionCore, subject: CallSubject): { options: ResolvedOptions; hop: Hop } {
+export function openRequest(
+  core: SessionCore,
+  { request: asked, position }: CallSubject,
+  options: ResolvedOptions,
+): Hop {
   if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
-  const { request: spec } = subject
-  const isPrepared = spec instanceof PreparedRequest
-  const given = isPrepared ? { ...requestNotes.get(spec).options, ...checkSendOptions(subject.options) } : spec
-  const options = resolveOptions(given, core.defaults)
-  const preparation = isPrepared ? reuse(spec) : prepare(core, spec.method ?? 'GET', spec.url, options)
+  const preparation =
+    asked instanceof PreparedRequest ? reuse(asked) : prepare(core, asked.method ?? 'GET', asked.url, options)
   const { request, location } = preparation
   const hop = { request, location, auth: authorize(core, options, preparation), cookies: options.cookies }
-  return { options, hop: subject.position === undefined ? hop : resumedHop(subject.position, hop) }
+  return position === undefined ? hop : resumedHop(position, hop)
 }
 
 function resumedHop({ request, isHome, keepsBody }: ResumedPosition, first: Hop): Hop {
@@ -74,22 +64,6 @@ export function nextHop({ trustEnv, environment }: SessionCore, hop: Hop, reques
     trustEnv && !hasHeader(request, 'authorization') ? netrcAuth(location.hostname, environment.variables) : undefined
   if (pair !== undefined) request.headers.set('Authorization', basicValue(...pair))
   return { request, location, auth: undefined, cookies: undefined }
-}
-
-/** What is known of a request that could not be opened. */
-export function describeRequest({ request }: CallSubject): FailedRequest {
-  if (request instanceof PreparedRequest) return request
-  const { method = 'GET', url } = request as { method?: unknown; url: unknown }
-  const text = typeof url === 'string' || url instanceof URL ? withoutCredentials(String(url)) : ''
-  return { method: String(method).toUpperCase(), url: text }
-}
-
-function checkSendOptions(options: SendOptions | undefined): SendOptions | undefined {
-  for (const name of ['params', 'data', 'json', 'files', 'headers', 'cookies']) {
-    if (options === undefined || !Object.hasOwn(options, name)) continue
-    throw new InvalidOptionError(`Unknown option \`${name}\`: it belongs to prepareRequest()`, { option: name })
-  }
-  return options
 }
 
 /** A copy: a prepared request may be sent any number of times. */

@@ -1,5 +1,6 @@
 import { inspect } from 'node:util'
 import type { InspectOptions } from 'node:util'
+import { setOwnName } from '../own-name.ts'
 import type { PreparedBody } from './body.ts'
 import { HeaderMap } from './headers.ts'
 import type { HeadersOption, RequestOptions } from './options.ts'
@@ -95,6 +96,7 @@ export class PreparedRequest {
   }
 
   static {
+    setOwnName(this, 'PreparedRequest')
     flatHeaders = (request) => request.#headers?.toFlat() ?? request.#flat
     requestNotes = {
       get: (request) => request.#notes,

@@ -1,11 +1,13 @@
 import { describe } from '../checks.ts'
 import { InvalidOptionError, attachRequest } from '../errors.ts'
+import { setOwnName } from '../own-name.ts'
 import type { Dispatcher } from '../transport/exchange.ts'
 import { Call } from './call.ts'
 import type { CallObserver } from './call-observer.ts'
 import type { ResumedPosition } from './call-position.ts'
+import { describeRequest, optionsOf } from './call-subject.ts'
 import { Driver } from './driver.ts'
-import { describeRequest, openRequest } from './open-request.ts'
+import { openRequest } from './open-request.ts'
 import type { RequestOptions, RequestSpec, SendOptions, SessionOptions } from './options.ts'
 import { PreparedRequest, requestNotes } from './prepared-request.ts'
 import type { CarriedOptions } from './prepared-request.ts'
@@ -107,7 +109,8 @@ export class Session extends SessionAttributes implements AsyncDisposable {
   prepareRequest(spec: RequestSpec): PreparedRequest {
     const core = coreOf(this)
     try {
-      const { hop } = openRequest(core, { request: spec })
+      const subject = { request: spec }
+      const hop = openRequest(core, subject, optionsOf(subject, core.defaults))
       requestNotes.add(hop.request, { options: carriedOptions(spec) })
       addCookies(hop.request, core, hop)
       return hop.request
@@ -171,6 +174,10 @@ export class Session extends SessionAttributes implements AsyncDisposable {
     }
     const driver = new Driver(own(given, 'signal'))
     return driver.drive(openCall(this, request, driver, options))
+  }
+
+  static {
+    setOwnName(this, 'Session')
   }
 }
 

@@ -3,6 +3,7 @@ import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { ContentDecodingError, FuturesError, ResponseTooLargeError } from '../errors.ts'
 import { gunzipMembers } from './gzip-members.ts'
+import { frameByFrame } from './zstd-frames.ts'
 
 /** A content coding, undone in three ways. They fail as zlib does; too much output is ERR_BUFFER_TOO_LARGE. */
 export interface Coding {
@@ -13,6 +14,8 @@ export interface Coding {
   decode(body: Buffer, limit: number): Promise<Buffer>
   /** While it comes; `first` are its first bytes, to look at. */
   createStream(first: Uint8Array): Transform
+  /** The body in the pieces that the stream has to be given it in, if that matters. */
+  pieces?(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
 }
 
 interface Options {
@@ -55,7 +58,8 @@ const deflate: Coding = {
   createStream: (first) => (hasZlibHeader(first) ? inflate : inflateRaw).createStream(first),
 }
 
-const zstd = zstdDecompressSync && coding('zstd', zstdDecompressSync, zstdDecompress, createZstdDecompress)
+const zstd =
+  zstdDecompressSync && frameByFrame(coding('zstd', zstdDecompressSync, zstdDecompress, createZstdDecompress))
 
 /** What can be undone, by its name in HTTP. */
 export const codings: ReadonlyMap<string, Coding> = new Map(

@@ -40,7 +40,8 @@ async function* decode(source: AsyncIterable<Uint8Array>, coding: Coding): Async
   // An empty body is empty in every coding.
   if (first.byteLength === 0) return
   const stream = coding.createStream(first)
-  pipeline(joined(first, chunks), stream, () => {})
+  const body = joined(first, chunks)
+  pipeline(coding.pieces?.(body) ?? body, stream, () => {})
   try {
     for await (const chunk of stream) yield chunk as Buffer
   } catch (error) {

@@ -126,6 +126,14 @@ test('Futures, tasks and waits of all kinds keep one listener together on the si
 })
 
 describe('InProcessExecutor.pause()', () => {
+  test('does nothing after shutdown(): what was submitted still runs', async () => {
+    const executor = new InProcessExecutor({ maxWorkers: 1 })
+    const first = executor.submit(() => executor.pause())
+    const second = executor.submit(() => 2)
+    await executor.shutdown()
+    expect([first.state, second.resultNow()]).toEqual(['fulfilled', 2])
+  })
+
   test('starts nothing more until resume(); what runs goes on', async () => {
     const executor = new InProcessExecutor({ maxWorkers: 2 })
     const hold = gate()

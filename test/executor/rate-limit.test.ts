@@ -4,6 +4,7 @@ import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
 import type { RateLimit } from '../../src/executor/start-log.ts'
 import { FutureController } from '../../src/future/future-controller.ts'
 import type { Future } from '../../src/future/future.ts'
+import { until } from '../helpers/gate.ts'
 
 /** The starts that came too early: those less than `interval` after the one `limit` before. */
 function tooEarly(starts: number[], { limit, interval }: RateLimit): number[] {
@@ -101,14 +102,14 @@ describe('InProcessExecutor({ rateLimit })', () => {
   })
 
   test('paused when a ticket was about to start, it starts nothing before resume()', async () => {
-    const executor = new InProcessExecutor({ rateLimit: { limit: 1, interval: 20 } })
+    const executor = new InProcessExecutor({ rateLimit: { limit: 1, interval: 200 } })
     try {
       await executor.submit(() => 0).result()
       setClockForward()
       const future = executor.submit(() => 1)
       await sleep(1)
       executor.pause()
-      await sleep(40)
+      await sleep(300)
       expect(future.state).toBe('pending')
       executor.resume()
       expect(await future.result()).toBe(1)
@@ -149,10 +150,10 @@ describe('InProcessExecutor({ rateLimit })', () => {
   test('with perGroup holds for each group by itself, and for tasks without one together', async () => {
     const executor = new InProcessExecutor({
       maxWorkers: Infinity,
-      rateLimit: { limit: 2, interval: 200, perGroup: true },
+      rateLimit: { limit: 2, interval: 1_000, perGroup: true },
     })
     for (const group of ['a', 'b', undefined]) for (let n = 0; n < 3; n++) executor.submit(() => {}, { group })
-    await sleep(50)
+    await until(() => executor.stats().fulfilled === 6)
     expect(executor.stats()).toMatchObject({ pending: 3, fulfilled: 6 })
     await executor.onIdle()
     expect(executor.stats().fulfilled).toBe(9)

@@ -2,6 +2,7 @@ import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   FuturesSession,
+  InvalidOptionError,
   QueueTimeoutError,
   type Response,
   Session,
@@ -96,6 +97,23 @@ describe('FuturesSession around somebody else’s session', () => {
     const error = await session.get('http://x/', { timeout: { total: 20 } }).exception()
     expect(error).toBeInstanceOf(TotalTimeoutError)
     expect(inner.requests[0]!.options.signal!.reason).toBe(error)
+  })
+
+  test('a bad timeout is the error of the future, and its worker is free again', async () => {
+    class Plain extends Session {
+      override request(...args: Parameters<Session['request']>): Promise<Response> {
+        return super.request(...args)
+      }
+    }
+    for (const inner of [new GatedSession(), new Plain()]) {
+      const session = open<unknown>({ session: inner, maxWorkers: 1 })
+      for (const timeout of [{ total: -1 }, { total: Number.NaN }, { queue: 0 }]) {
+        const error = await session.get('http://x/', { timeout }).exception()
+        expect(error).toBeInstanceOf(InvalidOptionError)
+        expect(error).toMatchObject({ option: 'timeout', request: { method: 'GET', url: 'http://x/' } })
+      }
+      expect(session.stats()).toMatchObject({ running: 0, rejected: 3 })
+    }
   })
 
   test('a request that throws synchronously, or rejects with nothing, is a rejected future', async () => {

@@ -240,6 +240,18 @@ describe('FuturesSession', () => {
     expect(future.request).toMatchObject({ method: 'POST', data: 'hello' })
   })
 
+  test('a URL object is taken as it is now', async () => {
+    const server = await serve((request, response) => response.end(request.url))
+    const session = open({ maxWorkers: 1 })
+    const url = new URL(server.url)
+    const futures = ['/1', '/2', '/3'].map((path) => {
+      url.pathname = path
+      return session.get(url)
+    })
+    expect(await Promise.all(futures.map((future) => future.text()))).toEqual(['/1', '/2', '/3'])
+    expect(futures[0]!.request.url).toEqual(new URL(`${server.url}/1`))
+  })
+
   test('send() takes a prepared request as it is now; what is none fails the future', async () => {
     const server = await serve((request, response) => response.end(request.headers['x-n']))
     const session = open({ maxWorkers: 1, unobserved: 'ignore' })

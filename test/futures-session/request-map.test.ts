@@ -1,7 +1,7 @@
 import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
 import { FuturesSession, InProcessExecutor, SessionClosedError } from '../../src/index.ts'
-import { turn, until } from '../helpers/gate.ts'
+import { gate, turn, until } from '../helpers/gate.ts'
 import { GatedSession } from '../helpers/gated-session.ts'
 
 const cleanups: (() => unknown)[] = []
@@ -129,6 +129,29 @@ describe('FuturesSession.map()', () => {
     await loop
     expect(input.returned).toBe(1)
     expect(session.stats()).toMatchObject({ pending: 0, running: 0, fulfilled: 1 })
+  })
+
+  test('leaving early does not wait for an input that is at work', async () => {
+    const idle = gate()
+    let isClosed = false
+    async function* input(): AsyncGenerator<string> {
+      try {
+        yield 'http://x/1'
+        await idle.promise
+      } finally {
+        isClosed = true
+      }
+    }
+    const inner = new GatedSession()
+    const futures = open(inner).map(input())
+    const first = futures.next()
+    await until(() => inner.requests.length === 1)
+    inner.answer(0)
+    await first
+    await futures.return?.()
+    expect(isClosed).toBe(false)
+    idle.open()
+    await until(() => isClosed)
   })
 
   test('an aborted signal does the same, and the iterator rejects with its reason', async () => {

@@ -6,7 +6,11 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 const cache = `${root}node_modules/.cache/undici-futures/`
 
 /** Modules that run in threads, where the sources under test, being TypeScript, can't follow on Node 20. See `src/entry-url.ts`. */
-const entries = ['src/executor/worker-thread/worker-entry.ts', 'src/testing/contract/testing-tasks.ts']
+const entries = [
+  'src/executor/worker-thread/worker-entry.ts',
+  'src/futures-session/remote/remote-request.ts',
+  'src/testing/contract/testing-tasks.ts',
+]
 
 /** vitest's `globalSetup`: builds them from the present sources before the first test. */
 export default async function buildEntries(): Promise<void> {

@@ -1,6 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ConnectionError, HTTPError, InvalidURLError } from '../../src/errors.ts'
+import { ConnectionError, HTTPError, InvalidURLError, MissingSchemaError } from '../../src/errors.ts'
 import type { HookContext } from '../../src/session/hooks.ts'
 import { PreparedRequest } from '../../src/session/prepared-request.ts'
 import { Response } from '../../src/session/response.ts'
@@ -243,6 +243,15 @@ describe('error hooks', () => {
 
     expect(seen[0]).toBeInstanceOf(InvalidURLError)
     expect(seen[1]).toEqual({ method: 'GET', url: 'http://h:99999/' })
+  })
+
+  it("see failures of preparing as the request's own, too", async () => {
+    const response = await session.get('nowhere', {
+      context: 7,
+      hooks: { error: (error, { context }) => new Response({ data: [error, context] }) },
+    })
+
+    expect(response.data).toEqual([expect.any(MissingSchemaError), 7])
   })
 
   it('see the HTTPError of raiseForStatus, after the response hooks', async () => {

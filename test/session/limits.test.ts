@@ -84,7 +84,7 @@ describe('timeout', () => {
     handler = (_, response) => response.writeHead(503).end()
     const retry: RetryOptions = { total: 1, backoff: { base: 60_000, jitter: false, max: 60_000 } }
 
-    expect(await failureOf(session.get(server.url, { retry, timeout: { total: 80 } }))).toBeInstanceOf(
+    expect(await failureOf(session.get(server.url, { retry, timeout: { total: 500 } }))).toBeInstanceOf(
       TotalTimeoutError,
     )
     expect(server.seen).toHaveLength(1)
@@ -115,7 +115,7 @@ describe('timeout', () => {
 
   it('total holds until a streamed body has ended', async () => {
     handler = (_, response) => response.write('never ends')
-    const response = await session.get(server.url, { stream: true, timeout: { total: 80 } })
+    const response = await session.get(server.url, { stream: true, timeout: { total: 500 } })
 
     expect(await failureOf(response.read())).toBeInstanceOf(TotalTimeoutError)
     await until(() => server.openSockets.size === 0)

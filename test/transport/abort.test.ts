@@ -277,14 +277,14 @@ describe('readTimeout', () => {
       await peer.write(answer('first'))
       await peer.request()
       if (peer.index === 0) return
-      await new Promise((resolve) => setTimeout(resolve, 120))
+      await new Promise((resolve) => setTimeout(resolve, 600))
       await peer.write(answer('second'))
     })
     await transport.fetch(faults.url, { readTimeout: 60_000 })
     const start = performance.now()
     expect(await transport.failure(faults.url, { readTimeout: 100 })).toBeInstanceOf(ReadTimeoutError)
     expect(performance.now() - start).toBeLessThan(soon)
-    await transport.fetch(faults.url, { readTimeout: 50 })
+    await transport.fetch(faults.url, { readTimeout: 400 })
     expect(text(await transport.fetch(faults.url, { readTimeout: 60_000 }))).toBe('second')
     await faults.close()
   })
@@ -297,11 +297,11 @@ describe('readTimeout', () => {
       length: undefined,
       async *open() {
         yield Buffer.from('a')
-        await new Promise((resolve) => setTimeout(resolve, 200))
+        await new Promise((resolve) => setTimeout(resolve, 600))
         yield Buffer.from('b')
       },
     }
-    expect(text(await transport.fetch(server.url, { method: 'POST', body: source, readTimeout: 80 }))).toBe('thanks')
+    expect(text(await transport.fetch(server.url, { method: 'POST', body: source, readTimeout: 400 }))).toBe('thanks')
     await server.close()
   })
 
@@ -311,11 +311,11 @@ describe('readTimeout', () => {
       await peer.write('HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhalf')
       await silence(peer)
     })
-    const { stream } = await transport.fetch(half.url, { stream: true, readTimeout: 80 })
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    const { stream } = await transport.fetch(half.url, { stream: true, readTimeout: 400 })
+    await new Promise((resolve) => setTimeout(resolve, 600))
     const chunks = stream![Symbol.asyncIterator]()
     expect(Buffer.from((await chunks.next()).value as Uint8Array).toString()).toBe('half')
-    await new Promise((resolve) => setTimeout(resolve, 200))
+    await new Promise((resolve) => setTimeout(resolve, 600))
     expect(await outcome(chunks.next())).toBeInstanceOf(ReadTimeoutError)
     await stream!.ended
     await half.close()

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto'
 import zlib from 'node:zlib'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { ContentDecodingError, ResponseTooLargeError } from '../../src/errors.ts'
@@ -9,14 +10,16 @@ import { always, answer, startFaultServer } from '../helpers/fault-server.ts'
 import { turn } from '../helpers/gate.ts'
 
 const plain = Buffer.from('compressed, decompressed, and the same again: '.repeat(20))
-const { zstdCompressSync } = zlib as unknown as { zstdCompressSync?: (body: Buffer) => Buffer }
+const { zstdCompressSync } = zlib as unknown as {
+  zstdCompressSync?: (body: Buffer, options?: { params: Record<number, number> }) => Buffer
+}
 
 const encoders: Record<string, (body: Buffer) => Buffer> = {
   gzip: (body) => zlib.gzipSync(body),
   'x-gzip': (body) => zlib.gzipSync(body),
   deflate: (body) => zlib.deflateSync(body),
   br: (body) => zlib.brotliCompressSync(body, { params: { [zlib.constants.BROTLI_PARAM_QUALITY]: 4 } }),
-  ...(zstdCompressSync && { zstd: zstdCompressSync }),
+  ...(zstdCompressSync && { zstd: (body) => zstdCompressSync(body) }),
 }
 const names = Object.keys(encoders)
 const compress = (name: string, body: Buffer): Buffer => encoders[name]!(body)
@@ -114,6 +117,41 @@ describe('exchange() decodes', () => {
     expect(Buffer.from((await buffered(member, 'gzip')).content)).toEqual(plain)
   })
 
+  it.runIf(hasZstd)('several zstd frames, and what may be skipped between them', async () => {
+    const skippable = Buffer.from([0x5f, 0x2a, 0x4d, 0x18, 3, 0, 0, 0, 1, 2, 3])
+    const large = Buffer.from(Array.from({ length: 600_000 }, () => Math.random() * 256))
+    const frames = ['one ', '', 'two', large].map((each) => compress('zstd', Buffer.from(each)))
+    const body = Buffer.concat(frames.flatMap((frame) => [skippable, frame]))
+    const expected = Buffer.concat([Buffer.from('one two'), large])
+    const result = await decoded(body, 'zstd')
+    expect(Buffer.compare(result as Buffer, expected)).toBe(0)
+    expect(await decoded(skippable, 'zstd')).toEqual(Buffer.alloc(0))
+  })
+
+  it.runIf(hasZstd)('zstd of every shape of frame', async () => {
+    const { ZSTD_c_checksumFlag: checksum, ZSTD_c_contentSizeFlag: contentSize } = zlib.constants as unknown as Record<
+      string,
+      number
+    >
+    for (const size of [1, 300, 70_000]) {
+      for (const params of [{}, { [checksum!]: 1 }, { [contentSize!]: 0 }]) {
+        for (const content of [Buffer.alloc(size, 'a'), Buffer.alloc(size, plain), randomBytes(size)]) {
+          const frame = zstdCompressSync!(content, { params })
+          const twice = (await decoded(Buffer.concat([frame, frame]), 'zstd')) as Buffer
+          expect(Buffer.compare(twice, Buffer.concat([content, content]))).toBe(0)
+          expect(await decoded(Buffer.concat([frame, frame.subarray(0, -1)]), 'zstd')).toBeInstanceOf(
+            ContentDecodingError,
+          )
+        }
+      }
+    }
+  })
+
+  it.runIf(hasZstd).each(['g', 'garbage', '\0'.repeat(7)])('zstd with %j after it', async (garbage) => {
+    const frames = ['one ', 'two'].map((each) => compress('zstd', Buffer.from(each)))
+    expect(await decoded(Buffer.concat([...frames, Buffer.from(garbage)]), 'zstd')).toEqual(Buffer.from('one two'))
+  })
+
   it.each(names)('much %s off the loop', async (name) => {
     const large = Buffer.from(Array.from({ length: 600_000 }, () => Math.random() * 256))
     const body = compress(name, large)
@@ -139,11 +177,15 @@ describe('exchange() decodes', () => {
     await server.close()
   })
 
-  it('a body that comes byte by byte', async () => {
-    const body = zlib.deflateSync('slowly')
+  it.each(names)('%s that comes byte by byte', async (name) => {
+    const body = Buffer.concat(
+      name === 'zstd'
+        ? ['slow', 'ly'].map((each) => compress(name, Buffer.from(each)))
+        : [compress(name, Buffer.from('slowly'))],
+    )
     const server = await startFaultServer(async (peer) => {
       await peer.request()
-      await peer.write(`HTTP/1.1 200 OK\r\nContent-Encoding: deflate\r\nContent-Length: ${body.length}\r\n\r\n`)
+      await peer.write(`HTTP/1.1 200 OK\r\nContent-Encoding: ${name}\r\nContent-Length: ${body.length}\r\n\r\n`)
       for (const byte of body) {
         await peer.write(Buffer.from([byte]))
         await turn()

@@ -1,6 +1,8 @@
 /** What a FuturesSession says to its request in a thread, and what that says to it. Everything here can be cloned. */
+import type { FailedResponse } from '../../errors.ts'
 import type { SharedCopy } from '../../executor/remote.ts'
 import type { CookieChange } from '../../session/followed-jar.ts'
+import type { FormPair } from '../../session/form.ts'
 import type { RetryCounts } from '../../session/retry.ts'
 
 /** The one argument of the task. What is not there is not given. */
@@ -17,7 +19,9 @@ export interface Order {
   /** Redirects that lead away from this origin have to wait their turn there. */
   readonly boundTo?: string | undefined
   /** Where the attempt before this one has stopped. */
-  readonly position?: PackedPosition | undefined
+  readonly position?: (PackedPosition & Bodies) | undefined
+  /** When the total timeout runs out, on the clock that threads share. Only with a position. */
+  readonly expiresAt?: number | undefined
   /** The shared values themselves, for an executor that knows nothing of them. */
   readonly shared?: readonly SharedCopy[]
 }
@@ -45,15 +49,15 @@ export interface PackedPreparation {
 export type PackedBody =
   | { readonly content: string | Uint8Array | Blob }
   | { readonly form: readonly FormEntry[] }
-  | { readonly files: readonly (readonly [field: string, file: unknown])[]; readonly data: unknown }
+  | { readonly files: readonly (readonly [field: string, file: unknown])[]; readonly fields: PackedFields | undefined }
 
+/** What stands beside files. */
+export type PackedFields = readonly FormPair[] | { readonly form: readonly FormEntry[] }
 export type FormEntry = readonly [name: string, value: string | Blob, filename?: string]
 
 /** A part of the jar, as it is when it crosses. */
 export interface JarPart {
   readonly changes: readonly CookieChange[]
-  /** The jar holds nothing else. */
-  readonly isWhole: boolean
   /** The last report of each thread that is in it. */
   readonly reports: ReadonlyMap<string, number>
 }
@@ -65,39 +69,42 @@ export interface JarReport {
   readonly changes: readonly CookieChange[]
 }
 
-/** Bodies stand beside the message, where they can be moved instead of copied: it has their numbers, from 1. */
-export type Parcel = readonly [head: Message, ...bodies: Uint8Array[]]
+/** What was packed may refer to bodies by number: they stand in the outermost object, where they are moved, not copied. */
+export type Bodies = Readonly<Record<number, Uint8Array>>
 
-export type Message =
-  | Report
+export type Message = MessageContent & Bodies & Report
+
+export type MessageContent =
+  | { readonly kind: 'cookies' }
   /** A redirect is followed. */
-  | (Report & { readonly kind: 'redirect'; readonly response: ResponseRef; readonly next: PackedRequest })
-  /** The total timeout has run out while a hook was at work. */
-  | (Report & { readonly kind: 'timeout'; readonly text: string; readonly request: PackedRequest })
-  /** Goes with an error: what the clone of an error can't hold, of itself and of its causes. */
-  | (Report & { readonly kind: 'failure'; readonly contexts: readonly ErrorContext[] })
-  /** Another attempt is due. With an error, if there is no response and no origin: the task fails with that. */
-  | (Report & PackedContinuation)
+  | { readonly kind: 'redirect'; readonly response: ResponseRef; readonly next: PackedRequest }
+  /** The total timeout has run out, and a hook is still at work. */
+  | { readonly kind: 'timeout'; readonly text: string; readonly request: PackedRequest }
+  /** Goes before an error. */
+  | { readonly kind: 'failure'; readonly contexts: readonly ErrorContext[] }
+  | PackedContinuation
   /** The outcome. */
-  | (Report & { readonly kind: 'done'; readonly response: ResponseRef })
+  | { readonly kind: 'done'; readonly response: ResponseRef }
 
+/** What any message may bring. */
 export interface Report {
-  readonly kind: string
-  /** Received since the last message. */
-  readonly bytes?: number
+  /** Of bodies, received since the last message. */
+  readonly bytes?: number | undefined
   readonly cookies?: JarReport | undefined
-  /** What could not be said before, for there was no line. */
-  readonly before?: readonly Parcel[]
+  /** What would have been said before, if the executor had a line for it. */
+  readonly unsaid?: readonly Message[] | undefined
 }
 
+/** Another attempt is due. After an error this goes before it. */
 export interface PackedContinuation {
   readonly kind: 'again'
   readonly delay: number
   readonly attempt: number
-  readonly response?: ResponseRef | undefined
-  readonly origin?: string | undefined
-  readonly position: PackedPosition
-  /** Only if there was no line. */
+  readonly response: ResponseRef | undefined
+  readonly origin: string | undefined
+  readonly position: PackedPosition & Bodies
+  readonly contexts: readonly ErrorContext[]
+  /** Only if the executor has no line. */
   readonly error?: unknown
 }
 
@@ -109,22 +116,17 @@ export interface PackedPosition {
   readonly attempts: number
   readonly counts: RetryCounts | undefined
   readonly history: readonly ResponseRef[]
-  /** The numbers under which the parent has those of the history, and how many it has. */
+  /** The numbers that those of the history have for the parent, and how many responses it has got. */
   readonly numbers: readonly (number | undefined)[]
   readonly count: number
-  readonly bodies: readonly Uint8Array[]
 }
 
+/** What the clone of an error does not hold. */
 export interface ErrorContext {
   /** Of the error itself 0, of its cause 1, ... */
   readonly depth: number
-  readonly request: PackedRequest | undefined
-  readonly response: ResponseRef | PackedFailedResponse | undefined
-}
-
-export interface PackedFailedResponse {
-  readonly status: number
-  readonly url: string
+  readonly request: PackedRequest
+  readonly response?: ResponseRef | FailedResponse | undefined
 }
 
 /** A response, the first time that it comes; then its number. They are counted. */

@@ -1,0 +1,106 @@
+import { prepareBody, type BodyOptions, type PreparedBody } from '../../session/body.ts'
+import { isBlob, fileNameOf } from '../../session/body-sources.ts'
+import { entriesOf, fieldsOf } from '../../session/form.ts'
+import { StreamBody, bytesOf } from '../../session/stream-body.ts'
+import type { FormEntry, PackedBody, PackedFields } from './protocol.ts'
+import type { Refusal } from './refusal.ts'
+
+/** A body as it crosses, and the content type that goes with it unless the caller wrote one. */
+export interface BodyParcel {
+  readonly body: PackedBody | undefined
+  readonly contentType: string | undefined
+}
+
+/**
+ * Writes the body here, where it is all in memory: what forms and JSON are made of need not be cloneable then. What lies in
+ * Blobs crosses as it is, and is put together in the thread.
+ *
+ * @throws {TaskNotCloneableError} a function, a stream, an iterable
+ * @throws {InvalidOptionError} what can't be sent anywhere
+ */
+export function packBody(options: BodyOptions, refusal: Refusal): BodyParcel {
+  const { data, files } = options
+  if (data !== undefined) checkContent(data, 'data', refusal)
+  if (files !== undefined) checkFiles(files, refusal)
+  const typed = prepareBody(options)
+  if (typed === undefined) return { body: undefined, contentType: undefined }
+  const { body, contentType } = typed
+  if (!(body instanceof StreamBody)) return { body: { content: body }, contentType }
+  return { body: packBlobs(data, files), contentType: undefined }
+}
+
+/** What `data` and `files` of the request are in the thread. */
+export function unpackBody(body: PackedBody | undefined): { data?: unknown; files?: unknown } {
+  if (body === undefined) return {}
+  if ('content' in body) return { data: body.content }
+  if ('form' in body) return { data: unpackForm(body.form) }
+  const { files, fields } = body
+  return { files, data: fields !== undefined && 'form' in fields ? unpackForm(fields.form) : fields }
+}
+
+/** The body of a request that came back, where it is the one that was given. */
+export function bodyAsGiven(options: BodyOptions, contentType: string | undefined): PreparedBody | undefined {
+  const boundary = /^multipart\/form-data; boundary=(.+)$/.exec(contentType ?? '')?.[1]
+  return prepareBody(options, boundary)?.body
+}
+
+function checkContent(value: unknown, path: string, refusal: Refusal): void {
+  if (typeof value === 'function') throw refusal.error(path, 'a function')
+  if (typeof value !== 'object' || value === null || bytesOf(value) !== undefined || isBlob(value)) return
+  if (value instanceof StreamBody || 'pipe' in value || 'getReader' in value) throw refusal.error(path, 'a stream')
+  const isKept = Array.isArray(value) || value instanceof Map || value instanceof URLSearchParams || isFormData(value)
+  const isIterable = Symbol.asyncIterator in value || Symbol.iterator in value
+  if (isIterable && !isKept) throw refusal.error(path, 'an iterable that is read while it is sent')
+}
+
+function checkFiles(files: unknown, refusal: Refusal): void {
+  for (const [field, file] of entriesOf(files, 'files') ?? []) {
+    const path = `files.${String(field)}`
+    if (Array.isArray(file)) checkContent(file[1], `${path}[1]`, refusal)
+    else checkContent(file, path, refusal)
+  }
+}
+
+function packBlobs(data: unknown, files: unknown): PackedBody {
+  const entries = files === undefined || files === null ? [] : (entriesOf(files, 'files') ?? [])
+  if (entries.length > 0) {
+    return { files: entries.map(([field, file]) => [String(field), packFile(file)] as const), fields: packFields(data) }
+  }
+  return isFormData(data) ? { form: packForm(data) } : { content: packBlob(data as Blob) }
+}
+
+/** With the name that a File has: as a clone it is a Blob. */
+function packFile(file: unknown): unknown {
+  if (Array.isArray(file)) return file.map((each: unknown) => (isBlob(each) ? packBlob(each) : each))
+  if (!isBlob(file)) return file
+  const name = fileNameOf(file)
+  return name === undefined ? packBlob(file) : [name, packBlob(file)]
+}
+
+function packFields(data: unknown): PackedFields | undefined {
+  if (isFormData(data)) return { form: packForm(data) }
+  const entries = entriesOf(data, 'data')
+  return entries && fieldsOf(entries)
+}
+
+function packForm(form: FormData): FormEntry[] {
+  return [...form.entries()].map(([name, value]) =>
+    typeof value === 'string' ? [name, value] : [name, packBlob(value), fileNameOf(value) ?? 'blob'],
+  )
+}
+
+/** Without copying its bytes; a File becomes a Blob. */
+const packBlob = (blob: Blob): Blob => blob.slice(0, blob.size, blob.type)
+
+function unpackForm(entries: readonly FormEntry[]): FormData {
+  const form = new FormData()
+  for (const [name, value, filename] of entries) {
+    if (typeof value === 'string') form.append(name, value)
+    else form.append(name, value, filename)
+  }
+  return form
+}
+
+function isFormData(value: unknown): value is FormData {
+  return Object.prototype.toString.call(value) === '[object FormData]'
+}

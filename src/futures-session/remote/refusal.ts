@@ -1,0 +1,22 @@
+import { findUncloneable, notCloneable } from '../../cloneable.ts'
+import type { TaskNotCloneableError } from '../../errors.ts'
+
+/** Checks what shall leave this isolate, and names what can't. */
+export class Refusal {
+  readonly #tried: string
+
+  constructor(tried: string) {
+    this.#tried = tried
+  }
+
+  error(path: string, what: string): TaskNotCloneableError {
+    return notCloneable(this.#tried, { path, what })
+  }
+
+  /** @throws {TaskNotCloneableError} */
+  check<T>(value: T, path: string): T {
+    const found = findUncloneable(value, path)
+    if (found !== undefined) throw notCloneable(this.#tried, found)
+    return value
+  }
+}

@@ -1,0 +1,63 @@
+import type { Continuation } from '../../session/continuation.ts'
+import type { Response } from '../../session/response.ts'
+import type { Ledger } from '../ledger.ts'
+import { ResponseController } from '../response-controller.ts'
+import type { RequestDesk } from '../request-desk.ts'
+import type { ResponseFuture } from '../response-future.ts'
+import type { RemoteRun, RunObserver } from './remote-run.ts'
+
+/** The write side of a request that is done in threads: what the executor settles it with is unpacked first. */
+export class RemoteController<R> extends ResponseController<R> implements RunObserver {
+  readonly #ledger: Ledger<R>
+  /** Made when the request is taken in. */
+  run: RemoteRun | undefined = undefined
+
+  constructor(future: ResponseFuture<R>, desk: RequestDesk<R>) {
+    super(future, desk)
+    this.#ledger = desk.ledger
+  }
+
+  get isDone(): boolean {
+    return this.future.done()
+  }
+
+  override start(): boolean {
+    const hasStarted = super.start()
+    if (hasStarted && this.run?.isLinked === false) this.run.begin()
+    return hasStarted
+  }
+
+  override resolve(value: R): boolean {
+    if (this.run === undefined || this.isDone) return super.resolve(value)
+    let outcome: Response | Continuation
+    try {
+      outcome = this.run.unpack(value)
+    } catch (error) {
+      return this.#settled(super.reject(error))
+    }
+    return this.#settled(super.resolve(outcome as R))
+  }
+
+  override reject(error: unknown): boolean {
+    const next = this.isDone ? undefined : this.run?.explain(error)
+    return this.#settled(next === undefined ? super.reject(error) : super.resolve(next as R))
+  }
+
+  override handleCancel(reason: unknown): void {
+    super.handleCancel(reason)
+    this.run?.release()
+  }
+
+  attemptBegan(): void {
+    this.#ledger.attemptBegan()
+  }
+
+  attemptEnded(): void {
+    this.#ledger.attemptEnded()
+  }
+
+  #settled(answer: boolean): boolean {
+    if (this.isDone) this.run?.release()
+    return answer
+  }
+}

@@ -1,0 +1,105 @@
+import { randomUUID } from 'node:crypto'
+import { entryUrl } from '../../entry-url.ts'
+import { SessionClosedError } from '../../errors.ts'
+import type { Executor, SubmitOptions } from '../../executor/executor.ts'
+import { forgetShared, isRemoteExecutor, submitRemote, type SharedValue } from '../../executor/remote.ts'
+import type { CallSubject } from '../../session/call-subject.ts'
+import { PreparedRequest } from '../../session/prepared-request.ts'
+import { coreOf } from '../../session/session-attributes.ts'
+import type { SessionCore } from '../../session/session-core.ts'
+import { Session } from '../../session/session.ts'
+import type { TaskReference } from '../../task-reference.ts'
+import { packRequest } from './pack-request.ts'
+import type { Order } from './protocol.ts'
+import { Refusal } from './refusal.ts'
+import type { RemoteController } from './remote-controller.ts'
+import { RemoteRun } from './remote-run.ts'
+import { Settings } from './settings.ts'
+import { SharedJar } from './shared-jar.ts'
+import type { PackedHome } from './thread-session.ts'
+
+const entry = entryUrl(new URL('./remote-request.js', import.meta.url)).href
+const refusal = new Refusal("Can't run the request in a worker thread")
+
+/** Hands the requests of one session to an isolated executor. */
+export class RemoteDesk {
+  readonly #session: unknown
+  readonly #executor: Executor
+  /** Threads keep connections for it. */
+  #home: SharedValue | undefined
+  #settings: Settings | undefined
+
+  constructor(session: unknown, executor: Executor) {
+    this.#session = session
+    this.#executor = executor
+  }
+
+  /**
+   * Takes a request in.
+   *
+   * @throws {TaskNotCloneableError} something in the request or the session can't leave this isolate
+   * @throws {RequestError | SessionClosedError} it could not be sent from here, either
+   */
+  open<R>(subject: CallSubject, controller: RemoteController<R>): RemoteRun {
+    const core = this.#demandCore(subject)
+    if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
+    if (core.hasDispatchers) throw refusal.error('dispatcher', 'a dispatcher')
+    const common = {
+      core,
+      home: (this.#home ??= homeOf(core)),
+      settings: this.#settingsOf(core),
+      jar: jarOf(core),
+      isLinked: isRemoteExecutor(this.#executor),
+    }
+    return new RemoteRun(packRequest(subject, common, refusal), controller)
+  }
+
+  /** Hands an attempt to the executor. @throws what the executor throws */
+  submit<R>(run: RemoteRun, options: SubmitOptions<R>): void {
+    const { group, maxPerGroup } = options
+    const order = run.orderFor(maxPerGroup === undefined ? undefined : group)
+    if (isRemoteExecutor(this.#executor)) this.#executor[submitRemote](reference<R>(order), options, run)
+    else this.#executor.submit(reference<R>({ ...order, shared: run.shared.map(copyOf) }), options)
+  }
+
+  /** Threads close the connections that are idle, and the others when they are. */
+  close(): void {
+    if (this.#home !== undefined && isRemoteExecutor(this.#executor)) this.#executor[forgetShared](this.#home)
+  }
+
+  /** A `request` or `send` of the caller's own could not be called in a thread, and must not be passed by. */
+  #demandCore({ request }: CallSubject): SessionCore {
+    const session = this.#session
+    if (!(session instanceof Session)) throw refusal.error('session', 'a session of your own')
+    const name = request instanceof PreparedRequest ? 'send' : 'request'
+    if (session[name] === Session.prototype[name]) return coreOf(session)
+    throw refusal.error(`session.${name}`, 'a method of your own')
+  }
+
+  #settingsOf(core: SessionCore): Settings {
+    if (this.#settings?.isOf(core) !== true) this.#settings = new Settings(core, refusal)
+    return this.#settings
+  }
+}
+
+function reference<R>(order: Order): TaskReference<R> {
+  return { module: entry, name: 'performRequest', args: [order] }
+}
+
+function homeOf({ poolOptions }: SessionCore): SharedValue {
+  const value: PackedHome = { id: randomUUID(), poolOptions: refusal.check(poolOptions, 'poolOptions') }
+  return { version: 0, value }
+}
+
+function jarOf(core: SessionCore): SharedJar | undefined {
+  const jar = core.demandJar()
+  try {
+    return jar && SharedJar.of(jar)
+  } catch {
+    throw refusal.error('cookies', 'a jar whose store does not list its cookies')
+  }
+}
+
+function copyOf({ version, value }: SharedValue): SharedValue {
+  return { version, value }
+}

@@ -1,0 +1,107 @@
+import type { FailedRequest } from '../../errors.ts'
+import type { PreparedBody } from '../../session/body.ts'
+import { flatHeaders, PreparedRequest } from '../../session/prepared-request.ts'
+import { partsOf, type Response } from '../../session/response.ts'
+import { StreamBody } from '../../session/stream-body.ts'
+import type { Bodies, PackedRequest, PackedResponse, ResponseRef } from './protocol.ts'
+
+/** What both sides know, and need not be told. */
+export interface PackingContext {
+  /** Those of the session, as they were when the request was submitted. */
+  readonly headers: readonly string[]
+  /** The body that was given, in the thread. */
+  readonly given: unknown
+}
+
+/** Writes responses and requests in a form that can cross, each response once. */
+export class ResponsePacker {
+  readonly #context: PackingContext
+  readonly #numbers = new Map<Response, number>()
+  #count: number
+  #bodies: Uint8Array[] = []
+
+  /** @param known responses that the other side has, by their numbers */
+  constructor(context: PackingContext, known: Iterable<readonly [Response, number]> = [], count = 0) {
+    this.#context = context
+    this.#count = count
+    for (const [response, number] of known) this.#numbers.set(response, number)
+  }
+
+  /** How many responses the other side has. */
+  get count(): number {
+    return this.#count
+  }
+
+  numberOf(response: Response): number | undefined {
+    return this.#numbers.get(response)
+  }
+
+  /** @returns the content, with the bodies of what was packed since the last call */
+  seal<Content extends object>(content: Content): Content & Bodies {
+    const sealed: Content & Bodies = Object.assign(content, this.#bodies)
+    this.#bodies = []
+    return sealed
+  }
+
+  /** A response; a body that was not read is left behind. */
+  pack(response: Response): ResponseRef {
+    const known = this.#numbers.get(response)
+    if (known !== undefined) return known
+    const { status, statusText, url, elapsed, history, next, data } = response
+    const content = contentOf(response)
+    const { fields, encoding } = partsOf(response)
+    const request = this.packRequest(response.request)
+    const packed: { -readonly [Key in keyof PackedResponse]: PackedResponse[Key] } = {
+      status,
+      statusText,
+      // An iterator can be used up.
+      headers: Symbol.iterator in fields ? [...response.headers] : fields,
+      elapsed,
+      request,
+    }
+    if (url !== request.url) packed.url = url
+    if (content.byteLength > 0) packed.body = this.#addBody(content)
+    if (history.length > 0) packed.history = history.map((each) => this.pack(each))
+    if (next !== undefined) packed.next = this.packRequest(next)
+    if (data !== undefined) packed.data = data
+    if (encoding !== undefined) packed.encoding = encoding
+    this.#numbers.set(response, this.#count++)
+    return packed
+  }
+
+  packRequest(request: FailedRequest): PackedRequest {
+    const { method, url } = request
+    if (!(request instanceof PreparedRequest)) return { method, url, isOutline: true }
+    const headers = flatHeaders(request)
+    return {
+      method,
+      url,
+      ...(headers === this.#context.headers ? undefined : { headers }),
+      ...(request.body === undefined ? undefined : this.#packBody(request.body)),
+    }
+  }
+
+  #packBody(body: PreparedBody): Pick<PackedRequest, 'body' | 'hasGivenBody'> {
+    if (this.#isGiven(body)) return { hasGivenBody: true }
+    return { body: typeof body === 'string' ? body : this.#addBody(body as Uint8Array) }
+  }
+
+  /** One that is produced while it is sent can't be anything else, unless a hook has put it there. */
+  #isGiven(body: PreparedBody): boolean {
+    return body === this.#context.given || body instanceof StreamBody
+  }
+
+  /** In memory of its own, or its neighbours would cross with it. @returns its number */
+  #addBody(bytes: Uint8Array): number {
+    const isAlone = bytes.byteLength === bytes.buffer.byteLength
+    return this.#bodies.push(isAlone ? bytes : Uint8Array.prototype.slice.call(bytes)) - 1
+  }
+}
+
+function contentOf(response: Response): Uint8Array {
+  try {
+    return response.content
+  } catch {
+    return new Uint8Array(0)
+  }
+}

@@ -1,0 +1,135 @@
+import type { Coding } from './codings.ts'
+
+/** What stands at the front of some bytes, as far as sizes go; nothing if they are too few to tell. */
+type Field = (bytes: Buffer) => { size: number; next: Field } | undefined
+
+/** RFC 8878: what frames start with, little-endian; skippable ones with any of sixteen numbers. */
+const magic = { frame: 0xfd2fb528, skippable: 0x184d2a50 }
+const flag = { checksum: 4, singleSegment: 32 }
+const runLengthBlock = 1
+
+const startOfFrame: Field = (bytes) => {
+  if (bytes.length < 4) return undefined
+  const number = bytes.readUInt32LE()
+  if (number === magic.frame) return { size: 4, next: frameHeader }
+  return number - (number % 16) === magic.skippable
+    ? { size: 4, next: skippableFrame }
+    : { size: Infinity, next: garbage }
+}
+
+const skippableFrame: Field = (bytes) =>
+  bytes.length < 4 ? undefined : { size: 4 + bytes.readUInt32LE(), next: startOfFrame }
+
+const frameHeader: Field = (bytes) => {
+  const [descriptor] = bytes
+  if (descriptor === undefined) return undefined
+  const isSingle = (descriptor & flag.singleSegment) !== 0
+  const windowSize = isSingle ? 0 : 1
+  const dictionarySize = descriptor & 3 ? 1 << ((descriptor & 3) - 1) : 0
+  const contentSize = descriptor >> 6 ? 1 << (descriptor >> 6) : 1 - windowSize
+  const size = 1 + windowSize + dictionarySize + contentSize
+  return { size, next: descriptor & flag.checksum ? checkedBlock : block }
+}
+
+const block = blockBefore(0)
+const checkedBlock = blockBefore(4)
+
+/** @param trailerSize what comes after the last block */
+function blockBefore(trailerSize: number): Field {
+  const field: Field = (bytes) => {
+    if (bytes.length < 3) return undefined
+    const header = bytes.readUIntLE(0, 3)
+    const size = 3 + (((header >> 1) & 3) === runLengthBlock ? 1 : header >> 3)
+    return header & 1 ? { size: size + trailerSize, next: startOfFrame } : { size, next: field }
+  }
+  return field
+}
+
+const garbage: Field = () => undefined
+
+/** Cuts a zstd body where its frames end. What follows the last one and is no frame is left out, as with gzip. */
+class ZstdFrames {
+  #field = startOfFrame
+  /** Bytes to pass over before the field. */
+  #ahead = 0
+  /** The part of the field that the last chunk ended with. */
+  #held: Buffer = Buffer.alloc(0)
+  #hasEnded = false
+
+  /** @throws the body ends within a frame */
+  end(): void {
+    const isBetweenFrames = this.#field === startOfFrame && this.#ahead === 0 && this.#hasEnded
+    if (!isBetweenFrames && this.#field !== garbage) throw new Error('unexpected end of file')
+  }
+
+  /** The chunk in pieces, none of which goes on behind the end of a frame. */
+  *cut(chunk: Buffer): Iterable<Buffer> {
+    const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
+    let start = 0
+    let end = 0
+    for (;;) {
+      const passed = Math.min(this.#ahead, bytes.length - end)
+      this.#ahead -= passed
+      end += passed
+      if (this.#ahead > 0) break
+      if (this.#field === startOfFrame && end > start) {
+        this.#hasEnded = true
+        yield bytes.subarray(start, end)
+        start = end
+      }
+      const found = this.#field(bytes.subarray(end))
+      if (found === undefined) break
+      this.#ahead = found.size
+      this.#field = found.next
+    }
+    this.#held = bytes.subarray(end)
+    // A body that is no zstd at all is left to zlib, which knows what to say.
+    if (end > start && !(this.#field === garbage && this.#hasEnded)) yield bytes.subarray(start, end)
+  }
+}
+
+/**
+ * What node:zlib has for zstd, a frame at a time: Node 22 takes a frame that breaks off for a whole one
+ * (nodejs/node#64592), and up to Node 24 all but the first frame of a buffer is lost without a word.
+ */
+export function frameByFrame(zstd: Coding): Coding {
+  return {
+    ...zstd,
+    decodeSync(body, limit) {
+      const frames = new ZstdFrames()
+      const parts: Buffer[] = []
+      let size = 0
+      for (const piece of frames.cut(body)) {
+        const part = zstd.decodeSync(piece, limit - size)
+        size += part.length
+        parts.push(part)
+      }
+      frames.end()
+      return joined(parts, size)
+    },
+    async decode(body, limit) {
+      const frames = new ZstdFrames()
+      const parts: Buffer[] = []
+      let size = 0
+      for (const piece of frames.cut(body)) {
+        const part = await zstd.decode(piece, limit - size)
+        size += part.length
+        parts.push(part)
+      }
+      frames.end()
+      return joined(parts, size)
+    },
+    async *pieces(body) {
+      const frames = new ZstdFrames()
+      for await (const { buffer, byteOffset, byteLength } of body) {
+        yield* frames.cut(Buffer.from(buffer, byteOffset, byteLength))
+      }
+      frames.end()
+    },
+  }
+}
+
+function joined(parts: readonly Buffer[], size: number): Buffer {
+  const [part] = parts
+  return part?.length === size ? part : Buffer.concat(parts, size)
+}
