@@ -19,6 +19,6 @@ export interface CallPosition {
 export interface ResumedPosition extends CallPosition {
   /** The body is that of the first request, which is prepared anew. */
   readonly keepsBody: boolean
-  /** Milliseconds of the total timeout that are left. */
-  readonly remaining: number
+  /** Milliseconds of the total timeout that have passed. */
+  readonly elapsed: number
 }

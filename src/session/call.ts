@@ -134,7 +134,8 @@ export class Call implements Correspondence {
       this.#redirects = position.redirects
       this.#history = position.history
     }
-    if (total !== Infinity) this.#deadline = new Deadline(position?.remaining ?? total, () => this.#expire(total))
+    const remaining = Math.max(0, total - (position?.elapsed ?? 0))
+    if (total !== Infinity) this.#deadline = new Deadline(remaining, () => this.#expire(total))
     return hop
   }
 

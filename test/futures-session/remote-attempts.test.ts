@@ -267,7 +267,7 @@ describe('The total timeout of a request in a thread', () => {
 
   test('does not wait for a hook, nor for a thread that hears nothing', async () => {
     const server = await serve()
-    const session = openRemote({}, { threads: 1 })
+    const session = openRemote({}, { threads: 2 })
     const waiting = new ThreadGate()
     const timeout = { total: 200 }
     const slow = session.get(server.url, { timeout, hooks: { response: hook('waitAtGate', waiting.memory) } })

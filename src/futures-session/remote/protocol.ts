@@ -20,8 +20,8 @@ export interface Order {
   readonly boundTo?: string | undefined
   /** Where the attempt before this one has stopped. */
   readonly position?: (PackedPosition & Bodies) | undefined
-  /** When the total timeout runs out, on the clock that threads share. Only with a position. */
-  readonly expiresAt?: number | undefined
+  /** When the first attempt has begun; only of later ones. */
+  readonly startedAt?: number | undefined
   /** The shared values themselves, for an executor that knows nothing of them. */
   readonly shared?: readonly SharedCopy[]
 }
@@ -98,6 +98,8 @@ export interface Report {
 /** Another attempt is due. After an error this goes before it. */
 export interface PackedContinuation {
   readonly kind: 'again'
+  /** When the first attempt has begun, on the clock that threads share: the total timeout counts from then. */
+  readonly startedAt: number
   readonly delay: number
   readonly attempt: number
   readonly response: ResponseRef | undefined

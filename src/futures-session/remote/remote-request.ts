@@ -66,6 +66,7 @@ class RemoteRequest implements CallObserver {
     const { packer } = this.#order
     const content: MessageContent = {
       kind: 'again',
+      startedAt: this.#order.startedAt,
       delay,
       attempt,
       origin,

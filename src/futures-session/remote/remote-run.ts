@@ -50,6 +50,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   /** Of the attempt: what is told of it belongs there. */
   #scope: AsyncContext | undefined
   #isAtWork = false
+  /** As the thread says, once it has said so: it may have to load us first. */
   #startedAt: number | undefined
   #clock: Deadline | undefined
   /** What was said of an error, before that comes. */
@@ -75,10 +76,10 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
 
   /** What the next attempt is to do. */
   orderFor(boundTo: string | undefined): Order {
-    const { order, total } = this.#parts
+    const { order } = this.#parts
     const position = this.#position
     if (position === undefined) return boundTo === undefined ? order : { ...order, boundTo }
-    return { ...order, boundTo, position, expiresAt: (this.#startedAt ?? 0) + total }
+    return { ...order, boundTo, position, startedAt: this.#startedAt }
   }
 
   /** Nobody calls it: attempts are made by the executor. */
@@ -167,9 +168,10 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   }
 
   #rest(message: MessageOf<'again'>, error: unknown): Continuation {
-    const { delay, attempt, origin } = message
+    const { startedAt, delay, attempt, origin } = message
     const response = message.response === undefined ? undefined : this.#parts.unpacker.unpack(message.response, message)
     this.#position = message.position
+    this.#startedAt = startedAt
     if (!this.isLinked) this.end()
     this.#limit(0)
     const make = (): Continuation => new Continuation(delay, attempt, { response, error }, origin)

@@ -19,6 +19,7 @@ import { keepHome, ThreadSession } from './thread-session.ts'
 /** An order, unpacked in the thread. */
 export class ThreadOrder {
   readonly packer: ResponsePacker
+  readonly startedAt: number
   readonly #order: Order
   readonly #home: ThreadSession
   readonly #body: { data?: unknown; files?: unknown }
@@ -27,6 +28,7 @@ export class ThreadOrder {
 
   constructor(order: Order, shared: readonly SharedCopy[] = keepHome(order.shared ?? [])) {
     this.#order = order
+    this.startedAt = order.startedAt ?? monotonicTime()
     this.#home = new ThreadSession(shared, order.places)
     this.#body = unpackBody(order.body)
     this.#headers = (shared[1]?.value as PackedSettings).headers
@@ -93,7 +95,7 @@ export class ThreadOrder {
     const history = position.history.map((each) => unpacker.unpack(each, position))
     const request = unpacker.unpackRequest(position.request, position)
     const keepsBody = position.request.hasGivenBody === true
-    const remaining = (this.#order.expiresAt ?? Infinity) - monotonicTime()
-    return { request, isHome, history, redirects, attempts, counts, keepsBody, remaining: Math.max(0, remaining) }
+    const elapsed = monotonicTime() - this.startedAt
+    return { request, isHome, history, redirects, attempts, counts, keepsBody, elapsed }
   }
 }
