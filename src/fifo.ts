@@ -26,6 +26,8 @@ export class Fifo<T> {
     const node = this.#head
     if (node === undefined) return undefined
     this.#head = node.next
+    // Or nodes of the old generation would keep all that came after them, long after they have left themselves.
+    node.next = undefined
     if (this.#head === undefined) this.#tail = undefined
     this.#size--
     return node.value

@@ -1,10 +1,9 @@
 import { AsyncQueue } from '../async-queue.ts'
 import { checkCount, checkSignal, describe, isThenable } from '../checks.ts'
 import { Fifo } from '../fifo.ts'
-import type { Future } from '../future/future.ts'
-import { subscribe, unsubscribe, type DoneListener } from '../future/subscription.ts'
 import type { RequestSpec } from '../session/options.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
+import { Flights, type FlightOwner } from './flights.ts'
 import type { ResponseFuture } from './response-future.ts'
 
 /** One request of `map`: a URL for a GET, or everything about it. */
@@ -33,11 +32,11 @@ const retryDelay = 5
  * Requests from an input of any length, with a bounded number in existence: the next is read from the input when one has
  * been handed out. Reading begins with the first `next()`.
  */
-export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements DoneListener, AbortListener {
+export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements FlightOwner<R>, AbortListener {
   readonly #source: MapSource<R>
   readonly #bufferSize: number
   readonly #signal: AbortSignal | undefined
-  readonly #unfinished = new Set<ResponseFuture<R>>()
+  readonly #flights = new Flights<R>(this)
   /** With `ordered`: everything not delivered yet, in input order. */
   readonly #order: Fifo<ResponseFuture<R>> | undefined
   #orderHead: ResponseFuture<R> | undefined
@@ -91,9 +90,8 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Done
     leave(input).catch(() => undefined)
   }
 
-  handleDone(future: Future<unknown>): void
-  handleDone(future: ResponseFuture<R>): void {
-    this.#unfinished.delete(future)
+  /** @internal */
+  handleLanding(future: ResponseFuture<R>): void {
     if (this.#order === undefined) this.push(future)
     else this.#pushInOrder()
     this.#finishIfOver()
@@ -104,7 +102,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Done
   get #undelivered(): number {
     return (
       this.readyCount +
-      (this.#order === undefined ? this.#unfinished.size : this.#order.size + (this.#orderHead === undefined ? 0 : 1))
+      (this.#order === undefined ? this.#flights.size : this.#order.size + (this.#orderHead === undefined ? 0 : 1))
     )
   }
 
@@ -165,15 +163,14 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Done
       return false
     }
     if (future === undefined) {
-      if (this.#unfinished.size === 0) setTimeout(() => this.#read(), retryDelay)
+      if (this.#flights.size === 0) setTimeout(() => this.#read(), retryDelay)
       return false
     }
     this.#held = undefined
     this.#order?.push(future)
-    this.#unfinished.add(future)
     // One that failed at once answers at once: `#read` is already at work then.
     this.#isReading = true
-    future[subscribe](this)
+    this.#flights.add(future)
     this.#isReading = false
     return true
   }
@@ -189,7 +186,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Done
   }
 
   #finishIfOver(): void {
-    if (this.#input !== undefined || this.#unfinished.size > 0 || this.#isLeft) return
+    if (this.#input !== undefined || this.#flights.size > 0 || this.#isLeft) return
     if (this.#signal !== undefined) unlisten(this.#signal, this)
     if (this.#failure === undefined) this.finish()
     else this.fail(this.#failure.error)
@@ -201,12 +198,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Done
     this.#input = undefined
     this.#held = undefined
     if (this.#signal !== undefined) unlisten(this.#signal, this)
-    const unfinished = [...this.#unfinished]
-    this.#unfinished.clear()
-    for (const future of unfinished) {
-      future[unsubscribe](this)
-      future.cancel(reason)
-    }
+    this.#flights.cancel(reason)
     return input
   }
 }

@@ -1,6 +1,7 @@
 import type { FailedRequest } from '../errors.ts'
 import type { AnyHook, HookContext, HookLists, HookName } from './hooks.ts'
 import { PreparedRequest } from './prepared-request.ts'
+import type { ResolvedOptions } from './resolve-options.ts'
 import { Response } from './response.ts'
 import { runErrorHooks, runHooks } from './run-hooks.ts'
 import type { SessionCore } from './session-core.ts'
@@ -10,9 +11,8 @@ import type { Session } from './session.ts'
 export class CallHooks {
   readonly #core: SessionCore
   readonly #session: Session
-  /** The request's own, and its `context`, once its options are known. */
-  own: HookLists | undefined
-  context: unknown
+  #own: HookLists | undefined
+  #context: unknown
   attempt = 0
   #controller: AbortController | undefined
   #aborted: { readonly error: unknown } | undefined
@@ -22,8 +22,14 @@ export class CallHooks {
     this.#session = session
   }
 
+  /** The request's own, and its `context`: before anything else of it may fail, so that its error hooks hear of that. */
+  adopt({ hooks, context }: ResolvedOptions): void {
+    this.#own = hooks
+    this.#context = context
+  }
+
   has(name: HookName): boolean {
-    return this.#core.hooks[name].length > 0 || (this.own?.[name] ?? []).length > 0
+    return this.#core.hooks[name].length > 0 || (this.#own?.[name] ?? []).length > 0
   }
 
   runRequest(request: PreparedRequest): Promise<PreparedRequest> {
@@ -45,12 +51,12 @@ export class CallHooks {
   }
 
   #list(name: HookName): readonly AnyHook[] {
-    return [...(this.#core.hooks[name] as readonly AnyHook[]), ...(this.own?.[name] ?? [])]
+    return [...(this.#core.hooks[name] as readonly AnyHook[]), ...(this.#own?.[name] ?? [])]
   }
 
   /** The signal is made when a hook asks for it. */
   #contextOf(request: FailedRequest): HookContext {
-    const known = { request, session: this.#session, attempt: this.attempt, context: this.context }
+    const known = { request, session: this.#session, attempt: this.attempt, context: this.#context }
     const get = (): AbortSignal => this.#signal
     return Object.defineProperty(known, 'signal', { get, enumerable: true }) as HookContext
   }

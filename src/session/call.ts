@@ -116,11 +116,8 @@ export class Call implements Correspondence {
   }
 
   #open(): Hop {
-    const options = optionsOf(this.#subject, this.#core.defaults)
-    // First: error hooks hear of what can't be prepared, too.
-    this.#hooks.own = options.hooks
-    this.#hooks.context = options.context
-    this.#options = options
+    const options = (this.#options = optionsOf(this.#subject, this.#core.defaults))
+    this.#hooks.adopt(options)
     const hop = openRequest(this.#core, this.#subject, options)
     this.#core.enter()
     this.#isCounted = true

@@ -44,11 +44,13 @@ export class RemoteDesk {
     const core = this.#demandCore(subject)
     if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
     if (core.hasDispatchers) throw refusal.error('dispatcher', 'a dispatcher')
+    // First: it may make the jar, and settings are those with that jar.
+    const jar = jarOf(core)
     const common = {
       core,
       home: (this.#home ??= homeOf(core)),
       settings: this.#settingsOf(core),
-      jar: jarOf(core),
+      jar,
       isLinked: isRemoteExecutor(this.#executor),
     }
     return new RemoteRun(packRequest(subject, common, refusal), controller)
