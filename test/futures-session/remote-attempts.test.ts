@@ -1,14 +1,8 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { tracingChannel } from 'node:diagnostics_channel'
 import { describe, expect, test } from 'vitest'
-import {
-  bearer,
-  ConnectionError,
-  HTTPError,
-  Response,
-  TotalTimeoutError,
-  type FuturesSession,
-} from '../../src/index.ts'
+import type { Response } from '../../src/index.ts'
+import { bearer, ConnectionError, HTTPError, TotalTimeoutError, type FuturesSession } from '../../src/index.ts'
 import { gate } from '../helpers/gate.ts'
 import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
 import { readBody, type Handler, type TestServer } from '../helpers/server.ts'

@@ -1,5 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
+import type { RequestError } from '../../src/index.ts'
 import {
   ConnectionError,
   ContentDecodingError,
@@ -8,7 +9,6 @@ import {
   MissingSchemaError,
   PreparedRequest,
   ReadTimeoutError,
-  RequestError,
   Response,
   ResponseTooLargeError,
   TooManyRedirectsError,

@@ -62,7 +62,7 @@ describe("FuturesSession on somebody else's isolated executor", () => {
       else response.end(JSON.stringify(request.headers))
     })
     const executor = new CloningExecutor()
-    const session = openRemote({ executor: executor as never, auth: bearer('token'), headers: { 'X-Session': 'yes' } })
+    const session = openRemote({ executor: executor, auth: bearer('token'), headers: { 'X-Session': 'yes' } })
     const log: string[] = []
     for (const event of ['submit', 'start', 'redirect', 'retry', 'response'] as const)
       session.on(event, () => log.push(event))

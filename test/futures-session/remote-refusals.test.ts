@@ -145,7 +145,7 @@ describe('A session on a WorkerThreadExecutor', () => {
     ['a bad priority', { priority: 'high' }, /priority/],
   ])('makes %s the error of the future', async (_, options, message) => {
     const session = openRemote()
-    const error = await session.post(url, options as never).exception()
+    const error = await session.post(url, options).exception()
     expect(error).toBeInstanceOf(InvalidOptionError)
     expect((error as InvalidOptionError).message).toMatch(message)
     expect((error as InvalidOptionError).request).toMatchObject({ method: 'POST', url })

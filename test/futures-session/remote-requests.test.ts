@@ -58,7 +58,7 @@ describe('FuturesSession on a WorkerThreadExecutor', () => {
     const session = openRemote({ headers: { 'X-Session': 'yes', 'X-Gone': 'no' }, params: { s: 1 } })
     const options = { params: [['r', '2']] as [string, string][], headers: { 'X-Own': 5, 'X-Gone': null } }
     for (const verb of ['get', 'options', 'post', 'put', 'patch', 'delete'] as const) {
-      const seen = (await session[verb](server.url, options).json()) as Echo
+      const seen = await session[verb](server.url, options).json<Echo>()
       expect(seen.method).toBe(verb.toUpperCase())
       expect(seen.url).toBe('/?s=1&r=2')
       expect(seen.headers).toMatchObject({ 'x-session': 'yes', 'x-own': '5' })
@@ -73,10 +73,10 @@ describe('FuturesSession on a WorkerThreadExecutor', () => {
     const session = openRemote()
     const shapes = [new Headers({ 'X-A': '1' }), new Map([['X-A', '1']]), [['X-A', '1']]] as unknown as Headers[]
     for (const headers of shapes) {
-      expect(((await session.get(server.url, { headers }).json()) as Echo).headers).toMatchObject({ 'x-a': '1' })
+      expect((await session.get(server.url, { headers }).json<Echo>()).headers).toMatchObject({ 'x-a': '1' })
     }
     const params = new URLSearchParams('a=1&a=2')
-    expect(((await session.get(server.url, { params }).json()) as Echo).url).toBe('/?a=1&a=2')
+    expect((await session.get(server.url, { params }).json<Echo>()).url).toBe('/?a=1&a=2')
   })
 })
 
@@ -190,9 +190,9 @@ describe('Hooks by task reference', () => {
   test("run the session's first, each kind in its place, with their args", async () => {
     const server = await serve(echo)
     const session = openRemote({ hooks: { response: hook('append', 'session') } })
-    session.hooks.request.push(hook('setHeader', 'X-Hook', 'session') as never)
+    session.hooks.request.push(hook('setHeader', 'X-Hook', 'session'))
     const hooks = { response: [hook('append', 'a'), hook('append', 'b')], request: hook('setHeader', 'X-Own', 'own') }
-    const response = await session.get(server.url, { hooks: hooks as never }).result()
+    const response = await session.get(server.url, { hooks: hooks }).result()
     expect(response.data).toEqual(['session', 'a', 'b'])
     expect(response.json<Echo>().headers).toMatchObject({ 'x-hook': 'session', 'x-own': 'own' })
     expect(response.request.headers.get('x-own')).toBe('own')

@@ -1,5 +1,5 @@
 import { Worker } from 'node:worker_threads'
-import { CookieJar } from 'tough-cookie'
+import type { CookieJar } from 'tough-cookie'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { startHttpProxy } from '../helpers/proxy.ts'
 import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
