@@ -10,6 +10,9 @@ const routes = {
   json: ({ url }) => ({ body: { url, fruit: ['apple', 'pear', 'quince'] } }),
   users: ({ argument }) => ({ body: { id: Number(argument), name: `user ${argument}` } }),
   status: ({ argument }) => ({ status: Number(argument), body: { status: Number(argument) } }),
+  rows: ({ argument }) => ({
+    body: Array.from({ length: argument }, (_, id) => ({ id, name: `row ${id}`, tags: [] })),
+  }),
   bytes: ({ argument }) => ({ body: Buffer.alloc(Number(argument), 'x'), type: 'application/octet-stream' }),
   echo: ({ method, url, headers, content }) => ({ body: { method, url, headers, content } }),
   redirect: ({ argument }) => ({

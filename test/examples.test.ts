@@ -135,6 +135,24 @@ const expected: Record<string, { lines: readonly (string | RegExp)[]; sorted?: b
   'pool-rate-limit': {
     lines: ['users: 10 of 10', 'bytes: 10 of 10', 'delay: 10 of 10', 'no faster than allowed: true'],
   },
+  'threads-parse-json': {
+    lines: [
+      '1000 rows, total 499500, larger than 64 KiB: false',
+      '20000 rows, total 199990000, larger than 64 KiB: true',
+      '50000 rows, total 1249975000, larger than 64 KiB: true',
+    ],
+    sorted: true,
+  },
+  'threads-cpu-task': {
+    lines: ['the main thread goes on meanwhile', 'primes below 200000: 17984', 'AbortError because: seen enough'],
+  },
+  'threads-initializer': {
+    lines: [
+      'a task uses it: true',
+      "and so does a hook: [ 'apple', 'quince' ]",
+      'BrokenExecutorError because of a TypeError',
+    ],
+  },
   'pool-stream-to-disk': { lines: ['responses: 990', 'failures: 10'] },
 }
 

@@ -28,6 +28,8 @@ export function isRemoteExecutor(executor: Executor): executor is RemoteExecutor
 export interface RemoteLink {
   /** What the arguments are called in the path of a TaskNotCloneableError, instead of `args[0]`; '' = no name at all. */
   readonly argNames?: readonly string[] | undefined
+  /** The submitter has looked at the arguments itself: they can be cloned. */
+  readonly isChecked?: boolean | undefined
   /** What many tasks have in common: it crosses once per thread and version. The task finds it in `context.shared`. */
   readonly shared?: readonly SharedValue[] | undefined
   /** The task was handed to its thread. */

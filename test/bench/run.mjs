@@ -10,7 +10,15 @@ import { parseArgs } from 'node:util'
 import { startServer } from './server.mjs'
 import { formatScenario } from './table.mjs'
 
-const names = ['small-json', 'sequential', 'queued', 'map-memory']
+const names = [
+  'small-json',
+  'sequential',
+  'queued',
+  'map-memory',
+  'threads-small-json',
+  'threads-large-json',
+  'threads-memory',
+]
 
 const { values: flags } = parseArgs({
   options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string' } },

@@ -160,11 +160,16 @@ describe('A body', () => {
     expect(await session.executor.submit(hook('bytesLeft')).result()).toBe(0)
   })
 
-  test('that is small comes back without its neighbours in memory', async () => {
-    const server = await serve()
-    const response = await openRemote().get(server.url).result()
-    expect(response.content.buffer.byteLength).toBe(response.content.byteLength)
-  })
+  test.each([0, 1, 4095, 4096, 65_535, 65_536])(
+    'of %d bytes comes back as it is, without its neighbours',
+    async (length) => {
+      const bytes = Buffer.from(Uint8Array.from({ length }, (_, index) => index % 251))
+      const server = await serve((_, response) => response.end(bytes))
+      const { content } = await openRemote().get(server.url).result()
+      expect(bytes.equals(content)).toBe(true)
+      expect(content.buffer.byteLength).toBeLessThanOrEqual(Math.max(length, 8192))
+    },
+  )
 })
 
 describe('Hooks by task reference', () => {
@@ -224,7 +229,7 @@ describe('Hooks by task reference', () => {
     const session = openRemote()
     const error = await session.get(server.url, { hooks: { response: hook('keepFunction') } }).exception()
     expect(error).toBeInstanceOf(TaskNotCloneableError)
-    expect((error as TaskNotCloneableError).path).toBe('result.response.data.parse')
+    expect((error as TaskNotCloneableError).path).toBe('result.data[0].parse')
     expect((await session.get(server.url).result()).status).toBe(200)
     expect(session.stats()).toMatchObject({ rejected: 1, fulfilled: 1, running: 0 })
   })

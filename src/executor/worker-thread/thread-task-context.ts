@@ -5,9 +5,9 @@ import type { FromThread } from './messages.ts'
 
 /** What a task in a thread is told, and what it says while it runs. */
 export class ThreadTaskContext implements RemoteContext {
+  readonly id: number
   readonly shared: readonly SharedCopy[]
   readonly #port: MessagePort
-  readonly #id: number
   /** Of a future that nobody holds: it knows how to tell of a cancellation. */
   readonly #controller = new FutureController<never>()
   #listener: ((message: unknown) => void) | undefined
@@ -16,7 +16,7 @@ export class ThreadTaskContext implements RemoteContext {
 
   constructor(port: MessagePort, id: number, shared: readonly SharedCopy[]) {
     this.#port = port
-    this.#id = id
+    this.id = id
     this.shared = shared
   }
 
@@ -30,7 +30,7 @@ export class ThreadTaskContext implements RemoteContext {
 
   post(message: unknown, transfer?: readonly unknown[]): void {
     if (this.#isOver) return
-    const said: FromThread = { kind: 'message', id: this.#id, message }
+    const said: FromThread = { kind: 'message', id: this.id, message }
     this.#port.postMessage(said, transfer as readonly Transferable[] | undefined)
   }
 

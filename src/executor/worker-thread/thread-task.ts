@@ -34,7 +34,7 @@ export class ThreadTask implements TaskReference, RemoteTask, CancelHandler {
    */
   constructor({ module, name, args = [], transfer = [] }: TaskReference, link: RemoteLink, site: Error | undefined) {
     if (!Array.isArray(transfer)) throw new TypeError(`Expected \`transfer\` to be an array, got ${describe(transfer)}`)
-    checkCloneable(args, { names: link.argNames, transfer })
+    if (link.isChecked !== true) checkCloneable(args, { names: link.argNames, transfer })
     this.module = module
     this.name = name
     this.args = args

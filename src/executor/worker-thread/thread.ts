@@ -9,6 +9,7 @@ import { IdleTimer } from './idle-timer.ts'
 import type { FromThread, ToThread } from './messages.ts'
 import { SharedValues } from './shared-values.ts'
 import { startWorker } from './start-worker.ts'
+import { TaskTable } from './task-table.ts'
 import type { ThreadTask } from './thread-task.ts'
 
 /** How long work may take to stop before its thread is ended, in ms. */
@@ -43,7 +44,7 @@ export class Thread {
   readonly #shared = new SharedValues((message) => this.#post(message))
   /** Assigned before the thread was ready. */
   readonly #unsentTasks = new Set<ThreadTask>()
-  readonly #runningTasks = new Map<number, ThreadTask>()
+  readonly #runningTasks = new TaskTable<ThreadTask>()
   readonly #idleTimer: IdleTimer
   readonly #causeOfDeath = new CauseOfDeath()
   readonly #gone: Promise<void>
@@ -156,7 +157,7 @@ export class Thread {
       return this.#restIfIdle()
     }
     task.id = id
-    this.#runningTasks.set(id, task)
+    this.#runningTasks.add(task)
     task.handleSent()
   }
 
@@ -213,9 +214,9 @@ export class Thread {
   }
 
   #rejectLost(upTo: number, running: ReadonlySet<number>): void {
-    for (const [id, task] of this.#runningTasks) {
-      if (id > upTo || running.has(id)) continue
-      this.#take(id)
+    for (const task of this.#runningTasks.list()) {
+      if (task.id > upTo || running.has(task.id)) continue
+      this.#take(task.id)
       const message = `Can't run \`${task.name}\` in a worker thread: its arguments or its result can't be read on the other side`
       task.fail(new TaskNotCloneableError(message))
     }
@@ -231,8 +232,8 @@ export class Thread {
     this.#phase = 'gone'
     this.#idleTimer.clear()
     this.#endTimer?.clear()
-    const tasks = [...this.#runningTasks.values()]
-    this.#runningTasks.clear()
+    const tasks = this.#runningTasks.list()
+    for (const { id } of tasks) this.#runningTasks.delete(id)
     for (const task of tasks) task.fail(this.#causeOfDeath.toError(`that ran \`${task.name}\``, exitCode))
     this.#owner.handleGone(this, this.#unsentTasks, this.#startFailure(exitCode))
   }

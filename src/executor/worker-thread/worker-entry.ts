@@ -8,6 +8,7 @@ import { findUncloneable, notCloneable } from '../../cloneable.ts'
 import { decode, encode } from './error-codec.ts'
 import { findLargeBuffers } from './large-buffers.ts'
 import type { FromThread, ThreadData, ToThread } from './messages.ts'
+import { TaskTable } from './task-table.ts'
 import { ThreadTaskContext } from './thread-task-context.ts'
 
 type TaskMessage = Extract<ToThread, { kind: 'task' }>
@@ -15,7 +16,7 @@ type TaskFunction = (...args: unknown[]) => unknown
 
 class ThreadSide {
   readonly #port: MessagePort
-  readonly #runningTasks = new Map<number, ThreadTaskContext>()
+  readonly #runningTasks = new TaskTable<ThreadTaskContext>()
   readonly #shared = new Map<number, SharedCopy>()
   /** By module and name: importing takes longer than an empty task. */
   readonly #functions = new Map<string, TaskFunction>()
@@ -51,7 +52,11 @@ class ThreadSide {
       case 'forget':
         return this.#forget(message.key)
       case 'census':
-        return this.#post({ kind: 'census', upTo: message.upTo, running: [...this.#runningTasks.keys()] })
+        return this.#post({
+          kind: 'census',
+          upTo: message.upTo,
+          running: this.#runningTasks.list().map(({ id }) => id),
+        })
       case 'end':
         process.exit(0)
     }
@@ -64,7 +69,7 @@ class ThreadSide {
       id,
       shared.map((key) => this.#shared.get(key) as SharedCopy),
     )
-    this.#runningTasks.set(id, context)
+    this.#runningTasks.add(context)
     const key = `${name} ${module}`
     const known = this.#functions.get(key)
     if (known !== undefined) return this.#call(known, message, context)

@@ -32,8 +32,10 @@ export interface WorkerThreadExecutorOptions {
 
 /** So many threads in a row that die while starting, and the executor gives up. */
 const mostFailedStarts = 3
-/** With more tasks waiting, a new one does not note where it was submitted: that takes about 700 bytes each. */
+/** With more tasks waiting, a new one does not note where it was submitted: that takes about 700 bytes and some microseconds. */
 const mostSites = 1000
+/** The same for requests, which may come by the thousand and take little more themselves. */
+const mostRequestSites = 100
 const noLink: RemoteLink = {}
 
 /**
@@ -149,7 +151,8 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
     if (typeof task === 'function') throw new TaskNotCloneableError(functionMessage('task'), { path: 'task' })
     // What is no task at all, the scheduler refuses.
     if (!isTaskReference(task)) return this.#scheduler.submit<T>(task, options)
-    const site = this.#scheduler.stats().pending < mostSites ? new Error() : undefined
+    const mostPending = link === noLink ? mostSites : mostRequestSites
+    const site = this.#scheduler.stats().pending < mostPending ? new Error() : undefined
     return this.#scheduler.submit(new ThreadTask(task, link, site), options)
   }
 

@@ -1,6 +1,6 @@
 import { attachRequest, RequestError } from '../../errors.ts'
 import { Response } from '../../session/response.ts'
-import type { Bodies, ErrorContext } from './protocol.ts'
+import type { ErrorContext, Parcel } from './protocol.ts'
 import type { ResponsePacker } from './response-packer.ts'
 import type { ResponseUnpacker } from './response-unpacker.ts'
 
@@ -26,16 +26,16 @@ export function attachContexts(
   error: unknown,
   contexts: readonly ErrorContext[],
   unpacker: ResponseUnpacker,
-  bodies: Bodies,
+  parcel: Parcel,
 ): void {
   const chain = chainOf(error)
   for (const { depth, request, response } of contexts) {
     const each = chain[depth]
     if (!(each instanceof RequestError)) continue
-    attachRequest(each, unpacker.unpackFailedRequest(request, bodies))
+    attachRequest(each, unpacker.unpackFailedRequest(request, parcel))
     if (response === undefined) continue
     const isOutline = typeof response === 'object' && !('elapsed' in response)
-    const value = isOutline ? response : unpacker.unpack(response, bodies)
+    const value = isOutline ? response : unpacker.unpack(response, parcel)
     // As the constructor does it: not shown when the error is.
     Object.defineProperty(each, 'response', { value, writable: true, configurable: true, enumerable: false })
   }

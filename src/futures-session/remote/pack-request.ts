@@ -8,18 +8,32 @@ import { bodyAsGiven, packBody } from './pack-body.ts'
 import { addContentType, packOptions } from './pack-options.ts'
 import type { Order, PackedBody, SharedPlaces } from './protocol.ts'
 import type { Refusal } from './refusal.ts'
-import type { RemoteRequestParts } from './remote-run.ts'
 import { ResponseUnpacker } from './response-unpacker.ts'
 import { sharedRecipe, type Settings } from './settings.ts'
 import type { SharedJar } from './shared-jar.ts'
 
-/** What the requests of a session have in common. */
+/** What requests have in common as long as nothing about their session changes. */
 export interface Common {
   readonly core: SessionCore
-  readonly home: SharedValue
   readonly settings: Settings
   readonly jar: SharedJar | undefined
+  /** Home, settings and what the places say; the parts of the jar are added when an attempt is handed to its thread. */
+  readonly shared: readonly SharedValue[]
+  readonly places: SharedPlaces
+  /** The executor tells what happens while a task runs. */
   readonly isLinked: boolean
+}
+
+/** A request that was taken in. */
+export interface PackedRequestParts {
+  readonly subject: CallSubject
+  readonly order: Order
+  readonly common: Common
+  readonly shared: readonly SharedValue[]
+  /** Milliseconds; Infinity: none. */
+  readonly total: number
+  /** Hooks in the thread may turn its errors into responses. */
+  readonly mayRecover: boolean
 }
 
 /** What crosses of a request alone. */
@@ -31,39 +45,34 @@ type Particulars = Omit<Order, 'places'>
  * @throws {TaskNotCloneableError} something in it can't leave this isolate
  * @throws {RequestError} an option or a body that can't be used anywhere
  */
-export function packRequest(subject: CallSubject, common: Common, refusal: Refusal): RemoteRequestParts {
+export function packRequest(subject: CallSubject, common: Common, refusal: Refusal): PackedRequestParts {
   const { request } = subject
-  const { core, jar, settings, isLinked } = common
-  const { stream, auth, timeout } = optionsOf(subject, core.defaults)
+  const { core } = common
+  const { stream, auth, timeout, hooks } = optionsOf(subject, core.defaults)
   if (stream) throw refusal.error('stream', 'on, and the response would be a stream')
-  const { shared, places } = share(common, auth)
+  const { shared, places } = shareAuth(common, auth)
   const particulars =
     request instanceof PreparedRequest
       ? packPrepared(request, subject.options ?? {}, refusal)
       : packSpec(request, core, refusal)
-  const unpacker = new ResponseUnpacker({
-    headers: settings.value.headers,
-    bodyAsGiven: (contentType) => givenBody(particulars.body, request, contentType),
-  })
-  return { subject, order: { ...particulars, places }, shared, jar, unpacker, total: timeout.total, isLinked }
+  const mayRecover = core.hooks.error.length > 0 || (hooks?.error?.length ?? 0) > 0
+  return { subject, order: { ...particulars, places }, common, shared, total: timeout.total, mayRecover }
 }
 
-function share(
-  { core, home, settings, jar }: Common,
-  ownAuth: unknown,
-): { shared: readonly SharedValue[]; places: SharedPlaces } {
-  const shared: SharedValue[] = [home, settings]
-  const place = (value: SharedValue | undefined): number | undefined => value && shared.push(value) - 1
-  const sessionAuth = place(sharedRecipe(core.auth))
-  const auth = place(sharedRecipe(ownAuth))
-  return {
-    shared,
-    places: {
-      ...(sessionAuth !== undefined && { sessionAuth }),
-      ...(auth !== undefined && { auth }),
-      ...(jar !== undefined && { jar: shared.length }),
-    },
-  }
+/** For what comes back. */
+export function unpackerFor({ subject: { request }, order, common }: PackedRequestParts): ResponseUnpacker {
+  return new ResponseUnpacker({
+    headers: common.settings.value.headers,
+    bodyAsGiven: (contentType) => givenBody(order.body, request, contentType),
+  })
+}
+
+/** Before the jar, which comes last. */
+function shareAuth({ shared, places }: Common, auth: unknown): Pick<Common, 'shared' | 'places'> {
+  const recipe = sharedRecipe(auth)
+  if (recipe === undefined) return { shared, places }
+  const jar = places.jar === undefined ? undefined : { jar: shared.length + 1 }
+  return { shared: [...shared, recipe], places: { ...places, auth: shared.length, ...jar } }
 }
 
 function packSpec(spec: RequestSpec, core: SessionCore, refusal: Refusal): Particulars {

@@ -19,7 +19,7 @@ export interface Order {
   /** Redirects that lead away from this origin have to wait their turn there. */
   readonly boundTo?: string | undefined
   /** Where the attempt before this one has stopped. */
-  readonly position?: (PackedPosition & Bodies) | undefined
+  readonly position?: Parcel | undefined
   /** When the first attempt has begun; only of later ones. */
   readonly startedAt?: number | undefined
   /** The shared values themselves, for an executor that knows nothing of them. */
@@ -69,12 +69,27 @@ export interface JarReport {
   readonly changes: readonly CookieChange[]
 }
 
-/** What was packed may refer to bodies by number: they stand in the outermost object, where they are moved, not copied. */
-export type Bodies = Readonly<Record<number, Uint8Array>>
+/**
+ * How a message crosses: what it says as JSON, for a string is cloned ten times as fast as an object like this, and beside
+ * it what is no JSON.
+ */
+export interface Parcel {
+  /** A MessageContent. */
+  readonly text: string
+  /** Bodies that the text refers to by number. Here they are moved, not copied; small ones are latin1 text. */
+  readonly [body: number]: Uint8Array | string
+  /** `data` of responses, by number. */
+  readonly data?: readonly unknown[] | undefined
+  readonly cookies?: JarReport | undefined
+  /** With `again`: a PackedPosition. */
+  readonly position?: Parcel | undefined
+  /** What an executor that has no line could not be told before. */
+  readonly unsaid?: readonly Parcel[] | undefined
+  /** With `again`, if there is no line: what the attempt has failed with. */
+  readonly error?: unknown
+}
 
-export type Message = MessageContent & Bodies & Report
-
-export type MessageContent =
+export type MessageContent = (
   | { readonly kind: 'cookies' }
   /** A redirect is followed. */
   | { readonly kind: 'redirect'; readonly response: ResponseRef; readonly next: PackedRequest }
@@ -85,14 +100,9 @@ export type MessageContent =
   | PackedContinuation
   /** The outcome. */
   | { readonly kind: 'done'; readonly response: ResponseRef }
-
-/** What any message may bring. */
-export interface Report {
+) & {
   /** Of bodies, received since the last message. */
   readonly bytes?: number | undefined
-  readonly cookies?: JarReport | undefined
-  /** What would have been said before, if the executor had a line for it. */
-  readonly unsaid?: readonly Message[] | undefined
 }
 
 /** Another attempt is due. After an error this goes before it. */
@@ -104,10 +114,7 @@ export interface PackedContinuation {
   readonly attempt: number
   readonly response: ResponseRef | undefined
   readonly origin: string | undefined
-  readonly position: PackedPosition & Bodies
   readonly contexts: readonly ErrorContext[]
-  /** Only if the executor has no line. */
-  readonly error?: unknown
 }
 
 /** A `CallPosition`, complete in itself. */
@@ -119,7 +126,7 @@ export interface PackedPosition {
   readonly counts: RetryCounts | undefined
   readonly history: readonly ResponseRef[]
   /** The numbers that those of the history have for the parent, and how many responses it has got. */
-  readonly numbers: readonly (number | undefined)[]
+  readonly numbers: readonly (number | null)[]
   readonly count: number
 }
 
@@ -145,7 +152,7 @@ export interface PackedResponse {
   readonly request: PackedRequest
   readonly history?: readonly ResponseRef[]
   readonly next?: PackedRequest
-  readonly data?: unknown
+  readonly data?: number
   readonly encoding?: string
 }
 

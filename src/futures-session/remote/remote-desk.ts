@@ -9,12 +9,12 @@ import { coreOf } from '../../session/session-attributes.ts'
 import type { SessionCore } from '../../session/session-core.ts'
 import { Session } from '../../session/session.ts'
 import type { TaskReference } from '../../task-reference.ts'
-import { packRequest } from './pack-request.ts'
+import { packRequest, type Common } from './pack-request.ts'
 import type { Order } from './protocol.ts'
 import { Refusal } from './refusal.ts'
 import type { RemoteController } from './remote-controller.ts'
 import { RemoteRun } from './remote-run.ts'
-import { Settings } from './settings.ts'
+import { Settings, sharedRecipe } from './settings.ts'
 import { SharedJar } from './shared-jar.ts'
 import type { PackedHome } from './thread-session.ts'
 
@@ -27,7 +27,7 @@ export class RemoteDesk {
   readonly #executor: Executor
   /** Threads keep connections for it. */
   #home: SharedValue | undefined
-  #settings: Settings | undefined
+  #common: Common | undefined
 
   constructor(session: unknown, executor: Executor) {
     this.#session = session
@@ -44,16 +44,8 @@ export class RemoteDesk {
     const core = this.#demandCore(subject)
     if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
     if (core.hasDispatchers) throw refusal.error('dispatcher', 'a dispatcher')
-    // First: it may make the jar, and settings are those with that jar.
-    const jar = jarOf(core)
-    const common = {
-      core,
-      home: (this.#home ??= homeOf(core)),
-      settings: this.#settingsOf(core),
-      jar,
-      isLinked: isRemoteExecutor(this.#executor),
-    }
-    return new RemoteRun(packRequest(subject, common, refusal), controller)
+    if (this.#common?.settings.isOf(core) !== true) this.#common = this.#commonOf(core)
+    return new RemoteRun(packRequest(subject, this.#common, refusal), controller)
   }
 
   /** Hands an attempt to the executor. @throws what the executor throws */
@@ -78,9 +70,18 @@ export class RemoteDesk {
     throw refusal.error(`session.${name}`, 'a method of your own')
   }
 
-  #settingsOf(core: SessionCore): Settings {
-    if (this.#settings?.isOf(core) !== true) this.#settings = new Settings(core, refusal)
-    return this.#settings
+  #commonOf(core: SessionCore): Common {
+    // First: it may make the jar, and settings are those with that jar.
+    const jar = jarOf(core)
+    const settings = new Settings(core, refusal)
+    this.#home ??= homeOf(core)
+    const recipe = sharedRecipe(core.auth)
+    const shared = recipe === undefined ? [this.#home, settings] : [this.#home, settings, recipe]
+    const places = {
+      ...(recipe !== undefined && { sessionAuth: 2 }),
+      ...(jar !== undefined && { jar: shared.length }),
+    }
+    return { core, settings, jar, shared, places, isLinked: isRemoteExecutor(this.#executor) }
   }
 }
 

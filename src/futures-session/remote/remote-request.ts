@@ -8,11 +8,11 @@ import { Continuation } from '../../session/continuation.ts'
 import type { PreparedRequest } from '../../session/prepared-request.ts'
 import { openBody, type Response } from '../../session/response.ts'
 import { packContexts } from './error-contexts.ts'
-import type { Message, MessageContent, Order } from './protocol.ts'
+import type { MessageContent, Order, Parcel } from './protocol.ts'
 import { ThreadOrder } from './thread-order.ts'
 
 /** The task: one attempt at a request, with its redirects, its authentication and its hooks. */
-export function performRequest(order: Order, context: TaskContext & Partial<RemoteContext>): Promise<Message> {
+export function performRequest(order: Order, context: TaskContext & Partial<RemoteContext>): Promise<Parcel> {
   return new RemoteRequest(order, context).run()
 }
 
@@ -20,7 +20,7 @@ export function performRequest(order: Order, context: TaskContext & Partial<Remo
 class RemoteRequest implements CallObserver {
   readonly #context: TaskContext & Partial<RemoteContext>
   readonly #order: ThreadOrder
-  readonly #unsaid: Message[] = []
+  readonly #unsaid: Parcel[] = []
   #bytes = 0
 
   constructor(order: Order, context: TaskContext & Partial<RemoteContext>) {
@@ -28,7 +28,7 @@ class RemoteRequest implements CallObserver {
     this.#order = new ThreadOrder(order, context.shared)
   }
 
-  async run(): Promise<Message> {
+  async run(): Promise<Parcel> {
     const call = this.#order.open(this)
     this.#context.onCancel(() => call.abort(this.#context.signal.reason))
     let outcome: Response | Continuation
@@ -62,7 +62,7 @@ class RemoteRequest implements CallObserver {
     this.#say({ kind: 'timeout', text: message, request: this.#order.packer.packRequest(request) })
   }
 
-  #goOn(call: Call, { delay, attempt, response, error, origin }: Continuation): Message {
+  #goOn(call: Call, { delay, attempt, response, error, origin }: Continuation): Parcel {
     const { packer } = this.#order
     const content: MessageContent = {
       kind: 'again',
@@ -72,11 +72,11 @@ class RemoteRequest implements CallObserver {
       origin,
       response: response && packer.pack(response),
       contexts: packContexts(error, packer),
-      position: this.#order.packPosition(call.position),
     }
-    if (error === undefined) return this.#seal(content)
-    if (this.#context.post === undefined) return this.#seal({ ...content, error })
-    this.#say(content)
+    const beside = { position: this.#order.packPosition(call.position) }
+    if (error === undefined) return this.#seal(content, beside)
+    if (this.#context.post === undefined) return this.#seal(content, { ...beside, error })
+    this.#say(content, beside)
     throw error
   }
 
@@ -90,24 +90,20 @@ class RemoteRequest implements CallObserver {
     }
   }
 
-  #say(content: MessageContent): void {
-    const message = this.#seal(content)
-    if (this.#context.post === undefined) this.#unsaid.push(message)
-    else this.#context.post(message)
+  #say(content: MessageContent, beside?: Partial<Parcel>): void {
+    const parcel = this.#seal(content, beside)
+    if (this.#context.post === undefined) this.#unsaid.push(parcel)
+    else this.#context.post(parcel)
   }
 
-  #seal(content: MessageContent): Message {
-    const message = this.#order.packer.seal(content)
-    return Object.assign(message, this.#report())
-  }
-
-  #report(): object {
+  #seal(content: MessageContent, beside?: Partial<Parcel>): Parcel {
     const bytes = this.#bytes
-    const cookies = this.#order.jar?.report()
     this.#bytes = 0
-    if (this.#context.post === undefined) return { bytes, cookies, unsaid: this.#unsaid }
+    const parcel = this.#order.packer.seal(bytes === 0 ? content : { ...content, bytes })
+    const cookies = this.#order.jar?.report()
+    if (this.#context.post === undefined) return Object.assign(parcel, { cookies, unsaid: this.#unsaid }, beside)
     // By themselves: what they would go with may turn out not to be cloneable.
-    if (cookies !== undefined) this.#context.post({ kind: 'cookies', cookies })
-    return { bytes }
+    if (cookies !== undefined) this.#context.post({ text: '{"kind":"cookies"}', cookies })
+    return beside === undefined ? parcel : Object.assign(parcel, beside)
   }
 }

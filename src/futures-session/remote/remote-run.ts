@@ -2,30 +2,16 @@ import { AsyncContext } from '../../async-context.ts'
 import { Deadline } from '../../deadline.ts'
 import { TotalTimeoutError } from '../../errors.ts'
 import type { RemoteLink, RemoteTask, SharedValue } from '../../executor/remote.ts'
-import { describeRequest, type CallSubject } from '../../session/call-subject.ts'
+import { describeRequest } from '../../session/call-subject.ts'
 import { Continuation } from '../../session/continuation.ts'
 import type { PreparedRequest } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response.ts'
 import { RequestRun } from '../request-run.ts'
 import { attachContexts } from './error-contexts.ts'
 import { monotonicTime } from './monotonic-time.ts'
-import type { Message, Order } from './protocol.ts'
+import type { MessageContent, Order, Parcel } from './protocol.ts'
+import { unpackerFor, type PackedRequestParts } from './pack-request.ts'
 import type { ResponseUnpacker } from './response-unpacker.ts'
-import type { SharedJar } from './shared-jar.ts'
-
-/** A request that was taken in, on this side. */
-export interface RemoteRequestParts {
-  readonly subject: CallSubject
-  readonly order: Order
-  /** Home and settings first, then what the order names. The jar is added when they are read. */
-  readonly shared: readonly SharedValue[]
-  readonly jar: SharedJar | undefined
-  readonly unpacker: ResponseUnpacker
-  /** Milliseconds; Infinity: none. */
-  readonly total: number
-  /** The executor tells what happens while the task runs. */
-  readonly isLinked: boolean
-}
 
 /** Who is told what comes from the thread. */
 export interface RunObserver {
@@ -37,14 +23,20 @@ export interface RunObserver {
   attemptEnded(): void
 }
 
-type MessageOf<Kind> = Extract<Message, { kind: Kind }>
+type ContentOf<Kind> = Extract<MessageContent, { kind: Kind }>
+
+interface Aside<Kind extends 'again' | 'failure'> {
+  readonly content: ContentOf<Kind>
+  readonly parcel: Parcel
+}
 
 /** How long a thread may take to see to the total timeout itself, with its hooks, until that is done here; ms. */
 const patience = 1000
 
 /** How a request is done in threads: this end of the line. */
 export class RemoteRun extends RequestRun<Response> implements RemoteLink {
-  readonly #parts: RemoteRequestParts
+  readonly #parts: PackedRequestParts
+  #unpackerMade: ResponseUnpacker | undefined
   readonly #observer: RunObserver
   #task: RemoteTask | undefined
   /** Of the attempt: what is told of it belongs there. */
@@ -54,23 +46,29 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   #startedAt: number | undefined
   #clock: Deadline | undefined
   /** What was said of an error, before that comes. */
-  #aside: MessageOf<'again' | 'failure'> | undefined
+  #aside: Aside<'again' | 'failure'> | undefined
   /** Where the last attempt stopped. */
-  #position: MessageOf<'again'>['position'] | undefined
+  #position: Parcel | undefined
 
-  constructor(parts: RemoteRequestParts, observer: RunObserver) {
+  constructor(parts: PackedRequestParts, observer: RunObserver) {
     super(false)
     this.#parts = parts
     this.#observer = observer
   }
 
+  /** By those who packed the order, with better names. */
+  get isChecked(): boolean {
+    return true
+  }
+
   get isLinked(): boolean {
-    return this.#parts.isLinked
+    return this.#parts.common.isLinked
   }
 
   /** As they are when an attempt is handed to its thread. */
   get shared(): readonly SharedValue[] {
-    const { shared, jar } = this.#parts
+    const { shared, common } = this.#parts
+    const { jar } = common
     return jar === undefined ? shared : [...shared, ...jar.values]
   }
 
@@ -100,7 +98,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     const enter = (): void => void (this.#scope = new AsyncContext())
     if (this.span === undefined) enter()
     else this.span.run(enter)
-    this.#limit(patience)
+    this.#limit(this.#parts.mayRecover ? Infinity : patience)
   }
 
   end(): void {
@@ -122,7 +120,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   }
 
   handleMessage(message: unknown): void {
-    this.#scope?.run(() => this.#hear(message as Message))
+    this.#scope?.run(() => this.#hear(message as Parcel))
   }
 
   handleEnd(): void {
@@ -131,11 +129,11 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
 
   /** @param value what the task was fulfilled with */
   unpack(value: unknown): Response | Continuation {
-    const message = value as MessageOf<'done' | 'again'>
-    for (const each of message.unsaid ?? []) this.handleMessage(each)
-    this.#take(message)
-    if (message.kind === 'done') return this.#parts.unpacker.unpack(message.response, message)
-    return this.#rest(message, message.error)
+    const parcel = value as Parcel
+    for (const each of parcel.unsaid ?? []) this.handleMessage(each)
+    const content = this.#open(parcel)
+    if (content.kind === 'done') return this.#unpacker.unpack(content.response, parcel)
+    return this.#rest({ content: content as ContentOf<'again'>, parcel }, parcel.error)
   }
 
   /** Gives the error of a task what it had in its thread. @returns what follows, if another attempt does */
@@ -143,34 +141,41 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     const aside = this.#aside
     this.#aside = undefined
     if (aside === undefined) return undefined
-    attachContexts(error, aside.contexts, this.#parts.unpacker, aside)
-    return aside.kind === 'again' ? this.#rest(aside, error) : undefined
+    const { content, parcel } = aside
+    attachContexts(error, content.contexts, this.#unpacker, parcel)
+    return content.kind === 'again' ? this.#rest({ content, parcel }, error) : undefined
   }
 
-  #hear(message: Message): void {
-    this.#take(message)
+  get #unpacker(): ResponseUnpacker {
+    return (this.#unpackerMade ??= unpackerFor(this.#parts))
+  }
+
+  #hear(parcel: Parcel): void {
+    const content = this.#open(parcel)
     if (this.#observer.isDone) return
-    const { unpacker } = this.#parts
-    if (message.kind === 'redirect') {
-      const response = unpacker.unpack(message.response, message)
-      this.#observer.redirected(response, unpacker.unpackRequest(message.next, message))
-    } else if (message.kind === 'timeout') {
-      const request = unpacker.unpackFailedRequest(message.request, message)
-      this.#observer.abandoned(new TotalTimeoutError(message.text, { request }))
-    } else if (message.kind === 'failure' || message.kind === 'again') {
-      this.#aside = message
+    const unpacker = this.#unpacker
+    if (content.kind === 'redirect') {
+      const response = unpacker.unpack(content.response, parcel)
+      this.#observer.redirected(response, unpacker.unpackRequest(content.next, parcel))
+    } else if (content.kind === 'timeout') {
+      const request = unpacker.unpackFailedRequest(content.request, parcel)
+      this.#observer.abandoned(new TotalTimeoutError(content.text, { request }))
+    } else if (content.kind === 'failure' || content.kind === 'again') {
+      this.#aside = { content, parcel }
     }
   }
 
-  #take({ bytes, cookies }: Message): void {
-    if (bytes !== undefined && bytes > 0) this.#observer.received(bytes)
-    if (cookies !== undefined) this.#parts.jar?.merge(cookies)
+  #open({ text, cookies }: Parcel): MessageContent {
+    const content = JSON.parse(text) as MessageContent
+    if (content.bytes !== undefined) this.#observer.received(content.bytes)
+    if (cookies !== undefined) this.#parts.common.jar?.merge(cookies)
+    return content
   }
 
-  #rest(message: MessageOf<'again'>, error: unknown): Continuation {
-    const { startedAt, delay, attempt, origin } = message
-    const response = message.response === undefined ? undefined : this.#parts.unpacker.unpack(message.response, message)
-    this.#position = message.position
+  #rest({ content, parcel }: Aside<'again'>, error: unknown): Continuation {
+    const { startedAt, delay, attempt, origin } = content
+    const response = content.response === undefined ? undefined : this.#unpacker.unpack(content.response, parcel)
+    this.#position = parcel.position
     this.#startedAt = startedAt
     if (!this.isLinked) this.end()
     this.#limit(0)
@@ -181,8 +186,8 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   /** Of the total timeout, seen from here. @param delay so many ms later */
   #limit(delay: number): void {
     const { total } = this.#parts
-    if (total === Infinity) return
     this.#clock?.clear()
+    if (total + delay === Infinity) return
     const passed = monotonicTime() - (this.#startedAt ?? 0)
     this.#clock = new Deadline(Math.max(0, total - passed + delay), () => this.#expire())
   }

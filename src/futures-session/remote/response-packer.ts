@@ -3,7 +3,10 @@ import type { PreparedBody } from '../../session/body.ts'
 import { flatHeaders, PreparedRequest } from '../../session/prepared-request.ts'
 import { partsOf, type Response } from '../../session/response.ts'
 import { StreamBody } from '../../session/stream-body.ts'
-import type { Bodies, PackedRequest, PackedResponse, ResponseRef } from './protocol.ts'
+import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
+
+/** Bytes of bodies that cross as text: an ArrayBuffer more costs both sides more than to copy so many. */
+const mostText = 4096
 
 /** What both sides know, and need not be told. */
 export interface PackingContext {
@@ -18,7 +21,8 @@ export class ResponsePacker {
   readonly #context: PackingContext
   readonly #numbers = new Map<Response, number>()
   #count: number
-  #bodies: Uint8Array[] = []
+  #bodies: (Uint8Array | string)[] = []
+  #data: unknown[] = []
 
   /** @param known responses that the other side has, by their numbers */
   constructor(context: PackingContext, known: Iterable<readonly [Response, number]> = [], count = 0) {
@@ -36,11 +40,13 @@ export class ResponsePacker {
     return this.#numbers.get(response)
   }
 
-  /** @returns the content, with the bodies of what was packed since the last call */
-  seal<Content extends object>(content: Content): Content & Bodies {
-    const sealed: Content & Bodies = Object.assign(content, this.#bodies)
+  /** @returns what is said, with what belongs to what was packed since the last call */
+  seal(content: object): Parcel {
+    const parcel: Parcel = Object.assign({ text: JSON.stringify(content) }, this.#bodies)
+    const data = this.#data
     this.#bodies = []
-    return sealed
+    this.#data = []
+    return data.length === 0 ? parcel : Object.assign(parcel, { data })
   }
 
   /** A response; a body that was not read is left behind. */
@@ -63,7 +69,7 @@ export class ResponsePacker {
     if (content.byteLength > 0) packed.body = this.#addBody(content)
     if (history.length > 0) packed.history = history.map((each) => this.pack(each))
     if (next !== undefined) packed.next = this.packRequest(next)
-    if (data !== undefined) packed.data = data
+    if (data !== undefined) packed.data = this.#data.push(data) - 1
     if (encoding !== undefined) packed.encoding = encoding
     this.#numbers.set(response, this.#count++)
     return packed
@@ -91,11 +97,19 @@ export class ResponsePacker {
     return body === this.#context.given || body instanceof StreamBody
   }
 
-  /** In memory of its own, or its neighbours would cross with it. @returns its number */
+  /** @returns its number */
   #addBody(bytes: Uint8Array): number {
-    const isAlone = bytes.byteLength === bytes.buffer.byteLength
-    return this.#bodies.push(isAlone ? bytes : Uint8Array.prototype.slice.call(bytes)) - 1
+    return this.#bodies.push(bytes.byteLength < mostText ? latin1Of(bytes) : aloneOf(bytes)) - 1
   }
+}
+
+function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {
+  return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
+}
+
+/** In memory of its own, or its neighbours would cross with it. */
+function aloneOf(bytes: Uint8Array): Uint8Array {
+  return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.prototype.slice.call(bytes)
 }
 
 function contentOf(response: Response): Uint8Array {

@@ -3,7 +3,7 @@ import type { PreparedBody } from '../../session/body.ts'
 import { HeaderMap } from '../../session/headers.ts'
 import { PreparedRequest } from '../../session/prepared-request.ts'
 import { Response } from '../../session/response.ts'
-import type { Bodies, PackedRequest, PackedResponse, ResponseRef } from './protocol.ts'
+import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
 
 export interface UnpackingContext {
   readonly headers: readonly string[]
@@ -20,7 +20,7 @@ export class ResponseUnpacker {
     this.#context = context
   }
 
-  unpack(packed: ResponseRef, bodies: Bodies): Response {
+  unpack(packed: ResponseRef, parcel: Parcel): Response {
     if (typeof packed === 'number') return this.#responses[packed] as Response
     const { status, statusText, url, headers, elapsed, body, data, encoding } = packed
     const response = new Response({
@@ -29,10 +29,10 @@ export class ResponseUnpacker {
       url,
       headers,
       elapsed,
-      data,
-      request: this.unpackRequest(packed.request, bodies),
-      content: body === undefined ? undefined : bytesAt(bodies, body),
-      ...this.#unpackRelations(packed, bodies),
+      data: data === undefined ? undefined : parcel.data?.[data],
+      request: this.unpackRequest(packed.request, parcel),
+      content: body === undefined ? undefined : bytesAt(parcel, body),
+      ...this.#unpackRelations(packed, parcel),
     })
     if (encoding !== undefined) response.encoding = encoding
     this.#responses.push(response)
@@ -40,32 +40,32 @@ export class ResponseUnpacker {
   }
 
   /** Of an error: it may be all that is known of a request that could not be prepared. */
-  unpackFailedRequest(packed: PackedRequest, bodies: Bodies): FailedRequest {
+  unpackFailedRequest(packed: PackedRequest, parcel: Parcel): FailedRequest {
     const { method, url, isOutline } = packed
-    return isOutline ? { method, url } : this.unpackRequest(packed, bodies)
+    return isOutline ? { method, url } : this.unpackRequest(packed, parcel)
   }
 
-  unpackRequest(packed: PackedRequest, bodies: Bodies): PreparedRequest {
+  unpackRequest(packed: PackedRequest, parcel: Parcel): PreparedRequest {
     const { method, url, headers = this.#context.headers, body, hasGivenBody } = packed
     const request = new PreparedRequest({ method, url, headers: HeaderMap.fromFlat(headers) })
     if (hasGivenBody) request.body = this.#context.bodyAsGiven(request.headers.get('content-type'))
-    else request.body = typeof body === 'number' ? bytesAt(bodies, body) : body
+    else request.body = typeof body === 'number' ? bytesAt(parcel, body) : body
     return request
   }
 
   #unpackRelations(
     { history, next }: PackedResponse,
-    bodies: Bodies,
+    parcel: Parcel,
   ): { history?: Response[]; next?: PreparedRequest } {
     return {
-      ...(history && { history: history.map((each) => this.unpack(each, bodies)) }),
-      ...(next && { next: this.unpackRequest(next, bodies) }),
+      ...(history && { history: history.map((each) => this.unpack(each, parcel)) }),
+      ...(next && { next: this.unpackRequest(next, parcel) }),
     }
   }
 }
 
 /** As a Buffer, for that is what the transport gives. */
-function bytesAt(bodies: Bodies, number: number): Buffer {
-  const { buffer, byteOffset, byteLength } = bodies[number] as Uint8Array
-  return Buffer.from(buffer, byteOffset, byteLength)
+function bytesAt(parcel: Parcel, number: number): Buffer {
+  const body = parcel[number] as Uint8Array | string
+  return typeof body === 'string' ? Buffer.from(body, 'latin1') : Buffer.from(body.buffer)
 }

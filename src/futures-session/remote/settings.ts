@@ -49,6 +49,7 @@ function stateOf(core: SessionCore): unknown[] {
 }
 
 function textOf(value: unknown): string | undefined {
+  if (value === undefined) return undefined
   const isIterable = typeof value === 'object' && value !== null && Symbol.iterator in value
   const writable = (_: string, each: unknown): unknown => (typeof each === 'bigint' ? String(each) : each)
   return JSON.stringify(isIterable ? [...(value as Iterable<unknown>)] : value, writable)

@@ -9,7 +9,7 @@ import type { Response } from '../../session/response.ts'
 import { openCall } from '../../session/session.ts'
 import { monotonicTime } from './monotonic-time.ts'
 import { bodyAsGiven, unpackBody } from './pack-body.ts'
-import type { Bodies, Order, PackedPosition } from './protocol.ts'
+import type { Order, PackedPosition, Parcel } from './protocol.ts'
 import { ResponsePacker } from './response-packer.ts'
 import { ResponseUnpacker } from './response-unpacker.ts'
 import type { PackedSettings } from './settings.ts'
@@ -32,13 +32,19 @@ export class ThreadOrder {
     this.#home = new ThreadSession(shared, order.places)
     this.#body = unpackBody(order.body)
     this.#headers = (shared[1]?.value as PackedSettings).headers
-    this.#position = order.position && this.#unpackPosition(order.position)
     const known = new Map<Response, number>()
-    this.#position?.history.forEach((response, index) => {
-      const number = order.position?.numbers[index]
-      if (number !== undefined) known.set(response, number)
-    })
-    this.packer = new ResponsePacker(this.#packing, known, order.position?.count)
+    if (order.position !== undefined) {
+      const position = JSON.parse(order.position.text) as PackedPosition
+      this.#position = this.#unpackPosition(position, order.position)
+      this.#position.history.forEach((response, index) => {
+        const number = position.numbers[index]
+        if (typeof number === 'number') known.set(response, number)
+      })
+      this.packer = new ResponsePacker(this.#packing, known, position.count)
+    } else {
+      this.#position = undefined
+      this.packer = new ResponsePacker(this.#packing)
+    }
   }
 
   get jar(): ThreadJar | undefined {
@@ -60,18 +66,19 @@ export class ThreadOrder {
     return boundTo !== undefined && boundTo !== origin
   }
 
-  packPosition({ request, isHome, history, redirects, attempts, counts }: CallPosition): PackedPosition & Bodies {
+  packPosition({ request, isHome, history, redirects, attempts, counts }: CallPosition): Parcel {
     const packer = new ResponsePacker(this.#packing)
-    return packer.seal({
+    const position: PackedPosition = {
       request: packer.packRequest(request),
       isHome,
       redirects,
       attempts,
       counts,
       history: history.map((each) => packer.pack(each)),
-      numbers: history.map((each) => this.packer.numberOf(each)),
+      numbers: history.map((each) => this.packer.numberOf(each) ?? null),
       count: this.packer.count,
-    })
+    }
+    return packer.seal(position)
   }
 
   get #packing(): { headers: readonly string[]; given: unknown } {
@@ -86,14 +93,14 @@ export class ThreadOrder {
     return request
   }
 
-  #unpackPosition(position: PackedPosition & Bodies): ResumedPosition {
+  #unpackPosition(position: PackedPosition, parcel: Parcel): ResumedPosition {
     const { isHome, redirects, attempts, counts } = position
     const unpacker = new ResponseUnpacker({
       headers: this.#headers,
       bodyAsGiven: (contentType) => bodyAsGiven(this.#body, contentType),
     })
-    const history = position.history.map((each) => unpacker.unpack(each, position))
-    const request = unpacker.unpackRequest(position.request, position)
+    const history = position.history.map((each) => unpacker.unpack(each, parcel))
+    const request = unpacker.unpackRequest(position.request, parcel)
     const keepsBody = position.request.hasGivenBody === true
     const elapsed = monotonicTime() - this.startedAt
     return { request, isHome, history, redirects, attempts, counts, keepsBody, elapsed }

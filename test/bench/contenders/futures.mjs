@@ -1,10 +1,11 @@
 // Ours: a full session, with its defaults.
 import { FuturesSession } from 'undici-futures'
 
-export function open({ url, concurrency }) {
-  const session = new FuturesSession({ maxWorkers: concurrency })
+export function open({ url, concurrency, hooks }) {
+  const session = new FuturesSession({ maxWorkers: concurrency, hooks })
   return {
     submit: () => session.get(url).json(),
     close: () => session.close(),
+    get: () => session.get(url).result(),
   }
 }

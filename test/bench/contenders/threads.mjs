@@ -1,0 +1,15 @@
+// Ours in worker threads: the default number of them.
+import { FuturesSession, WorkerThreadExecutor } from 'undici-futures'
+
+export function open({ url, concurrency, hooks }) {
+  const executor = new WorkerThreadExecutor({ maxWorkers: concurrency })
+  const session = new FuturesSession({ executor, hooks })
+  return {
+    submit: () => session.get(url).json(),
+    get: () => session.get(url).result(),
+    async close() {
+      await session.close()
+      await executor.shutdown()
+    },
+  }
+}

@@ -1,0 +1,8 @@
+// What threads cost where there is nothing to do in them: the scenario `small-json`, here and there.
+export { columns, measure, rounds } from './small-json.mjs'
+
+export const title = 'Small JSON, 8 at a time, in process and in threads'
+export const contenders = ['futures', 'threads']
+
+/** At least half of the throughput. */
+export const bars = [{ of: 'futures', to: 'threads', column: 'rate', atMost: 2 }]
