@@ -7,7 +7,7 @@ const summarize = taskReference(new URL('./tasks/summarize.mjs', import.meta.url
 const executor = new WorkerThreadExecutor()
 const session = new FuturesSession({ executor, hooks: { response: summarize } })
 
-const futures = [1_000, 20_000, 50_000].map((count) => session.get(`${url}/rows/${count}`, { context: { count } }))
+const futures = [1_000, 20_000, 50_000].map((count) => session.get(`${url}/rows/${count}`))
 for await (const future of asCompleted(futures)) {
   const { data, content } = await future.result()
   console.log(`${data.rows} rows, total ${data.total}, larger than 64 KiB: ${content.byteLength > 65_536}`)

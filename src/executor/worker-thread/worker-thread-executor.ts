@@ -51,8 +51,8 @@ const noLink: RemoteLink = {}
  * one that has not stopped after 1 000 ms is ended, and its other tasks fail with a WorkerCrashedError. A thread that dies
  * does the same to all of its tasks, and is replaced.
  *
- * Bundlers: `worker-entry.js` of the package must stand beside the bundle, and both be ESM. With esbuild it is one more entry:
- * `worker-entry=node_modules/undici-futures/dist/worker-entry.js --format=esm --outdir=...`
+ * Bundlers: `worker-entry.js` of the package must stand beside the bundle, and for requests `remote-request.js` too, all of
+ * them ESM. With esbuild each is one more entry: `worker-entry=node_modules/undici-futures/dist/worker-entry.js`.
  */
 export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, ThreadOwner {
   readonly maxWorkers: number
