@@ -259,6 +259,14 @@ describe('The total timeout of a request in a thread', () => {
     expect(server.seen).toHaveLength(2)
   })
 
+  test('leaves the error to error hooks, which may recover', async () => {
+    const server = await serve((request, response) => {
+      if (request.url === '/recovered') response.end('instead')
+    })
+    const session = openRemote({ hooks: { error: hook('recover') } })
+    expect(await session.get(server.url, { timeout: { total: 100 } }).text()).toBe('instead')
+  })
+
   test('does not wait for a hook, nor for a thread that hears nothing', async () => {
     const server = await serve()
     const session = openRemote({}, { threads: 2 })

@@ -102,7 +102,7 @@ export type MessageContent = (
   | { readonly kind: 'done'; readonly response: ResponseRef }
 ) & {
   /** Of bodies, received since the last message. */
-  readonly bytes?: number | undefined
+  bytes?: number | undefined
 }
 
 /** Another attempt is due. After an error this goes before it. */

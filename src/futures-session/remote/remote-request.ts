@@ -97,9 +97,9 @@ class RemoteRequest implements CallObserver {
   }
 
   #seal(content: MessageContent, beside?: Partial<Parcel>): Parcel {
-    const bytes = this.#bytes
+    if (this.#bytes > 0) content.bytes = this.#bytes
     this.#bytes = 0
-    const parcel = this.#order.packer.seal(bytes === 0 ? content : { ...content, bytes })
+    const parcel = this.#order.packer.seal(content)
     const cookies = this.#order.jar?.report()
     if (this.#context.post === undefined) return Object.assign(parcel, { cookies, unsaid: this.#unsaid }, beside)
     // By themselves: what they would go with may turn out not to be cloneable.

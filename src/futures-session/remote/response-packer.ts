@@ -8,6 +8,8 @@ import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './proto
 /** Bytes of bodies that cross as text: an ArrayBuffer more costs both sides more than to copy so many. */
 const mostText = 4096
 
+type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] }
+
 /** What both sides know, and need not be told. */
 export interface PackingContext {
   /** Those of the session, as they were when the request was submitted. */
@@ -42,11 +44,14 @@ export class ResponsePacker {
 
   /** @returns what is said, with what belongs to what was packed since the last call */
   seal(content: object): Parcel {
-    const parcel: Parcel = Object.assign({ text: JSON.stringify(content) }, this.#bodies)
+    const bodies = this.#bodies
     const data = this.#data
+    const parcel: Writable<Parcel> = { text: JSON.stringify(content) }
+    for (let number = 0; number < bodies.length; number++) parcel[number] = bodies[number] as Uint8Array | string
+    if (data.length > 0) parcel.data = data
     this.#bodies = []
     this.#data = []
-    return data.length === 0 ? parcel : Object.assign(parcel, { data })
+    return parcel
   }
 
   /** A response; a body that was not read is left behind. */
@@ -57,7 +62,7 @@ export class ResponsePacker {
     const content = contentOf(response)
     const { fields, encoding } = partsOf(response)
     const request = this.packRequest(response.request)
-    const packed: { -readonly [Key in keyof PackedResponse]: PackedResponse[Key] } = {
+    const packed: Writable<PackedResponse> = {
       status,
       statusText,
       // An iterator can be used up.
