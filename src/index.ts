@@ -17,18 +17,18 @@ export { taskReference, type TaskReference } from './task-reference.ts'
 
 // Sessions
 export { Session } from './session/session.ts'
-export { Response } from './session/response.ts'
+export { Response } from './session/response/response.ts'
 export { PreparedRequest } from './session/prepared-request.ts'
 export { HeaderMap } from './session/headers.ts'
 export { userAgent } from './session/user-agent.ts'
 export { basic } from './session/auth/basic.ts'
 export { bearer } from './session/auth/bearer.ts'
 export { digest } from './session/auth/digest.ts'
-export type * from './session/options.ts'
+export type * from './session/options/options.ts'
 export type * from './session/hooks.ts'
-export type { AuthFlow, AuthFunction, AuthOption } from './session/auth-flow.ts'
-export type { Link } from './session/links.ts'
-export type { PreparedBody } from './session/body.ts'
+export type { AuthFlow, AuthFunction, AuthOption } from './session/auth/auth-flow.ts'
+export type { Link } from './session/response/links.ts'
+export type { PreparedBody } from './session/body/body.ts'
 
 // Futures of responses
 export { FuturesSession } from './futures-session/futures-session.ts'

@@ -27,7 +27,7 @@ const doors: Record<string, string> = {
   'p-queue': 'executor/in-process-executor.ts',
   'node:worker_threads': 'executor/worker-thread/',
   undici: 'transport/',
-  socks: 'transport/socks.ts',
+  socks: 'transport/connecting/socks.ts',
   'tough-cookie': 'session/',
   eventemitter3: 'futures-session/',
 }
@@ -37,7 +37,7 @@ const longFiles: Record<string, string> = {
   'errors.ts': 'the whole tree of error classes, by contract in one place',
   'future/future.ts': 'half of it is the documentation of the class everybody holds',
   'futures-session/futures-session.ts': 'likewise; the work is done by the classes beside it',
-  'session/call.ts': 'the steps of one request share its whole state; what could leave it has left',
+  'session/call/call.ts': 'the steps of one request share its whole state; what could leave it has left',
 }
 
 /** Files that export more than three values, each with the reason. `errors.ts` and every `index.ts` aside. */

@@ -1,7 +1,7 @@
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { FuturesSession } from '../src/futures-session/futures-session.ts'
 import { Session } from '../src/session/session.ts'
-import type { SessionOptions } from '../src/session/options.ts'
+import type { SessionOptions } from '../src/session/options/options.ts'
 import { normalize } from './conformance/compare.ts'
 import { hasCorpus, loadServer, readSpecs } from './conformance/corpus.ts'
 import type { RecordingServer, Spec } from './conformance/corpus.ts'

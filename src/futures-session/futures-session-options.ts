@@ -1,9 +1,9 @@
 import { describe } from '../checks.ts'
 import type { Executor } from '../executor/executor.ts'
 import type { RateLimit } from '../executor/in-process-executor.ts'
-import type { SessionOptions } from '../session/options.ts'
-import type { Response } from '../session/response.ts'
-import { checkSessionNames } from '../session/session-options.ts'
+import type { SessionOptions } from '../session/options/options.ts'
+import type { Response } from '../session/response/response.ts'
+import { checkSessionNames } from '../session/options/session-options.ts'
 import type { SessionLike } from './request-run.ts'
 
 export interface FuturesSessionOptions<R = Response> extends SessionOptions {

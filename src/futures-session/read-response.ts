@@ -1,6 +1,6 @@
 import { JSONDecodeError } from '../errors.ts'
-import { openBody, Response } from '../session/response.ts'
-import { describeRequest } from '../session/call-subject.ts'
+import { openBody, Response } from '../session/response/response.ts'
+import { describeRequest } from '../session/call/call-subject.ts'
 import type { ResponseFuture } from './response-future.ts'
 
 /** A response of somebody else's, of `fetch` for example. */

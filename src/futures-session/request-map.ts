@@ -1,7 +1,7 @@
 import { AsyncQueue } from '../async-queue.ts'
 import { checkCount, checkSignal, describe, isThenable } from '../checks.ts'
 import { Fifo } from '../fifo.ts'
-import type { RequestSpec } from '../session/options.ts'
+import type { RequestSpec } from '../session/options/options.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
 import { Flights, type FlightOwner } from './flights.ts'
 import type { ResponseFuture } from './response-future.ts'

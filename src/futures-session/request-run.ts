@@ -1,9 +1,9 @@
 import { Deadline } from '../deadline.ts'
 import { CancelledError, TotalTimeoutError, type FailedRequest } from '../errors.ts'
-import type { Call } from '../session/call.ts'
-import type { Continuation } from '../session/continuation.ts'
-import type { RequestOptions } from '../session/options.ts'
-import { openBody, Response } from '../session/response.ts'
+import type { Call } from '../session/call/call.ts'
+import type { Continuation } from '../session/call/continuation.ts'
+import type { RequestOptions } from '../session/options/options.ts'
+import { openBody, Response } from '../session/response/response.ts'
 import type { RequestSpan } from './tracing.ts'
 
 /** How one request is done, on which session ever. Exists from its start on a worker on. */

@@ -1,7 +1,7 @@
 import { Future } from '../future/future.ts'
 import type { WaitOptions } from '../future/wait-limits.ts'
-import type { RequestOptions, RequestSpec } from '../session/options.ts'
-import type { Response } from '../session/response.ts'
+import type { RequestOptions, RequestSpec } from '../session/options/options.ts'
+import type { Response } from '../session/response/response.ts'
 import { readBytes, readJson, readText } from './read-response.ts'
 import { observe } from './unobserved.ts'
 

@@ -1,4 +1,4 @@
-import type { AuthOption } from '../session/auth-flow.ts'
+import type { AuthOption } from '../session/auth/auth-flow.ts'
 import type { HeaderMap } from '../session/headers.ts'
 import type { HooksOption, SessionHooks } from '../session/hooks.ts'
 import type {
@@ -10,7 +10,7 @@ import type {
   RetryOption,
   TimeoutOption,
   VerifyOption,
-} from '../session/options.ts'
+} from '../session/options/options.ts'
 import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Session } from '../session/session.ts'
 import { GuardedEmitter, type SessionEvents } from './events.ts'

@@ -1,4 +1,4 @@
-import { describeRequest } from '../session/call-subject.ts'
+import { describeRequest } from '../session/call/call-subject.ts'
 import type { GuardedEmitter, SessionEvents } from './events.ts'
 import type { ResponseFuture } from './response-future.ts'
 

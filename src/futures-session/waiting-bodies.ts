@@ -1,5 +1,5 @@
 import { Readable } from 'node:stream'
-import type { RequestOptions } from '../session/options.ts'
+import type { RequestOptions } from '../session/options/options.ts'
 
 /**
  * Streams that wait with their request. One that fails meanwhile (no such file) must not be an uncaught error: the

@@ -1,6 +1,6 @@
 import type { AsyncContext } from '../async-context.ts'
 import { describe } from '../checks.ts'
-import type { RequestOptions, RequestSpec } from '../session/options.ts'
+import type { RequestOptions, RequestSpec } from '../session/options/options.ts'
 
 /** One request: `url`, `method` (default GET), and any option of a request. */
 export type Job = RequestSpec

@@ -1,4 +1,4 @@
-import type { Response } from '../session/response.ts'
+import type { Response } from '../session/response/response.ts'
 import type { Attempted, QueuedJob } from './job.ts'
 
 /**

@@ -4,7 +4,7 @@ import { describe } from '../checks.ts'
 import { InvalidHeaderError } from '../errors.ts'
 import { setOwnName } from '../own-name.ts'
 import { checkHeaderName, checkHeaderValue, isSecretHeader } from './header-rules.ts'
-import type { HeadersOption } from './options.ts'
+import type { HeadersOption } from './options/options.ts'
 
 /** A header as it was written; an array if it was repeated. */
 interface Field {

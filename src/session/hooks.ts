@@ -1,11 +1,11 @@
 import { describe } from '../checks.ts'
 import type { FailedRequest } from '../errors.ts'
 import { isTaskReference } from '../task-reference.ts'
-import type { OrReference } from './options.ts'
+import type { OrReference } from './options/options.ts'
 import type { PreparedRequest } from './prepared-request.ts'
-import type { Response } from './response.ts'
+import type { Response } from './response/response.ts'
 import type { Session } from './session.ts'
-import { unknownOption } from './unknown-option.ts'
+import { unknownOption } from './options/unknown-option.ts'
 
 /** What a hook is told besides its subject. */
 export interface HookContext {

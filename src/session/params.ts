@@ -1,7 +1,7 @@
 import { describe } from '../checks.ts'
 import { InvalidOptionError } from '../errors.ts'
-import { encodeForm } from './form.ts'
-import type { FieldValue, ParamsOption } from './options.ts'
+import { encodeForm } from './body/form.ts'
+import type { FieldValue, ParamsOption } from './options/options.ts'
 
 type Entry = readonly [string, string]
 

@@ -1,9 +1,9 @@
 import { inspect } from 'node:util'
 import type { InspectOptions } from 'node:util'
 import { setOwnName } from '../own-name.ts'
-import type { PreparedBody } from './body.ts'
+import type { PreparedBody } from './body/body.ts'
 import { HeaderMap } from './headers.ts'
-import type { HeadersOption, RequestOptions } from './options.ts'
+import type { HeadersOption, RequestOptions } from './options/options.ts'
 import { takeCredentials } from './credentials.ts'
 import { parseUrl, textOfUrl } from './url.ts'
 

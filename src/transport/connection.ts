@@ -2,11 +2,11 @@ import type { Socket } from 'node:net'
 import { Client } from 'undici'
 import type { Dispatcher } from 'undici'
 import type { Carrier, OpenBody } from './carrier.ts'
-import type { ConnectAttempt, ConnectCallback } from './connect-attempt.ts'
+import type { ConnectAttempt, ConnectCallback } from './connecting/connect-attempt.ts'
 import type { ExchangeHandler } from './exchange-handler.ts'
 import { ReadTimer } from './read-timer.ts'
 import { requestHeaders } from './request-body.ts'
-import type { Route } from './route.ts'
+import type { Route } from './connecting/route.ts'
 
 /** For undici, which connects for nobody any more. */
 const unwanted = new Error('Nobody waits for this connection')

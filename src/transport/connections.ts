@@ -1,13 +1,13 @@
 import { SessionClosedError } from '../errors.ts'
 import { boundRequest } from './bound-request.ts'
-import { Connector } from './connector.ts'
+import { Connector } from './connecting/connector.ts'
 import { destinationKey, destinationOf } from './destination.ts'
 import { DispatcherCarrier } from './dispatcher-carrier.ts'
 import type { Exchange, ExchangeRequest } from './exchange.ts'
 import { ExchangeHandler } from './exchange-handler.ts'
 import { resolvePoolOptions } from './pool-options.ts'
 import type { PoolOptions, ResolvedPoolOptions } from './pool-options.ts'
-import { Route } from './route.ts'
+import { Route } from './connecting/route.ts'
 
 /**
  * The owner of all sockets of a session and its clones. An exchange takes the idle connection of its destination that

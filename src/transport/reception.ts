@@ -3,7 +3,7 @@ import { ResponseTooLargeError } from '../errors.ts'
 import type { RequestError } from '../errors.ts'
 import { BufferedBody, compact } from './buffered-body.ts'
 import type { HttpBodyStream } from './body-stream.ts'
-import { decodeBody, parseCodings } from './content-encoding.ts'
+import { decodeBody, parseCodings } from './decoding/content-encoding.ts'
 import type { ExchangeRequest, ExchangeResponse } from './exchange.ts'
 import { ProgressMeter } from './progress.ts'
 

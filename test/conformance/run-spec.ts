@@ -4,9 +4,9 @@ import type { CookieJar } from 'tough-cookie'
 import { basic } from '../../src/session/auth/basic.ts'
 import { bearer } from '../../src/session/auth/bearer.ts'
 import { digest } from '../../src/session/auth/digest.ts'
-import type { RequestOptions, SessionOptions } from '../../src/session/options.ts'
+import type { RequestOptions, SessionOptions } from '../../src/session/options/options.ts'
 import type { PreparedRequest } from '../../src/session/prepared-request.ts'
-import type { Response } from '../../src/session/response.ts'
+import type { Response } from '../../src/session/response/response.ts'
 import type { Call, Record_, RecordingServer, Spec } from './corpus.ts'
 
 /** What the specs are run through: a Session, or whatever does as one. */

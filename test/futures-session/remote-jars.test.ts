@@ -4,7 +4,7 @@ import type { SharedCopy } from '../../src/executor/remote.ts'
 import type { JarReport } from '../../src/futures-session/remote/protocol.ts'
 import { SharedJar } from '../../src/futures-session/remote/shared-jar.ts'
 import { ThreadJar } from '../../src/futures-session/remote/thread-jar.ts'
-import type { JarRules } from '../../src/session/followed-jar.ts'
+import type { JarRules } from '../../src/session/cookies/followed-jar.ts'
 
 const url = 'http://site.example/'
 

@@ -1,4 +1,4 @@
-import type { RequestOptions } from '../../src/session/options.ts'
+import type { RequestOptions } from '../../src/session/options/options.ts'
 import { gate, type Gate } from './gate.ts'
 
 /** One request that a GatedSession has got and not answered. */

@@ -9,10 +9,10 @@ import {
   TotalTimeoutError,
   UnrewindableBodyError,
 } from '../../src/errors.ts'
-import type { RetryOptions } from '../../src/session/options.ts'
-import { Response } from '../../src/session/response.ts'
+import type { RetryOptions } from '../../src/session/options/options.ts'
+import { Response } from '../../src/session/response/response.ts'
 import { Session } from '../../src/session/session.ts'
-import { mergeTimeout } from '../../src/session/timeouts.ts'
+import { mergeTimeout } from '../../src/session/options/timeouts.ts'
 import { gate, until } from '../helpers/gate.ts'
 import { startServer } from '../helpers/server.ts'
 import type { Handler, TestServer } from '../helpers/server.ts'

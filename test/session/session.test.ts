@@ -5,7 +5,7 @@ import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, it } from
 import { InvalidOptionError, MissingSchemaError, SessionClosedError } from '../../src/errors.ts'
 import { HeaderMap } from '../../src/session/headers.ts'
 import { PreparedRequest } from '../../src/session/prepared-request.ts'
-import type { RequestOptions } from '../../src/session/options.ts'
+import type { RequestOptions } from '../../src/session/options/options.ts'
 import { Session } from '../../src/session/session.ts'
 import { gate } from '../helpers/gate.ts'
 import { readBody, startServer } from '../helpers/server.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidSchemaError, InvalidURLError, MissingSchemaError } from '../../src/errors.ts'
 import { takeCredentials } from '../../src/session/credentials.ts'
-import { resolveLocation } from '../../src/session/location.ts'
+import { resolveLocation } from '../../src/session/call/location.ts'
 import { parseUrl, textOfUrl, withoutCredentials } from '../../src/session/url.ts'
 
 describe('parseUrl', () => {

@@ -1,5 +1,5 @@
 import { attachRequest, RequestError } from '../../errors.ts'
-import { Response } from '../../session/response.ts'
+import { Response } from '../../session/response/response.ts'
 import type { ErrorContext, Parcel } from './protocol.ts'
 import type { ResponsePacker } from './response-packer.ts'
 import type { ResponseUnpacker } from './response-unpacker.ts'

@@ -1,7 +1,7 @@
-import { prepareBody, type BodyOptions, type PreparedBody } from '../../session/body.ts'
-import { isBlob, fileNameOf } from '../../session/body-sources.ts'
-import { entriesOf, fieldsOf } from '../../session/form.ts'
-import { StreamBody, bytesOf } from '../../session/stream-body.ts'
+import { prepareBody, type BodyOptions, type PreparedBody } from '../../session/body/body.ts'
+import { isBlob, fileNameOf } from '../../session/body/body-sources.ts'
+import { entriesOf, fieldsOf } from '../../session/body/form.ts'
+import { StreamBody, bytesOf } from '../../session/body/stream-body.ts'
 import type { FormEntry, PackedBody, PackedFields } from './protocol.ts'
 import type { Refusal } from './refusal.ts'
 

@@ -1,9 +1,9 @@
 /** What a FuturesSession says to its request in a thread, and what that says to it. Everything here can be cloned. */
 import type { FailedResponse } from '../../errors.ts'
 import type { SharedCopy } from '../../executor/remote.ts'
-import type { CookieChange } from '../../session/followed-jar.ts'
-import type { FormPair } from '../../session/form.ts'
-import type { RetryCounts } from '../../session/retry.ts'
+import type { CookieChange } from '../../session/cookies/followed-jar.ts'
+import type { FormPair } from '../../session/body/form.ts'
+import type { RetryCounts } from '../../session/call/retry.ts'
 
 /** The one argument of the task. What is not there is not given. */
 export interface Order {

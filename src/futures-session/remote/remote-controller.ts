@@ -1,5 +1,5 @@
-import type { Continuation } from '../../session/continuation.ts'
-import type { Response } from '../../session/response.ts'
+import type { Continuation } from '../../session/call/continuation.ts'
+import type { Response } from '../../session/response/response.ts'
 import type { Ledger } from '../ledger.ts'
 import { ResponseController } from '../response-controller.ts'
 import type { RequestDesk } from '../request-desk.ts'

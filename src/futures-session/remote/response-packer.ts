@@ -1,8 +1,8 @@
 import type { FailedRequest } from '../../errors.ts'
-import type { PreparedBody } from '../../session/body.ts'
+import type { PreparedBody } from '../../session/body/body.ts'
 import { flatHeaders, PreparedRequest } from '../../session/prepared-request.ts'
-import { partsOf, type Response } from '../../session/response.ts'
-import { StreamBody } from '../../session/stream-body.ts'
+import { partsOf, type Response } from '../../session/response/response.ts'
+import { StreamBody } from '../../session/body/stream-body.ts'
 import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
 
 /** Bytes of bodies that cross as text: an ArrayBuffer more costs both sides more than to copy so many. */

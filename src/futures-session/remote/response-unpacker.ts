@@ -1,8 +1,8 @@
 import type { FailedRequest } from '../../errors.ts'
-import type { PreparedBody } from '../../session/body.ts'
+import type { PreparedBody } from '../../session/body/body.ts'
 import { HeaderMap } from '../../session/headers.ts'
 import { PreparedRequest } from '../../session/prepared-request.ts'
-import { Response } from '../../session/response.ts'
+import { Response } from '../../session/response/response.ts'
 import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
 
 export interface UnpackingContext {

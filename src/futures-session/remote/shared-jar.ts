@@ -1,5 +1,5 @@
 import type { SharedValue } from '../../executor/remote.ts'
-import { FollowedJar, type CookiePlace, type JarListener } from '../../session/followed-jar.ts'
+import { FollowedJar, type CookiePlace, type JarListener } from '../../session/cookies/followed-jar.ts'
 import type { JarPart, JarReport } from './protocol.ts'
 
 type CookieJar = FollowedJar['jar']

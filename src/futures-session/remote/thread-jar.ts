@@ -1,6 +1,6 @@
 import { randomUUID } from 'node:crypto'
 import type { SharedCopy } from '../../executor/remote.ts'
-import { FollowedJar, type CookiePlace, type JarListener, type JarRules } from '../../session/followed-jar.ts'
+import { FollowedJar, type CookiePlace, type JarListener, type JarRules } from '../../session/cookies/followed-jar.ts'
 import type { JarPart, JarReport } from './protocol.ts'
 
 /**

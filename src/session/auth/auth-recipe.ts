@@ -1,4 +1,4 @@
-import type { AuthFunction } from '../auth-flow.ts'
+import type { AuthFunction } from './auth-flow.ts'
 
 /** What an auth function of ours was made of: a function can't leave this isolate, this can. */
 export interface AuthRecipe {

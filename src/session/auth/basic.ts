@@ -1,5 +1,5 @@
 import { describe } from '../../checks.ts'
-import type { AuthFunction } from '../auth-flow.ts'
+import type { AuthFunction } from './auth-flow.ts'
 import { withRecipe } from './auth-recipe.ts'
 
 /**

@@ -1,4 +1,4 @@
-import type { AuthFunction } from '../auth-flow.ts'
+import type { AuthFunction } from './auth-flow.ts'
 import { withRecipe } from './auth-recipe.ts'
 
 /**

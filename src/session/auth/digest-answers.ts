@@ -1,6 +1,6 @@
 import { createHash, randomBytes } from 'node:crypto'
-import type { PreparedBody } from '../body.ts'
-import { StreamBody } from '../stream-body.ts'
+import type { PreparedBody } from '../body/body.ts'
+import { StreamBody } from '../body/stream-body.ts'
 import { unquote } from './challenges.ts'
 import type { DigestChallenge } from './digest-challenge.ts'
 

@@ -1,7 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
-import { FileCache } from '../file-cache.ts'
+import { FileCache } from '../network/file-cache.ts'
 import { defaultMachine, parseNetrc } from './netrc-file.ts'
 import type { NetrcEntry } from './netrc-file.ts'
 

@@ -3,7 +3,7 @@ import { describe, expect, it } from 'vitest'
 import { InvalidHeaderError } from '../../../src/errors.ts'
 import { basic } from '../../../src/session/auth/basic.ts'
 import { bearer } from '../../../src/session/auth/bearer.ts'
-import type { AuthFunction } from '../../../src/session/auth-flow.ts'
+import type { AuthFunction } from '../../../src/session/auth/auth-flow.ts'
 import { PreparedRequest } from '../../../src/session/prepared-request.ts'
 
 function applied(auth: AuthFunction): string | undefined {

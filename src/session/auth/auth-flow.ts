@@ -1,0 +1,90 @@
+import { describe, isThenable } from '../../checks.ts'
+import { isTaskReference, loadTaskReference } from '../../task-reference.ts'
+import type { OrReference } from '../options/options.ts'
+import { PreparedRequest } from '../prepared-request.ts'
+import type { Response } from '../response/response.ts'
+
+type OrPromise<T> = T | PromiseLike<T>
+
+/** Edits the request in place; may return it, or another one to send instead. */
+type AuthResult = PreparedRequest | void | undefined
+
+/** What an auth generator yields is sent, and it gets the response; the last response is the one that counts. */
+export type AuthFlow =
+  Generator<PreparedRequest, AuthResult, Response> | AsyncGenerator<PreparedRequest, AuthResult, Response>
+
+/** Called before each hop within the origin. */
+export type AuthFunction = (request: PreparedRequest) => OrPromise<AuthResult> | AuthFlow
+
+/** `[user, password]` is Basic. */
+export type AuthOption = readonly [user: string, password: string] | OrReference<AuthFunction>
+
+/** What a conversation needs of the call that it is part of. */
+export interface Correspondence {
+  send(request: PreparedRequest): Promise<Response>
+  /** The response answered the auth function only: the caller gets another one. */
+  consume(response: Response): Promise<void>
+}
+
+/** @throws {TypeError} what is no `auth` option */
+export function checkAuth(auth: unknown): AuthOption {
+  if (typeof auth === 'function' || isTaskReference(auth)) return auth as AuthOption
+  if (Array.isArray(auth) && auth.length === 2 && auth.every((each) => typeof each === 'string')) {
+    return auth as unknown as AuthOption
+  }
+  // No value is shown: a string may be `user:password`.
+  const shown = typeof auth === 'object' && auth !== null ? describe(auth) : `a ${typeof auth}`
+  throw new TypeError(`Expected \`auth\` to be [user, password], a function or a taskReference, got ${shown}`)
+}
+
+/**
+ * Lets an auth function loose on a request, and sends what it leaves. A generator decides itself what is sent and when;
+ * if it sends nothing, the request is sent when it is done.
+ *
+ * @throws {TypeError} it returned or yielded something else than a request
+ */
+export async function sendWithAuth(
+  auth: OrReference<AuthFunction>,
+  request: PreparedRequest,
+  call: Correspondence,
+): Promise<Response> {
+  const result = isTaskReference(auth) ? (await loadTaskReference(auth))(...(auth.args ?? []), request) : auth(request)
+  if (isFlow(result)) return converse(result, request, call)
+  return call.send(requestOf(isThenable(result) ? await result : result, 'return') ?? request)
+}
+
+async function converse(flow: AuthFlow, request: PreparedRequest, call: Correspondence): Promise<Response> {
+  let response: Response | undefined
+  let step = await flow.next(undefined as never)
+  while (step.done !== true) {
+    if (response !== undefined) await call.consume(response)
+    // A copy: what the function does to its request later must not change what was sent.
+    const { value } = step
+    // A copy: what the function does to its request later must not change what was sent.
+    const sent = await settle(async () => call.send((requestOf(value, 'yield') ?? request).copy()))
+    response = sent.response
+    step = response === undefined ? await flow.throw(sent.error) : await flow.next(response)
+  }
+  const last = requestOf(step.value, 'return')
+  if (response !== undefined && last === undefined) return response
+  if (response !== undefined) await call.consume(response)
+  return call.send(last ?? request)
+}
+
+/** A generator is told of a failure where it waits for the response, so that it can clean up, or go on. */
+async function settle(send: () => Promise<Response>): Promise<{ response?: Response; error?: unknown }> {
+  try {
+    return { response: await send() }
+  } catch (error) {
+    return { error }
+  }
+}
+
+function isFlow(value: unknown): value is AuthFlow {
+  return typeof value === 'object' && value !== null && typeof (value as { next?: unknown }).next === 'function'
+}
+
+function requestOf(value: unknown, verb: 'return' | 'yield'): PreparedRequest | undefined {
+  if (value === undefined || value instanceof PreparedRequest) return value
+  throw new TypeError(`Expected the auth function to ${verb} a PreparedRequest, got ${describe(value)}`)
+}

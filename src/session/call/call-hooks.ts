@@ -1,0 +1,69 @@
+import type { FailedRequest } from '../../errors.ts'
+import type { AnyHook, HookContext, HookLists, HookName } from '../hooks.ts'
+import { PreparedRequest } from '../prepared-request.ts'
+import type { ResolvedOptions } from '../options/resolve-options.ts'
+import { Response } from '../response/response.ts'
+import { runErrorHooks, runHooks } from './run-hooks.ts'
+import type { SessionCore } from '../session-core.ts'
+import type { Session } from '../session.ts'
+
+/** The hooks of one call, the session's first, and what they are told. */
+export class CallHooks {
+  readonly #core: SessionCore
+  readonly #session: Session
+  #own: HookLists | undefined
+  #context: unknown
+  attempt = 0
+  #controller: AbortController | undefined
+  #aborted: { readonly error: unknown } | undefined
+
+  constructor(core: SessionCore, session: Session) {
+    this.#core = core
+    this.#session = session
+  }
+
+  /** The request's own, and its `context`: before anything else of it may fail, so that its error hooks hear of that. */
+  adopt({ hooks, context }: ResolvedOptions): void {
+    this.#own = hooks
+    this.#context = context
+  }
+
+  has(name: HookName): boolean {
+    return this.#core.hooks[name].length > 0 || (this.#own?.[name] ?? []).length > 0
+  }
+
+  runRequest(request: PreparedRequest): Promise<PreparedRequest> {
+    return runHooks('request', this.#list('request'), request, this.#contextOf(request), PreparedRequest)
+  }
+
+  runResponse(name: 'response' | 'redirect', response: Response): Promise<Response> {
+    return runHooks(name, this.#list(name), response, this.#contextOf(response.request), Response)
+  }
+
+  /** @returns the response that one of them recovers with */
+  runError(error: unknown, request: FailedRequest): Promise<Response | undefined> {
+    return runErrorHooks(this.#list('error'), error, this.#contextOf(request), Response)
+  }
+
+  abort(error: unknown): void {
+    this.#aborted ??= { error }
+    this.#controller?.abort(error)
+  }
+
+  #list(name: HookName): readonly AnyHook[] {
+    return [...(this.#core.hooks[name] as readonly AnyHook[]), ...(this.#own?.[name] ?? [])]
+  }
+
+  /** The signal is made when a hook asks for it. */
+  #contextOf(request: FailedRequest): HookContext {
+    const known = { request, session: this.#session, attempt: this.attempt, context: this.#context }
+    const get = (): AbortSignal => this.#signal
+    return Object.defineProperty(known, 'signal', { get, enumerable: true }) as HookContext
+  }
+
+  get #signal(): AbortSignal {
+    this.#controller ??= new AbortController()
+    if (this.#aborted !== undefined) this.#controller.abort(this.#aborted.error)
+    return this.#controller.signal
+  }
+}

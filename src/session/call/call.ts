@@ -1,0 +1,251 @@
+import { Deadline } from '../../deadline.ts'
+import { HTTPError, TooManyRedirectsError, TotalTimeoutError, attachRequest } from '../../errors.ts'
+import type { ExchangeResponse } from '../../transport/exchange.ts'
+import { sendWithAuth, type Correspondence } from '../auth/auth-flow.ts'
+import { CallHooks } from './call-hooks.ts'
+import type { CallObserver } from './call-observer.ts'
+import type { CallPosition } from './call-position.ts'
+import { describeRequest, optionsOf, type CallSubject } from './call-subject.ts'
+import { Continuation, Retries } from './continuation.ts'
+import { Exchanges } from './exchanges.ts'
+import { nextHop, openRequest, type Hop } from './open-request.ts'
+import type { PreparedRequest } from '../prepared-request.ts'
+import { redirectRequest, showNext } from './redirects.ts'
+import { addCookies } from '../cookies/request-cookies.ts'
+import { packageDefaults } from '../options/resolve-options.ts'
+import { openBody, type Response } from '../response/response.ts'
+import type { SessionCore } from '../session-core.ts'
+import type { Session } from '../session.ts'
+import { StreamBody } from '../body/stream-body.ts'
+
+/**
+ * One request of a session, from what was asked for to the response that the caller gets: redirects, authentication,
+ * cookies and hooks. Whoever holds it makes the attempts and waits between them.
+ *
+ * The total timeout begins with the first attempt and ends with the body.
+ */
+export class Call implements Correspondence {
+  readonly #core: SessionCore
+  readonly #subject: CallSubject
+  readonly #observer: CallObserver
+  readonly #exchanges: Exchanges
+  readonly #hooks: CallHooks
+  #options = packageDefaults
+  #hop: Hop | undefined
+  /** Nobody but us has a hand in what is sent. */
+  #isPlain = true
+  #followsRedirects = true
+  /** Among the calls that its session waits for. */
+  #isCounted = false
+  #deadline: Deadline | undefined
+  #retries: Retries | undefined
+  #redirects = 0
+  #history: readonly Response[] = []
+  /** What the last sending failed with, where others have a hand in it: the only failure that may be tried again. */
+  #sendFailure: { readonly error: unknown } | undefined
+
+  constructor(core: SessionCore, session: Session, subject: CallSubject, observer: CallObserver) {
+    this.#core = core
+    this.#subject = subject
+    this.#observer = observer
+    this.#exchanges = new Exchanges(core, observer)
+    this.#hooks = new CallHooks(core, session)
+  }
+
+  /**
+   * Makes an attempt; after the first, from the hop on at which the last one failed.
+   *
+   * @returns the response, or a Continuation: call again after its delay
+   * @throws what the request fails with
+   */
+  async attempt(): Promise<Response | Continuation> {
+    this.#hooks.attempt++
+    try {
+      this.#hop ??= this.#open()
+      for (;;) {
+        const { request } = this.#hop
+        // The usual case makes no promise of its own.
+        const received = this.#isPlain
+          ? this.#receive(request, await this.#start(request))
+          : await this.#sendCopy(this.#hop)
+        const response =
+          this.#followsRedirects && received.isRedirect ? await this.#follow(received, this.#hop) : received
+        if (response === undefined) {
+          const { origin } = this.#hop.location
+          if (this.#observer.stopsBefore?.(origin) !== true) continue
+          // No failure: when it goes on it is counted as the same attempt.
+          return new Continuation(0, this.#hooks.attempt--, {}, origin)
+        }
+        const outcome = this.#conclude(response)
+        return outcome instanceof Promise ? await outcome : outcome
+      }
+    } catch (error) {
+      return await this.#recover(error)
+    }
+  }
+
+  /** Where it stands between two attempts: a Call with the same subject can go on from there. */
+  get position(): CallPosition {
+    const { request, auth, cookies } = this.#hop as Hop
+    const hop = { request, isHome: auth !== undefined || cookies !== undefined, history: this.#history }
+    return { ...hop, redirects: this.#redirects, attempts: this.#hooks.attempt, counts: this.#retries?.counts }
+  }
+
+  /** The running attempt rejects with exactly this error, and a body that is still coming in ends with it. */
+  abort(error: unknown): void {
+    this.#exchanges.abort(error)
+    this.#hooks.abort(error)
+    this.#end()
+  }
+
+  /** Sends what an auth function asks for, too: hooks see those requests, but not their responses. */
+  async send(request: PreparedRequest): Promise<Response> {
+    addCookies(request, this.#core, this.#hop)
+    const sent = this.#hooks.has('request') ? await this.#hooks.runRequest(request) : request
+    try {
+      return this.#receive(sent, await this.#exchanges.start(this.#options, sent, undefined))
+    } catch (error) {
+      this.#sendFailure = { error }
+      throw error
+    }
+  }
+
+  async consume(response: Response): Promise<void> {
+    this.#history = [...this.#history, response]
+    await this.#exchanges.release(response)
+  }
+
+  #open(): Hop {
+    const options = (this.#options = optionsOf(this.#subject, this.#core.defaults))
+    this.#hooks.adopt(options)
+    const hop = openRequest(this.#core, this.#subject, options)
+    this.#core.enter()
+    this.#isCounted = true
+    const { total } = options.timeout
+    this.#followsRedirects = options.allowRedirects ?? hop.request.method !== 'HEAD'
+    if (options.retry !== undefined) this.#retries = new Retries(options.retry, this.#subject.position)
+    this.#isPlain = hop.auth === undefined && !this.#hooks.has('request')
+    const { position } = this.#subject
+    if (position !== undefined) {
+      this.#hooks.attempt += position.attempts
+      this.#redirects = position.redirects
+      this.#history = position.history
+    }
+    const remaining = Math.max(0, total - (position?.elapsed ?? 0))
+    if (total !== Infinity) this.#deadline = new Deadline(remaining, () => this.#expire(total))
+    return hop
+  }
+
+  #start(request: PreparedRequest): Promise<ExchangeResponse> {
+    addCookies(request, this.#core, this.#hop)
+    return this.#exchanges.start(this.#options, request, this.#hop?.location)
+  }
+
+  /** The next hop and the next attempt begin without what auth functions and hooks do to this one. */
+  #sendCopy(hop: Hop): Promise<Response> {
+    const { request, auth } = hop
+    const copy = request.copy()
+    if (auth === undefined) return this.send(copy)
+    addCookies(copy, this.#core, hop)
+    return sendWithAuth(auth, copy, this)
+  }
+
+  #receive(request: PreparedRequest, incoming: ExchangeResponse): Response {
+    const response = this.#exchanges.receive(request, incoming, this.#history)
+    if (!this.#followsRedirects && response.isRedirect) showNext(response, this.#hop?.request)
+    return response
+  }
+
+  /** @returns `undefined`: on to the next hop; else a response that leads nowhere */
+  async #follow(received: Response, hop: Hop): Promise<Response | undefined> {
+    const { request } = received
+    let response = received
+    let next = redirectRequest(hop.request, request, received)
+    if (next !== undefined) this.#checkLimit(received)
+    if (next !== undefined && this.#hooks.has('redirect')) {
+      response = await this.#hooks.runResponse('redirect', received)
+      if (response !== received) next = redirectRequest(hop.request, request, response)
+    }
+    if (next === undefined) return response
+    await this.consume(response)
+    this.#redirects++
+    this.#observer.redirected?.(response, next)
+    this.#hop = nextHop(this.#core, hop, next)
+    return undefined
+  }
+
+  #checkLimit(response: Response): void {
+    const { maxRedirects } = this.#options
+    if (this.#redirects < maxRedirects) return
+    const { request, url } = response
+    const message = `Could not follow the redirect of ${request.method} ${url}: there were ${maxRedirects} already`
+    throw new TooManyRedirectsError(message, { request, response })
+  }
+
+  #conclude(response: Response): Response | Promise<Response | Continuation> {
+    const again = this.#retries?.after({ response }, response.request)
+    if (again !== undefined) return this.#exchanges.release(response).then(() => again)
+    this.#exchanges.demandBody()
+    return this.#hooks.has('response') ? this.#show(response) : this.#finish(response)
+  }
+
+  async #show(response: Response): Promise<Response> {
+    const final = await this.#hooks.runResponse('response', response)
+    this.#exchanges.throwIfAborted()
+    if (final !== response) await response.close()
+    return this.#finish(final)
+  }
+
+  #finish(response: Response): Response {
+    if (this.#options.raiseForStatus) response.raiseForStatus()
+    this.#end(response)
+    return response
+  }
+
+  async #recover(error: unknown): Promise<Response | Continuation> {
+    const request = this.#hop?.request ?? describeRequest(this.#subject)
+    try {
+      this.#exchanges.throwIfAborted()
+      attachRequest(error, request)
+      const wasSending = this.#isPlain ? this.#exchanges.isSending : this.#sendFailure?.error === error
+      const again = wasSending && this.#hop ? this.#retries?.after({ error }, this.#hop.request) : undefined
+      if (again !== undefined) return again
+      const response = this.#hooks.has('error') ? await this.#hooks.runError(error, request) : undefined
+      this.#exchanges.throwIfAborted()
+      if (response === undefined) throw error
+      this.#end(response)
+      return response
+    } catch (final) {
+      attachRequest(final, request)
+      if (final instanceof HTTPError) await this.#exchanges.finish()
+      // A body that was still coming in: nobody gets it.
+      this.#exchanges.stop(final)
+      this.#end()
+      throw final
+    }
+  }
+
+  #expire(total: number): void {
+    const request = this.#hop?.request ?? describeRequest(this.#subject)
+    const error = new TotalTimeoutError(`${request.method} ${request.url}: not done within ${total} ms`, { request })
+    if (this.#exchanges.isSending) {
+      // The attempt fails, and error hooks may recover.
+      this.#exchanges.expire(error)
+      this.#hooks.abort(error)
+    } else {
+      this.abort(error)
+      this.#observer.abandoned?.(error)
+    }
+  }
+
+  /** Nothing more is sent. The total timeout holds until the body has ended. */
+  #end(response?: Response): void {
+    if (this.#isCounted) this.#core.leave()
+    this.#isCounted = false
+    const incoming = response && openBody(response)
+    if (incoming === undefined) this.#deadline?.clear()
+    else void incoming.ended.then(() => this.#deadline?.clear())
+    const outgoing = this.#hop?.request.body
+    if (outgoing instanceof StreamBody) outgoing.release()
+  }
+}

@@ -1,0 +1,77 @@
+import { Deadline } from '../../deadline.ts'
+import { CancelledError } from '../../errors.ts'
+import { listen, unlisten } from '../../shared-signal.ts'
+import type { AbortListener } from '../../shared-signal.ts'
+import { Continuation } from './continuation.ts'
+import type { Call } from './call.ts'
+import type { CallObserver } from './call-observer.ts'
+import { openBody } from '../response/response.ts'
+import type { Response } from '../response/response.ts'
+
+/**
+ * Brings a call to its end without an executor: attempt after attempt, with the waits between them, until the caller's
+ * signal aborts or the total timeout runs out. Then the promise rejects at once, whatever hooks still do.
+ */
+export class Driver implements AbortListener, CallObserver {
+  readonly #signal: AbortSignal | undefined
+  #call!: Call
+  #wait: Deadline | undefined
+  #isOver = false
+  #resolve!: (response: Response) => void
+  #reject!: (error: unknown) => void
+
+  /** @param signal what is none is left to the call to refuse */
+  constructor(signal: unknown) {
+    const { addEventListener } = (signal ?? {}) as Partial<AbortSignal>
+    if (typeof addEventListener === 'function') this.#signal = signal as AbortSignal
+  }
+
+  drive(call: Call): Promise<Response> {
+    this.#call = call
+    return new Promise((resolve, reject) => {
+      this.#resolve = resolve
+      this.#reject = reject
+      if (this.#signal?.aborted === true) return this.handleAbort(this.#signal.reason)
+      if (this.#signal !== undefined) listen(this.#signal, this)
+      this.#attempt()
+    })
+  }
+
+  handleAbort(reason: unknown): void {
+    this.#stop(new CancelledError('The request was cancelled', { cause: reason }))
+  }
+
+  abandoned(error: unknown): void {
+    this.#reject(error)
+    this.#leave()
+  }
+
+  #attempt(): void {
+    this.#call.attempt().then(
+      (outcome) => this.#settle(outcome),
+      (error: unknown) => this.abandoned(error),
+    )
+  }
+
+  #settle(outcome: Response | Continuation): void {
+    if (outcome instanceof Continuation) {
+      if (!this.#isOver) this.#wait = new Deadline(outcome.delay, () => this.#attempt())
+      return
+    }
+    this.#resolve(outcome)
+    const body = openBody(outcome)
+    if (body === undefined) this.#leave()
+    else void body.ended.then(() => this.#leave())
+  }
+
+  #stop(error: unknown): void {
+    this.#call.abort(error)
+    this.abandoned(error)
+  }
+
+  #leave(): void {
+    this.#isOver = true
+    this.#wait?.clear()
+    if (this.#signal !== undefined) unlisten(this.#signal, this)
+  }
+}

@@ -1,0 +1,122 @@
+import { checkCount, describe } from '../../checks.ts'
+import type { BackoffOptions, RetryOptions } from '../options/options.ts'
+
+/** Which of a policy's budgets a failure uses. */
+export type RetryClass = 'connect' | 'read' | 'status'
+
+/** `retry` with every default filled in. Times are milliseconds. */
+export interface RetryPolicy {
+  readonly total: number
+  readonly limits: Readonly<Record<RetryClass, number>>
+  readonly methods: ReadonlySet<string>
+  readonly statusCodes: ReadonlySet<number>
+  readonly backoff: Readonly<Record<'base' | 'factor' | 'max', number>> & { readonly jitter: boolean }
+  readonly retryAfter: boolean
+  readonly maxRetryAfter: number
+}
+
+const idempotentMethods = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']
+const transientStatusCodes = [408, 429, 500, 502, 503, 504]
+
+const counting = { minimum: 0, infinite: true }
+
+/**
+ * The policy that `retry` describes.
+ *
+ * @returns `undefined` for no retries: nothing given, or a total of 0
+ * @throws {TypeError} an unknown option, or one of another type
+ * @throws {RangeError} a number that can't be
+ */
+export function resolveRetry(option: unknown): RetryPolicy | undefined {
+  if (option === undefined || option === null) return undefined
+  const options: RetryOptions =
+    typeof option === 'number' ? { total: checkCount('retry', option, counting) } : recordOf('retry', option, retryKeys)
+  const total = checkCount('retry.total', options.total ?? 3, counting)
+  if (total === 0) return undefined
+  return {
+    total,
+    limits: {
+      connect: checkCount('retry.connect', options.connect ?? total, counting),
+      read: checkCount('retry.read', options.read ?? total, counting),
+      status: checkCount('retry.status', options.status ?? total, counting),
+    },
+    methods: new Set(
+      checkList('retry.methods', options.methods ?? idempotentMethods, 'method names', isMethod).map(toUpperCase),
+    ),
+    statusCodes: new Set(
+      checkList('retry.statusCodes', options.statusCodes ?? transientStatusCodes, 'status codes', isStatus),
+    ),
+    backoff: resolveBackoff(options.backoff ?? {}),
+    retryAfter: checkFlag('retry.retryAfter', options.retryAfter ?? true),
+    maxRetryAfter: checkNumber('retry.maxRetryAfter', options.maxRetryAfter ?? 60_000),
+  }
+}
+
+function resolveBackoff(option: unknown): RetryPolicy['backoff'] {
+  const options: BackoffOptions = recordOf('retry.backoff', option, backoffKeys)
+  return {
+    base: checkNumber('retry.backoff.base', options.base ?? 300),
+    factor: checkNumber('retry.backoff.factor', options.factor ?? 2),
+    max: checkNumber('retry.backoff.max', options.max ?? 30_000),
+    jitter: checkFlag('retry.backoff.jitter', options.jitter ?? true),
+  }
+}
+
+const retryKeys = [
+  'total',
+  'connect',
+  'read',
+  'status',
+  'methods',
+  'statusCodes',
+  'backoff',
+  'retryAfter',
+  'maxRetryAfter',
+]
+const backoffKeys = ['base', 'factor', 'max', 'jitter']
+
+function recordOf(name: string, value: unknown, keys: readonly string[]): object {
+  if (typeof value !== 'object' || value === null || Array.isArray(value)) {
+    throw new TypeError(
+      `Expected \`${name}\` to be ${name === 'retry' ? 'a number or ' : ''}an object, got ${describe(value)}`,
+    )
+  }
+  const unknown = Object.keys(value).find((key) => !keys.includes(key))
+  if (unknown !== undefined) throw new TypeError(`Unknown option \`${name}.${unknown}\`: there are ${keys.join(', ')}`)
+  return value
+}
+
+function checkList<T>(name: string, value: unknown, what: string, isItem: (item: unknown) => item is T): T[] {
+  if (!Array.isArray(value))
+    throw new TypeError(`Expected \`${name}\` to be an array of ${what}, got ${describe(value)}`)
+  const items = value as unknown[]
+  const wrong = items.findIndex((item) => !isItem(item))
+  if (wrong < 0) return items as T[]
+  const ErrorClass = typeof items[wrong] === 'number' ? RangeError : TypeError
+  throw new ErrorClass(`Expected \`${name}\` to hold ${what}, got ${describe(items[wrong])}`)
+}
+
+function isMethod(value: unknown): value is string {
+  return typeof value === 'string' && value !== ''
+}
+
+function isStatus(value: unknown): value is number {
+  return Number.isInteger(value) && (value as number) >= 100 && (value as number) <= 999
+}
+
+function toUpperCase(text: string): string {
+  return text.toUpperCase()
+}
+
+function checkFlag(name: string, value: unknown): boolean {
+  if (typeof value === 'boolean') return value
+  throw new TypeError(`Expected \`${name}\` to be a boolean, got ${describe(value)}`)
+}
+
+/** Infinity is allowed. */
+function checkNumber(name: string, value: unknown): number {
+  const expected = `Expected \`${name}\` to be a number of at least 0`
+  if (typeof value !== 'number' || Number.isNaN(value)) throw new TypeError(`${expected}, got ${describe(value)}`)
+  if (value < 0) throw new RangeError(`${expected}, got ${describe(value)}`)
+  return value
+}

@@ -1,0 +1,27 @@
+import { CookieJar } from 'tough-cookie'
+import { describe } from '../../checks.ts'
+
+/**
+ * The jar of a session. As in requests, and other than tough-cookie's default, it keeps a Secure cookie that came over
+ * plain HTTP (`cookieHeader` sends it over TLS only) and a cookie without `=`. Public suffixes are refused.
+ */
+export function createJar(): CookieJar {
+  return new CookieJar(undefined, { looseMode: true, enforceSecureOriginOnStorage: false })
+}
+
+/**
+ * A jar of the caller's own, by what it does: tough-cookie's CommonJS twin has other classes.
+ *
+ * @throws {TypeError} what is neither a jar nor `false`, or a jar whose store answers asynchronously
+ */
+export function checkJar(value: unknown): CookieJar | false {
+  if (value === false) return false
+  const jar = value as Partial<CookieJar> | null | undefined
+  if (typeof jar !== 'object' || typeof jar?.getCookiesSync !== 'function' || typeof jar.setCookieSync !== 'function') {
+    throw new TypeError(`Expected \`cookies\` to be a CookieJar of tough-cookie or false, got ${describe(value)}`)
+  }
+  if (jar.store?.synchronous === true) return jar as CookieJar
+  throw new TypeError(
+    'Expected `cookies` to be a CookieJar with a synchronous store, got one that answers asynchronously',
+  )
+}

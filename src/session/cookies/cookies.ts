@@ -1,0 +1,114 @@
+import type { Cookie, CookieJar } from 'tough-cookie'
+import { describe } from '../../checks.ts'
+import { InvalidHeaderError } from '../../errors.ts'
+import { createJar } from './cookie-jar.ts'
+import { checkHeaderValue } from '../header-rules.ts'
+
+/** Cookies of one request. `null` and `undefined` send none of that name, not the jar's either. */
+export type RequestCookies = Readonly<Record<string, string | number | null | undefined>>
+
+/**
+ * What the Cookie header of a request says: the jar's cookies for its URL, longer paths first, then the request's own,
+ * which replace those of the same name. Secure cookies go over TLS only, loopback included, as in requests.
+ *
+ * @returns `undefined` for no header
+ * @throws {InvalidHeaderError} a cookie that can't be sent; its value is not shown
+ */
+export function cookieHeader(
+  jar: CookieJar | undefined,
+  url: string | URL,
+  requestCookies: RequestCookies | undefined,
+): string | undefined {
+  const stored = jar === undefined ? [] : cookiesFor(jar, url)
+  if (stored.length === 0 && requestCookies === undefined) return undefined
+  const own = requestCookies === undefined ? [] : Object.entries(requestCookies)
+  const names = new Set(own.map(([name]) => name))
+  const kept = stored.filter((cookie) => !names.has(cookie.key))
+  const texts = kept.map((cookie) => cookie.cookieString())
+  for (const [name, value] of own) {
+    if (value !== null && value !== undefined) texts.push(pairOf(name, value))
+  }
+  return texts.length === 0 ? undefined : checkHeaderValue('Cookie', texts.join('; '))
+}
+
+function pairOf(name: string, value: unknown): string {
+  if (!/^[^\0-\x20=;,\x7f]+$/.test(name))
+    throw new InvalidHeaderError(`Invalid name of a cookie: got ${describe(name)}`)
+  const text = typeof value === 'number' ? String(value) : value
+  if (typeof text === 'string' && !/[\0-\x08\x0a-\x1f;\x7f]/.test(text)) return `${name}=${text}`
+  throw new InvalidHeaderError(`Invalid value of cookie \`${name}\`: expected text without line breaks and semicolons`)
+}
+
+/** Keeps what the server of `url` may set; the rest is passed over in silence, as browsers and requests do. */
+export function storeCookies(
+  jar: CookieJar,
+  url: string | URL,
+  setCookie: string | readonly string[] | undefined,
+): void {
+  if (setCookie === undefined) return
+  for (const text of typeof setCookie === 'string' ? [setCookie] : setCookie) storeCookie(jar, url, text)
+}
+
+/** The cookies that one response has set, in a jar of their own. */
+export function responseCookies(url: string | URL, setCookie: string | readonly string[] | undefined): CookieJar {
+  const jar = createJar()
+  storeCookies(jar, url, setCookie)
+  return jar
+}
+
+function storeCookie(jar: CookieJar, url: string | URL, text: string): void {
+  // Loose jars would make a name of the value; requests drops it.
+  if (/^\s*=/.test(text)) return
+  let cookie: Cookie | undefined
+  try {
+    cookie = jar.setCookieSync(text, url, { ignoreError: true })
+  } catch {
+    // A Domain that is none.
+    return
+  }
+  if (cookie === undefined) return
+  fixExpiry(cookie)
+  const { domain, path, key } = cookie
+  // Set to be deleted: tough-cookie itself would leave it in the jar until somebody asks for it.
+  if ((cookie.expiryTime() ?? Infinity) <= Date.now())
+    jar.store.removeCookie(domain ?? '', path ?? '', key, () => undefined)
+}
+
+/** tough-cookie counts Max-Age from the last time the cookie was *sent*: in use it would never expire (RFC 6265, 5.3.3). */
+function fixExpiry(cookie: Cookie): void {
+  if (typeof cookie.maxAge !== 'number') return
+  cookie.expires = new Date(Math.min(Date.now() + Math.max(cookie.maxAge, 0) * 1000, 8.64e15))
+  cookie.maxAge = null
+}
+
+function cookiesFor(jar: CookieJar, url: string | URL): Cookie[] {
+  const domains = domainsOf(jar)
+  if (domains !== undefined && isEmpty(domains)) return []
+  const target = typeof url === 'string' ? new URL(url) : url
+  if (domains !== undefined && !mayHold(domains, target.hostname)) return []
+  // tough-cookie also sends Secure cookies to http://localhost and 127.0.0.1.
+  return jar.getCookiesSync(target, { sort: true }).filter((cookie) => !cookie.secure || target.protocol === 'https:')
+}
+
+/**
+ * The index by domain of tough-cookie's memory store; another store has its own ways. Looking up costs microseconds
+ * (tldts): not for an empty jar, or one that holds cookies of other hosts only.
+ */
+function domainsOf(jar: CookieJar): object | undefined {
+  const { idx } = jar.store as { idx?: unknown }
+  return typeof idx === 'object' && idx !== null && Object.getPrototypeOf(idx) === null ? idx : undefined
+}
+
+function isEmpty(domains: object): boolean {
+  for (const _ in domains) return false
+  return true
+}
+
+function mayHold(domains: object, hostname: string): boolean {
+  for (let domain = hostname.replace(/^\[|\]$/g, ''); ;) {
+    if (domain in domains) return true
+    const dot = domain.indexOf('.')
+    if (dot < 0) return false
+    domain = domain.slice(dot + 1)
+  }
+}

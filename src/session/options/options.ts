@@ -1,0 +1,201 @@
+/**
+ * What a request and a session can be told: the types and every default. Checking and merging is in
+ * `resolve-options.ts`. All times are milliseconds; where nothing else is said, `undefined` means "as if not given" and a
+ * request inherits from its session.
+ */
+import type { Readable } from 'node:stream'
+import type { ReadableStream } from 'node:stream/web'
+import type { CookieJar } from 'tough-cookie'
+import type { TaskReference } from '../../task-reference.ts'
+import type { Dispatcher, ProgressListener } from '../../transport/exchange.ts'
+import type { PoolOptions } from '../../transport/pool-options.ts'
+import type { AuthOption } from '../auth/auth-flow.ts'
+import type { RequestCookies } from '../cookies/cookies.ts'
+import type { HooksOption } from '../hooks.ts'
+
+/** A value of a query or a form. `null` and `undefined` are left out; an array repeats its key. */
+export type FieldValue = string | number | bigint | boolean | null | undefined
+export type Fields = Readonly<Record<string, FieldValue | readonly FieldValue[]>>
+export type FieldPairs = readonly (readonly [string, FieldValue | readonly FieldValue[]])[]
+
+/** A string is taken as the query it is, and only what can't stand in a URL is escaped. */
+export type ParamsOption = string | URLSearchParams | Fields | FieldPairs
+
+/** `null` and `undefined` remove a header of the session; numbers are written as text; pairs may repeat a name. */
+export type HeadersOption =
+  | Readonly<Record<string, string | number | null | undefined>>
+  | Iterable<readonly [string, string | number | null | undefined]>
+
+/** Bytes in any shape. Strings are sent as UTF-8. */
+export type Content = string | ArrayBuffer | ArrayBufferView | Blob
+/** What produces its bytes while it is sent. A Blob can be sent again, the others can't. */
+export type StreamContent =
+  Readable | ReadableStream | AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>
+export type BodyData = Content | StreamContent | URLSearchParams | FormData | Fields | FieldPairs
+/** A function is called for each send, so that a redirect or a retry gets a fresh body. */
+export type DataOption = BodyData | (() => BodyData)
+
+/** `content`, or `[filename, content, type?, headers?]`. Without a filename of its own, a file is named like its field. */
+export type FileOption =
+  | Content
+  | StreamContent
+  | readonly [
+      filename: string | null | undefined,
+      content: Content | StreamContent,
+      type?: string | null | undefined,
+      headers?: Readonly<Record<string, string>> | undefined,
+    ]
+export type FilesOption = Readonly<Record<string, FileOption>> | readonly (readonly [string, FileOption])[]
+
+export interface TimeoutOptions {
+  /** Name look-up, TCP, proxy and TLS of a fresh connection. Default 10 000. */
+  connect?: number | null | undefined
+  /** The gap between two bytes; stands still while the reader of a stream pauses. Default 300 000. */
+  read?: number | null | undefined
+  /** From the first start on a worker to the end of the body: redirects, retries and their waits included. Default none. */
+  total?: number | null | undefined
+  /** Waiting for a worker; a bare `Session` has none to wait for and ignores it. Default none. */
+  queue?: number | null | undefined
+}
+/** A number sets `connect` and `read`. Merged per key with the session's; `null`, whole or per key, is none. */
+export type TimeoutOption = number | null | TimeoutOptions
+
+export interface BackoffOptions {
+  /** The delay before the first retry, at most. Default 300. */
+  base?: number | undefined
+  /** What each further delay is multiplied by. Default 2. */
+  factor?: number | undefined
+  /** No delay is longer. Default 30 000. */
+  max?: number | undefined
+  /** Take a random time up to the delay ("full jitter"). Default true. */
+  jitter?: boolean | undefined
+}
+
+/** As urllib3's `Retry`, with full jitter. Exhausted: the last response, or the last error. */
+export interface RetryOptions {
+  /** Retries in all. Default 3 where `retry` is an object, 0 where it is not given. */
+  total?: number | undefined
+  /** After failures to connect, within `total`. */
+  connect?: number | undefined
+  /** After failures to read, within `total`. */
+  read?: number | undefined
+  /** After responses with one of `statusCodes`, within `total`. */
+  status?: number | undefined
+  /** Default GET, HEAD, OPTIONS, PUT, DELETE, TRACE. */
+  methods?: readonly string[] | undefined
+  /** Default 408, 429, 500, 502, 503, 504. */
+  statusCodes?: readonly number[] | undefined
+  backoff?: BackoffOptions | undefined
+  /** Obey `Retry-After`, in seconds or as a date. Default true. */
+  retryAfter?: boolean | undefined
+  /** A longer `Retry-After` is not waited for: the response is returned. Default 60 000. */
+  maxRetryAfter?: number | undefined
+}
+/** A number is `{ total: number }`. */
+export type RetryOption = number | RetryOptions
+
+/**
+ * Proxy URLs by scheme (`http`, `https`), by `scheme://host`, or for `all`; the most particular key wins. They may hold
+ * credentials; their schemes are http, https, socks5 and socks5h. `null` goes directly. `no_proxy` lists hosts, suffixes,
+ * `host:port`s and CIDR blocks that are reached directly.
+ */
+export type ProxiesOption = Readonly<Record<string, string | URL | null | undefined>>
+
+/** `true`: Node's own authorities. `false`: nothing is verified. Else the authorities: paths or PEM. */
+export type VerifyOption = boolean | string | Uint8Array | readonly (string | Uint8Array)[]
+
+/** A client certificate: one file with both, `[certificate, key]`, or an object; each a path or PEM. */
+export type CertOption =
+  | string
+  | Uint8Array
+  | readonly [cert: string | Uint8Array, key: string | Uint8Array]
+  | {
+      readonly cert: string | Uint8Array
+      readonly key?: string | Uint8Array | undefined
+      readonly passphrase?: string | undefined
+    }
+
+/** What `send()` takes of them: everything that is not in the prepared request already. */
+export interface SendOptions {
+  /** Anything of yours: found on `future.request.context`, in hooks and events. Never sent. */
+  context?: unknown
+  /** Applied on every hop within the origin. `null`: none, neither the session's nor `.netrc`'s. */
+  auth?: AuthOption | null | undefined
+  timeout?: TimeoutOption | undefined
+  /** Default true; false for HEAD. */
+  allowRedirects?: boolean | undefined
+  /** Default 30; 0 makes the first redirect an error. */
+  maxRedirects?: number | undefined
+  proxies?: ProxiesOption | undefined
+  verify?: VerifyOption | undefined
+  cert?: CertOption | undefined
+  /** Run after those of the session. */
+  hooks?: HooksOption | undefined
+  /** Resolve at the headers; the caller reads the body. Default false. */
+  stream?: boolean | undefined
+  /** 4xx and 5xx reject with `HTTPError`, after retries and hooks. Default false. */
+  raiseForStatus?: boolean | undefined
+  onUploadProgress?: ProgressListener | undefined
+  onDownloadProgress?: ProgressListener | undefined
+  /** Cancels the request with `signal.reason` as the cause; acts until a streamed body ends. May serve any number of requests. */
+  signal?: AbortSignal | undefined
+  /** Higher first among the waiting; a bare `Session` ignores it. Default 0. */
+  priority?: number | undefined
+  /** Default 0. */
+  retry?: RetryOption | undefined
+  /** Bytes of the body, on the wire and decoded. Default Infinity. */
+  maxResponseSize?: number | undefined
+}
+
+export interface RequestOptions extends SendOptions {
+  /** Appended to the URL's own query; merged per key with the session's. */
+  params?: ParamsOption | null | undefined
+  /** A form, or any body. */
+  data?: DataOption | null | undefined
+  /** The body as JSON, if `data` is not given. `null` is sent as `null`. */
+  json?: unknown
+  /** A multipart body; `data`, an object or pairs then, adds fields. */
+  files?: FilesOption | null | undefined
+  headers?: HeadersOption | null | undefined
+  /** For this request only: sent on its hops within the origin, never stored. Replaces a cookie of that name in the jar. */
+  cookies?: RequestCookies | null | undefined
+}
+
+export type RequestSpec = {
+  /** Default GET. */
+  method?: string | undefined
+  url: string | URL
+} & RequestOptions
+
+export interface SessionOptions {
+  /** Over the defaults User-Agent, Accept-Encoding and Accept; `null` removes one. */
+  headers?: HeadersOption | undefined
+  params?: ParamsOption | undefined
+  auth?: AuthOption | undefined
+  /** A jar of yours, or `false`: no cookie is ever stored or sent. Default: a jar that is made when first needed. */
+  cookies?: CookieJar | false | undefined
+  hooks?: HooksOption | undefined
+  proxies?: ProxiesOption | undefined
+  /** Default true. */
+  verify?: VerifyOption | undefined
+  cert?: CertOption | undefined
+  /** Merged per key over `{ connect: 10_000, read: 300_000 }`. */
+  timeout?: TimeoutOption | undefined
+  /** Default 30. */
+  maxRedirects?: number | undefined
+  /** Whether proxy variables, `.netrc` and CA bundle variables of the environment are used. Default true. */
+  trustEnv?: boolean | undefined
+  /** Put before relative URLs, with one slash between; an absolute URL wins. */
+  baseUrl?: string | URL | undefined
+  retry?: RetryOption | undefined
+  raiseForStatus?: boolean | undefined
+  stream?: boolean | undefined
+  maxResponseSize?: number | undefined
+  /** Replaces our connections. Of undici 7 or 8; never closed by us. */
+  dispatcher?: Dispatcher | undefined
+  /** In undici's names: `keepAliveTimeout`, `lookup`, `family`, `socketPath`, `localAddress`, ... */
+  poolOptions?: PoolOptions | undefined
+}
+
+/** What a hook, an auth function or an initializer may be instead of a function: named by where it lives. */
+export type OrReference<F> = F | TaskReference

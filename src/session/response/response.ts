@@ -1,0 +1,242 @@
+import { STATUS_CODES } from 'node:http'
+import type { Readable } from 'node:stream'
+import { inspect } from 'node:util'
+import type { InspectOptions } from 'node:util'
+import type { CookieJar } from 'tough-cookie'
+import { checkCount } from '../../checks.ts'
+import { HTTPError, JSONDecodeError } from '../../errors.ts'
+import type { BodyStream } from '../../transport/exchange.ts'
+import { resized, sliced, toReadable } from './body-chunks.ts'
+import { linesOf } from './body-text.ts'
+import { decodeText, encodingFrom } from './charset.ts'
+import { responseCookies } from '../cookies/cookies.ts'
+import { HeaderMap } from '../headers.ts'
+import type { ResponseFields } from '../headers.ts'
+import { decodeJsonText } from './json-text.ts'
+import { parseLinks } from './links.ts'
+import type { Link } from './links.ts'
+import { PreparedRequest } from '../prepared-request.ts'
+import { ResponseBody } from './response-body.ts'
+
+export interface ResponseInit<D = unknown> {
+  /** Default 200. */
+  status?: number | undefined
+  /** Default the usual one of the status. */
+  statusText?: string | undefined
+  headers?: ResponseFields | undefined
+  /** Default empty. */
+  content?: string | Uint8Array | ArrayBuffer | undefined
+  /** A body that is yet to be read, in place of `content`. */
+  stream?: BodyStream | undefined
+  /** Default: a GET of `url`. */
+  request?: PreparedRequest | undefined
+  /** Default: that of the request. */
+  url?: string | undefined
+  history?: readonly Response[] | undefined
+  next?: PreparedRequest | undefined
+  elapsed?: number | undefined
+  data?: D | undefined
+}
+
+const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308]
+const nothing: readonly never[] = Object.freeze([])
+const noContent = new Uint8Array(0)
+
+/** The body of a response that is still coming in; `undefined` if it is over, or was never streamed. */
+export let openBody: (response: Response) => ResponseBody | undefined
+/** What a copy is made of that can't be read elsewhere: the headers as they came, and the encoding only if it was set. */
+export let partsOf: (response: Response) => { fields: ResponseFields; encoding: string | undefined }
+
+/**
+ * A response, its body read: every reader is synchronous (and may be awaited). With `stream: true` they throw
+ * `BodyNotReadError` until `read()` has resolved. Made by sessions, and by hooks that want to answer themselves:
+ * `new Response({ status: 200, content: 'from the cache', request: context.request })`.
+ */
+export class Response<D = unknown> {
+  readonly status: number
+  readonly statusText: string
+  /** Of the last hop, fragment included; never holds credentials. */
+  readonly url: string
+  readonly request: PreparedRequest
+  /** The responses that led here, oldest first: redirects, and a 401 that was answered. Each has its own. */
+  readonly history: readonly Response[]
+  /** The request that the redirect asks for, where `allowRedirects: false` left it unsent. */
+  readonly next: PreparedRequest | undefined
+  /** Milliseconds from sending the last hop to its headers. */
+  readonly elapsed: number
+  /** Yours: hooks leave results here. */
+  data: D
+  readonly #fields: ResponseFields
+  readonly #body: ResponseBody | undefined
+  readonly #content: Uint8Array
+  #headers: HeaderMap | undefined
+  #cookies: CookieJar | undefined
+  #encoding: string | undefined
+  #readable: Readable | undefined
+
+  constructor(init: ResponseInit<D> = {}) {
+    const { status = 200, content = noContent, stream, request } = init
+    this.status = status
+    this.statusText = init.statusText ?? STATUS_CODES[status] ?? ''
+    this.request = request ?? new PreparedRequest({ url: init.url ?? 'http://localhost/' })
+    this.url = init.url ?? this.request.url
+    this.history = init.history ?? nothing
+    this.next = init.next
+    this.elapsed = init.elapsed ?? 0
+    this.data = init.data as D
+    this.#fields = init.headers ?? {}
+    this.#body = stream && new ResponseBody(stream, this.request)
+    this.#content = content instanceof Uint8Array ? content : Buffer.from(content as string)
+  }
+
+  /** 200 to 299, as on the web; `requests` counts everything below 400. */
+  get ok(): boolean {
+    return this.status >= 200 && this.status < 300
+  }
+
+  get redirected(): boolean {
+    return this.history.some((response) => response.isRedirect)
+  }
+
+  /** Read-only. */
+  get headers(): HeaderMap {
+    return (this.#headers ??= HeaderMap.readOnly(this.#fields))
+  }
+
+  /** A jar with the cookies that this response has set. */
+  get cookies(): CookieJar {
+    return (this.#cookies ??= responseCookies(this.url, this.headers.getSetCookie()))
+  }
+
+  /** The `Link` header by relation. */
+  get links(): Record<string, Link> {
+    return parseLinks(this.headers.get('link'))
+  }
+
+  /** One of the statuses that are followed, with a Location. */
+  get isRedirect(): boolean {
+    return redirectStatuses.includes(this.status) && this.headers.has('location')
+  }
+
+  get isPermanentRedirect(): boolean {
+    return (this.status === 301 || this.status === 308) && this.isRedirect
+  }
+
+  /** How `text()` decodes: what was set here, the declared charset, else utf-8. Set to `undefined`, it is found out again. */
+  get encoding(): string | undefined {
+    return this.#encoding ?? this.#charset ?? 'utf-8'
+  }
+
+  set encoding(label: string | undefined) {
+    this.#encoding = label
+  }
+
+  /** @throws {BodyNotReadError} a streamed body that was not read; so do all synchronous readers */
+  get content(): Uint8Array {
+    return this.#body === undefined ? this.#content : this.#body.demandContent()
+  }
+
+  bytes(): Uint8Array {
+    return this.content
+  }
+
+  /** Without a byte order mark, which decides if no charset is known. What can't be decoded becomes U+FFFD. */
+  text(): string {
+    return decodeText(this.content, this.#encoding ?? this.#charset)
+  }
+
+  /** @throws {JSONDecodeError} the body is no JSON */
+  json<T = unknown>(): T {
+    const { content } = this
+    try {
+      return JSON.parse(decodeJsonText(content, this.#encoding ?? this.#charset)) as T
+    } catch (cause) {
+      const { request, status, url } = this
+      const message = `Could not read the body of ${request.method} ${url} (status ${status}) as JSON`
+      throw new JSONDecodeError(message, { cause, request, response: this })
+    }
+  }
+
+  /** A copy. */
+  arrayBuffer(): ArrayBuffer {
+    return new Uint8Array(this.content).buffer
+  }
+
+  blob(): Blob {
+    return new Blob([this.content], { type: this.headers.get('content-type') ?? '' })
+  }
+
+  /** @throws {HTTPError} a status of 4xx or 5xx, named as in requests */
+  raiseForStatus(): this {
+    const { status, statusText, url, request } = this
+    if (status < 400 || status > 599) return this
+    const side = status < 500 ? 'Client' : 'Server'
+    throw new HTTPError(`${status} ${side} Error: ${statusText} for url: ${url}`, { request, response: this })
+  }
+
+  /** The body as a Node stream, the same each time it is asked for. Destroying it closes the body. */
+  get body(): Readable {
+    return (this.#readable ??= toReadable(this.iterContent(), () => this.close()))
+  }
+
+  /**
+   * The body in pieces of `size` bytes; without it, of a stream as they come, and of a buffered response at once.
+   *
+   * @throws {StreamConsumedError} a streamed body that is being read, or was read by iterating
+   * @throws {TypeError | RangeError} a size that is no positive integer
+   */
+  iterContent(size?: number): AsyncIterableIterator<Uint8Array> {
+    if (size !== undefined) checkCount('size', size)
+    const chunks = this.#chunks(size)
+    return size === undefined ? chunks : resized(chunks, size)
+  }
+
+  /** The lines of the text, without their ends. Throws as `iterContent` does. */
+  iterLines(): AsyncIterableIterator<string> {
+    return linesOf(this.#chunks(), this.#encoding ?? this.#charset)
+  }
+
+  /**
+   * Reads a streamed body to its end, so that the synchronous readers work. Rejects with what reading fails with.
+   *
+   * @throws {StreamConsumedError} it was read by iterating, or closed
+   */
+  async read(): Promise<this> {
+    await this.#body?.read()
+    return this
+  }
+
+  /** Ends a streamed body, read or not; resolves when its connection is free again or gone. */
+  async close(): Promise<void> {
+    this.#body?.destroy()
+    await this.#body?.ended
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  [inspect.custom](_depth: number, options: InspectOptions): string {
+    const { status, statusText, url, headers, history, data } = this
+    const body = this.#body && this.#body.content === undefined ? 'not read' : `${this.content.byteLength} bytes`
+    return `Response ${inspect({ status, statusText, url, headers, body, history: history.length, data }, options)}`
+  }
+
+  /** Read without making a HeaderMap where the names are in lower case already. */
+  get #charset(): string | undefined {
+    const { 'content-type': type } = this.#fields as Readonly<Record<string, unknown>>
+    return encodingFrom(typeof type === 'string' ? type : this.headers.get('content-type'))
+  }
+
+  #chunks(size?: number): AsyncIterableIterator<Uint8Array> {
+    const body = this.#body
+    if (body === undefined || body.content !== undefined) return sliced(this.content, size ?? this.content.byteLength)
+    body.demandUntaken()
+    return body.chunks()
+  }
+
+  static {
+    openBody = (response) => (response.#body?.isOver === false ? response.#body : undefined)
+    partsOf = (response) => ({ fields: response.#fields, encoding: response.#encoding })
+  }
+}

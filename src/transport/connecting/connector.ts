@@ -1,0 +1,101 @@
+import net from 'node:net'
+import type { Socket } from 'node:net'
+import { ConnectAttempt } from './connect-attempt.ts'
+import type { ConnectCallback } from './connect-attempt.ts'
+import type { Destination, Endpoint } from '../destination.ts'
+import type { ProxyTarget } from '../exchange.ts'
+import { translateFailure } from '../failures.ts'
+import type { ExchangePhase } from '../failures.ts'
+import type { ResolvedPoolOptions } from '../pool-options.ts'
+import { openSocket, secureSocket } from './sockets.ts'
+import { openSocksTunnel, resolveHere } from './socks.ts'
+import { TlsContexts } from './tls-contexts.ts'
+import { openTunnel } from './tunnel.ts'
+
+/** Makes sockets that requests can be written to: TCP, then the proxy's part, then TLS. */
+export class Connector {
+  readonly #options: ResolvedPoolOptions
+  readonly #contexts: TlsContexts
+
+  constructor(options: ResolvedPoolOptions) {
+    this.#options = options
+    this.#contexts = new TlsContexts(options.socket, options.maxCachedSessions)
+  }
+
+  /**
+   * @param timeout milliseconds for all steps; Infinity = none
+   * @param callback gets errors of ours only
+   */
+  connect(destination: Destination, timeout: number, callback: ConnectCallback): ConnectAttempt {
+    const attempt = new ConnectAttempt(destination, Math.min(timeout, this.#options.connectTimeout), callback)
+    this.#establish(attempt).then(
+      (socket) => attempt.succeed(socket),
+      (error: unknown) => attempt.fail(error as Error),
+    )
+    return attempt
+  }
+
+  async #establish(attempt: ConnectAttempt): Promise<Socket> {
+    const { origin, target, firstHop, proxy, isAbsoluteForm } = attempt.destination
+    let phase: ExchangePhase = proxy === undefined ? 'connect' : 'proxy'
+    try {
+      let socket = await this.#open(attempt, firstHop)
+      if (proxy !== undefined) {
+        // As requests does it: whom to believe holds for the proxy too, our own certificate is for the origin.
+        if (firstHop.isSecure) socket = await this.#secure(attempt, socket, firstHop, false)
+        if (isAbsoluteForm) return socket
+        await this.#passThrough(attempt, socket, proxy)
+      }
+      phase = 'tls'
+      return target.isSecure ? await this.#secure(attempt, socket, target, true) : socket
+    } catch (error) {
+      throw translateFailure(error, phase, origin, proxy?.url)
+    }
+  }
+
+  async #passThrough(attempt: ConnectAttempt, socket: Socket, proxy: ProxyTarget): Promise<void> {
+    const { target, proxyAuthorization } = attempt.destination
+    if (proxy.protocol === 'http:' || proxy.protocol === 'https:') return openTunnel(socket, target, proxyAuthorization)
+    const resolved = proxy.protocol === 'socks5:' ? await resolveHere(target, this.#options.socket.lookup) : target
+    // A look-up can't be stopped; the socket may be gone when it is over, and would not say so again.
+    if (attempt.isOver) throw new Error('The attempt was given up')
+    return openSocksTunnel(socket, resolved, proxy, attempt.timeout)
+  }
+
+  async #open(attempt: ConnectAttempt, { isSecure, hostname, port }: Endpoint): Promise<Socket> {
+    const { connector, socket: options } = this.#options
+    if (connector === undefined) return openSocket(attempt, { ...options, host: hostname, port })
+    const host = `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
+    const protocol = isSecure ? 'https:' : 'http:'
+    return new Promise((resolve, reject) => {
+      connector({ hostname, host, protocol, port: String(port) }, (error, socket) => {
+        if (socket === null) return reject(error ?? new Error('`poolOptions.connect` gave no socket'))
+        attempt.hold(socket.on('error', reject))
+        resolve(socket)
+      })
+    })
+  }
+
+  async #secure(attempt: ConnectAttempt, socket: Socket, to: Endpoint, isTarget: boolean): Promise<Socket> {
+    const { key, tls, proxy } = attempt.destination
+    // A connector of the caller's own has done the first hop's TLS as well.
+    if (this.#options.connector !== undefined && isTarget === (proxy === undefined)) return socket
+    const sessionKey = isTarget ? key : `proxy of ${key}`
+    const session = this.#contexts.session(sessionKey)
+    const { socket: options } = this.#options
+    return secureSocket(
+      attempt,
+      {
+        // A name to ask for; addresses are none.
+        ...(net.isIP(to.hostname) === 0 && { servername: to.hostname }),
+        ...options,
+        ...(tls && { rejectUnauthorized: tls.rejectUnauthorized }),
+        ...(session && { session }),
+        secureContext: this.#contexts.context(tls, isTarget),
+        host: to.hostname,
+        socket,
+      },
+      (session) => this.#contexts.remember(sessionKey, session),
+    )
+  }
+}

@@ -1,0 +1,82 @@
+import type { Client } from 'undici'
+import type { ConnectAttempt, ConnectCallback } from './connect-attempt.ts'
+import { Connection } from '../connection.ts'
+import type { Connector } from './connector.ts'
+import { proxiedHeaders } from '../destination.ts'
+import type { Destination } from '../destination.ts'
+
+/** All connections to one destination. */
+export class Route {
+  readonly destination: Destination
+  readonly #connector: Connector
+  readonly #options: Client.Options
+  readonly #onEmpty: (route: Route) => void
+  readonly #connections = new Set<Connection>()
+  /** The one that was used last is on top; those at the bottom reach their keep-alive timeout. */
+  readonly #idleConnections: Connection[] = []
+  #isClosed = false
+
+  constructor(
+    destination: Destination,
+    connector: Connector,
+    options: Client.Options,
+    onEmpty: (route: Route) => void,
+  ) {
+    this.destination = destination
+    this.#connector = connector
+    this.#options = options
+    this.#onEmpty = onEmpty
+  }
+
+  /** An idle connection, or a new one. */
+  take(): Connection {
+    for (let idle = this.#idleConnections.pop(); idle !== undefined; idle = this.#idleConnections.pop()) {
+      if (idle.isAlive) return idle
+    }
+    return this.open()
+  }
+
+  /** A new connection; it connects when it gets its first exchange. */
+  open(): Connection {
+    const connection = new Connection(this, this.#options)
+    this.#connections.add(connection)
+    return connection
+  }
+
+  connect(timeout: number, callback: ConnectCallback): ConnectAttempt {
+    return this.#connector.connect(this.destination, timeout, callback)
+  }
+
+  path(path: string): string {
+    return this.destination.isAbsoluteForm ? this.destination.origin + path : path
+  }
+
+  headers(headers: string[]): string[] {
+    return this.destination.proxy === undefined ? headers : proxiedHeaders(headers, this.destination)
+  }
+
+  giveBack(connection: Connection): void {
+    if (this.#isClosed) connection.discard()
+    else this.#idleConnections.push(connection)
+  }
+
+  /** The connection has ended. */
+  forget(connection: Connection): void {
+    if (!this.#connections.delete(connection)) return
+    const index = this.#idleConnections.indexOf(connection)
+    if (index !== -1) this.#idleConnections.splice(index, 1)
+    if (this.#connections.size === 0) this.#onEmpty(this)
+  }
+
+  /** Ends idle connections now and busy ones when their exchange is over. */
+  close(): void {
+    this.#isClosed = true
+    for (const idle of this.#idleConnections.splice(0)) idle.discard()
+  }
+
+  /** Ends all connections, and their exchanges with this error. */
+  destroy(error: unknown): void {
+    this.close()
+    for (const connection of [...this.#connections]) connection.destroy(error)
+  }
+}

@@ -1,0 +1,57 @@
+import dns from 'node:dns'
+import net from 'node:net'
+import type { LookupFunction, Socket } from 'node:net'
+import type { Endpoint } from '../destination.ts'
+import type { ProxyTarget } from '../exchange.ts'
+
+/**
+ * The client has a timer of its own, never clears it, and holds the socket with it. So it gets a bound, in milliseconds,
+ * also where there is no connect timeout; otherwise it comes after that one, which is to tell what happened.
+ */
+const longestHandshake = 300_000
+const margin = 1_000
+
+/**
+ * Asks a SOCKS 5 proxy for a connection to `target`. Afterwards the socket is as if it was connected there.
+ *
+ * @param target its name is resolved by the proxy
+ * @throws what the proxy answered instead, as a plain error; the socket is to be destroyed then
+ */
+export async function openSocksTunnel(
+  socket: Socket,
+  target: Endpoint,
+  { username, password }: ProxyTarget,
+  timeout: number,
+): Promise<void> {
+  // Few need it, and nobody else should load it.
+  const { SocksClient } = await import('socks')
+  const credentials =
+    username === undefined && password === undefined ? undefined : { userId: username ?? '', password: password ?? '' }
+  try {
+    await SocksClient.createConnection({
+      command: 'connect',
+      // Host and port are checked, and not used: the socket is there.
+      proxy: { host: '127.0.0.1', port: 1080, type: 5, ...credentials },
+      destination: { host: target.hostname, port: target.port },
+      existing_socket: socket,
+      timeout: Math.min(Math.ceil(timeout) + margin, longestHandshake),
+    })
+  } catch (error) {
+    // It carries its options, and they the password.
+    if (error instanceof Error) Reflect.deleteProperty(error, 'options')
+    throw error
+  }
+}
+
+/** socks5 resolves here, socks5h there. */
+export async function resolveHere(target: Endpoint, lookup: LookupFunction | undefined): Promise<Endpoint> {
+  if (net.isIP(target.hostname) !== 0) return target
+  const hostname = await new Promise<string>((resolve, reject) => {
+    const resolver: LookupFunction = lookup ?? dns.lookup
+    resolver(target.hostname, { all: false }, (error, address) => {
+      if (error) reject(error)
+      else resolve(typeof address === 'string' ? address : (address[0]?.address ?? target.hostname))
+    })
+  })
+  return { ...target, hostname }
+}

@@ -1,0 +1,52 @@
+import type { Socket } from 'node:net'
+import { STATUS_CODES } from 'node:http'
+import type { Endpoint } from '../destination.ts'
+
+/** Bytes of the proxy's answer to CONNECT; as much as Node allows for headers. */
+const maxHeadSize = 16 * 1024
+const headEnd = Buffer.from('\r\n\r\n')
+
+/**
+ * Asks an HTTP proxy for a tunnel to `target`. Afterwards the socket is as if it was connected there.
+ *
+ * @throws what the proxy answered instead, as a plain error; the socket is to be destroyed then
+ */
+export async function openTunnel(socket: Socket, target: Endpoint, authorization: string | undefined): Promise<void> {
+  const authority = `${target.hostname.includes(':') ? `[${target.hostname}]` : target.hostname}:${target.port}`
+  const credentials = authorization === undefined ? '' : `Proxy-Authorization: ${authorization}\r\n`
+  socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${credentials}\r\n`, 'latin1')
+  const head = await readHead(socket)
+  const [, status] = /^HTTP\/1\.[01] (\d{3})(?: |\r)/.exec(head) ?? []
+  if (status === undefined) throw new Error('its answer to CONNECT was not HTTP')
+  if (!status.startsWith('2')) throw new Error(`it answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd())
+}
+
+/** Reads up to the empty line and puts back what follows it. */
+async function readHead(socket: Socket): Promise<string> {
+  let received: Buffer = Buffer.alloc(0)
+  return new Promise((resolve, reject) => {
+    const stop = (): void => {
+      socket.removeListener('readable', onReadable).removeListener('close', onClose).removeListener('end', onClose)
+    }
+    const onReadable = (): void => {
+      for (let chunk = read(socket); chunk !== null; chunk = read(socket)) {
+        received = Buffer.concat([received, chunk])
+        const end = received.indexOf(headEnd)
+        if (end === -1 && received.length <= maxHeadSize) continue
+        stop()
+        if (end === -1) return reject(new Error('its answer to CONNECT has no end'))
+        if (received.length > end + headEnd.length) socket.unshift(received.subarray(end + headEnd.length))
+        return resolve(received.toString('latin1', 0, end + 2))
+      }
+    }
+    const onClose = (): void => {
+      stop()
+      reject(new Error('it closed the connection instead of answering CONNECT'))
+    }
+    socket.on('readable', onReadable).once('close', onClose).once('end', onClose)
+  })
+}
+
+function read(socket: Socket): Buffer | null {
+  return socket.read() as Buffer | null
+}

@@ -1,0 +1,98 @@
+import type { Transform } from 'node:stream'
+import { promisify } from 'node:util'
+import zlib from 'node:zlib'
+import { ContentDecodingError, FuturesError, ResponseTooLargeError } from '../../errors.ts'
+import { gunzipMembers } from './gzip-members.ts'
+import { frameByFrame } from './zstd-frames.ts'
+
+/** A content coding, undone in three ways. They fail as zlib does; too much output is ERR_BUFFER_TOO_LARGE. */
+export interface Coding {
+  readonly name: string
+  /** On this thread, now. */
+  decodeSync(body: Buffer, limit: number): Buffer
+  /** On a thread of libuv's pool. */
+  decode(body: Buffer, limit: number): Promise<Buffer>
+  /** While it comes; `first` are its first bytes, to look at. */
+  createStream(first: Uint8Array): Transform
+  /** The body in the pieces that the stream has to be given it in, if that matters. */
+  pieces?(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+}
+
+interface Options {
+  maxOutputLength?: number
+}
+type Method = (body: Buffer, options: Options) => Buffer
+type AsyncMethod = (body: Buffer, options: Options, callback: (error: Error | null, decoded: Buffer) => void) => void
+
+/** What node:zlib has from Node 22.15 on. */
+const { zstdDecompressSync, zstdDecompress, createZstdDecompress } = zlib as unknown as {
+  zstdDecompressSync?: Method
+  zstdDecompress: AsyncMethod
+  createZstdDecompress: () => Transform
+}
+
+const gunzip = coding('gzip', zlib.gunzipSync, zlib.gunzip, zlib.createGunzip)
+const inflate = coding('deflate', zlib.inflateSync, zlib.inflate, zlib.createInflate)
+const inflateRaw = coding('deflate', zlib.inflateRawSync, zlib.inflateRaw, zlib.createInflateRaw)
+const brotli = coding('br', zlib.brotliDecompressSync, zlib.brotliDecompress, zlib.createBrotliDecompress)
+
+const gzip: Coding = {
+  name: 'gzip',
+  decodeSync(body, limit) {
+    try {
+      return gunzip.decodeSync(body, limit)
+    } catch (error) {
+      return gunzipMembers(body, limit, error)
+    }
+  },
+  decode: async (body, limit) =>
+    gunzip.decode(body, limit).catch((error: unknown) => gunzipMembers(body, limit, error)),
+  createStream: (first) => gunzip.createStream(first),
+}
+
+/** HTTP means the zlib format by "deflate"; servers that send bare deflate data are old, and still there. */
+const deflate: Coding = {
+  name: 'deflate',
+  decodeSync: (body, limit) => (hasZlibHeader(body) ? inflate : inflateRaw).decodeSync(body, limit),
+  decode: async (body, limit) => (hasZlibHeader(body) ? inflate : inflateRaw).decode(body, limit),
+  createStream: (first) => (hasZlibHeader(first) ? inflate : inflateRaw).createStream(first),
+}
+
+const zstd =
+  zstdDecompressSync && frameByFrame(coding('zstd', zstdDecompressSync, zstdDecompress, createZstdDecompress))
+
+/** What can be undone, by its name in HTTP. */
+export const codings: ReadonlyMap<string, Coding> = new Map(
+  [gzip, deflate, brotli, ...(zstd ? [zstd] : [])].map((each) => [each.name, each]),
+)
+
+function coding(name: string, decodeSync: Method, decode: AsyncMethod, createStream: () => Transform): Coding {
+  const decodeAsync = promisify(decode)
+  return {
+    name,
+    decodeSync: (body, limit) => decodeSync(body, optionsFor(limit)),
+    decode: async (body, limit) => decodeAsync(body, optionsFor(limit)),
+    createStream: () => createStream(),
+  }
+}
+
+function optionsFor(limit: number): Options {
+  return limit === Infinity ? {} : { maxOutputLength: Math.max(1, limit) }
+}
+
+/** RFC 1950: method 8, and the two bytes are a multiple of 31. */
+function hasZlibHeader(bytes: Uint8Array): boolean {
+  const [first = 0, second = 0] = bytes
+  return (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0
+}
+
+/** What zlib says, in our words. What says it already, as it is. */
+export function decodingFailure(error: unknown, coding: Coding, limit: number): Error {
+  if (error instanceof FuturesError) return error
+  if ((error as { code?: unknown } | null)?.code === 'ERR_BUFFER_TOO_LARGE') {
+    const message = `Could not read the body: it is larger than ${limit} bytes once decoded`
+    return new ResponseTooLargeError(message, { cause: error, limit })
+  }
+  const reason = error instanceof Error ? error.message : String(error)
+  return new ContentDecodingError(`Could not decode the body as ${coding.name}: ${reason}`, { cause: error })
+}

@@ -1,0 +1,69 @@
+import { ContentDecodingError } from '../../errors.ts'
+import { codings, decodingFailure } from './codings.ts'
+import type { Coding } from './codings.ts'
+
+/** What can be decoded, as the value of an Accept-Encoding header. */
+export const acceptEncoding: string = [...codings.keys()].join(', ')
+
+/** Nobody nests more; a long list is an attack. */
+const maxCodings = 5
+
+/** Compressed bytes that are decoded at once; more go to a thread of libuv's pool, so that the loop stays free. */
+const syncInput = 256 * 1024
+/** Decoded bytes at which a small input that grows a thousandfold goes there, too. */
+const syncOutput = 4 * 1024 * 1024
+
+/**
+ * @param header Content-Encoding
+ * @returns what to undo, first things first; nothing if one of them is unknown: as with `requests`, the body is left as
+ * it is then
+ * @throws {ContentDecodingError} more codings than anybody uses
+ */
+export function parseCodings(header: string | string[]): readonly Coding[] {
+  const names = String(header)
+    .toLowerCase()
+    .split(',')
+    .map((name) => name.trim())
+    .filter((name) => name !== '' && name !== 'identity')
+  if (names.length > maxCodings) {
+    throw new ContentDecodingError(`Could not decode the body: ${names.length} codings on top of each other`)
+  }
+  const found = names.map((name) => codings.get(name === 'x-gzip' ? 'gzip' : name))
+  return found.includes(undefined) ? [] : (found.reverse() as Coding[])
+}
+
+/**
+ * @param limit bytes of the decoded body; Infinity = none
+ * @returns the decoded body; a promise if that is much work
+ * @throws {ContentDecodingError} corrupt or truncated (also what the promise rejects with)
+ * @throws {ResponseTooLargeError} more than `limit`
+ */
+export function decodeBody(body: Buffer, todo: readonly Coding[], limit: number): Buffer | Promise<Buffer> {
+  const [coding, ...rest] = todo
+  // An empty body is empty in every coding.
+  if (coding === undefined || body.length === 0) return body
+  if (body.length > syncInput) return decodeLater(body, todo, limit)
+  try {
+    return decodeBody(coding.decodeSync(body, Math.min(limit, syncOutput)), rest, limit)
+  } catch (error) {
+    if (isTooLarge(error) && limit > syncOutput) return decodeLater(body, todo, limit)
+    throw decodingFailure(error, coding, limit)
+  }
+}
+
+async function decodeLater(body: Buffer, todo: readonly Coding[], limit: number): Promise<Buffer> {
+  let decoded = body
+  for (const coding of todo) {
+    if (decoded.length === 0) break
+    try {
+      decoded = await coding.decode(decoded, limit)
+    } catch (error) {
+      throw decodingFailure(error, coding, limit)
+    }
+  }
+  return decoded
+}
+
+function isTooLarge(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'ERR_BUFFER_TOO_LARGE'
+}

@@ -1,0 +1,65 @@
+import { pipeline } from 'node:stream'
+import { ResponseTooLargeError } from '../../errors.ts'
+import type { BodyDecoder } from '../body-stream.ts'
+import { decodingFailure } from './codings.ts'
+import type { Coding } from './codings.ts'
+import { parseCodings } from './content-encoding.ts'
+import type { ExchangeRequest } from '../exchange.ts'
+import type { ResponseHeaders } from '../reception.ts'
+
+/** Bytes that tell zlib's format from bare deflate data. */
+const headerSize = 2
+
+/**
+ * Decodes while the body comes, as far as the reader has asked: zlib rests when nobody takes what it has made. Whatever
+ * is wrong with the body, its reader gets to know.
+ */
+export function decoderFor(
+  { maxResponseSize: limit }: ExchangeRequest,
+  headers: ResponseHeaders,
+): BodyDecoder | undefined {
+  const encoding = headers['content-encoding']
+  if (encoding === undefined) return undefined
+  return async function* (wire) {
+    let size = 0
+    for await (const chunk of parseCodings(encoding).reduce(decode, wire)) {
+      size += chunk.byteLength
+      if (size > limit) {
+        throw new ResponseTooLargeError(`Could not read the body: it is larger than ${limit} bytes once decoded`, {
+          limit,
+        })
+      }
+      yield chunk
+    }
+  }
+}
+
+async function* decode(source: AsyncIterable<Uint8Array>, coding: Coding): AsyncIterable<Uint8Array> {
+  const chunks = source[Symbol.asyncIterator]()
+  const first = await firstBytes(chunks)
+  // An empty body is empty in every coding.
+  if (first.byteLength === 0) return
+  const stream = coding.createStream(first)
+  const body = joined(first, chunks)
+  pipeline(coding.pieces?.(body) ?? body, stream, () => {})
+  try {
+    for await (const chunk of stream) yield chunk as Buffer
+  } catch (error) {
+    throw decodingFailure(error, coding, Infinity)
+  }
+}
+
+async function firstBytes(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+  let bytes: Uint8Array = Buffer.alloc(0)
+  while (bytes.byteLength < headerSize) {
+    const next = await chunks.next()
+    if (next.done === true) break
+    bytes = bytes.byteLength === 0 ? next.value : Buffer.concat([bytes, next.value])
+  }
+  return bytes
+}
+
+async function* joined(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+  yield first
+  yield* { [Symbol.asyncIterator]: () => rest }
+}
