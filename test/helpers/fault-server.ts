@@ -11,6 +11,10 @@ export interface Peer {
   readonly index: number
   /** The head of the next request, its body (by Content-Length) behind it; undefined when the other side has closed. */
   request(): Promise<string | undefined>
+  /** The next bytes, whatever they mean: exactly so many, or fewer when the other side has closed. */
+  take(size: number): Promise<Buffer>
+  /** Passes everything on, in both directions, until one side ends: to this port of this machine. */
+  relay(port: number): Promise<void>
   /** Text is latin1. Resolves when the kernel has it. */
   write(bytes: string | Uint8Array): Promise<void>
   /** Ends the connection with RST. */
@@ -41,7 +45,9 @@ export async function startFaultServer(script: Script, secure?: TlsOptions): Pro
   const onSocket = (socket: Socket): void => {
     sockets.add(socket)
     socket.on('error', () => {}).once('close', () => sockets.delete(socket))
-    void script(peerOf(socket, connections++, requests))
+    // Only a TCP socket can be reset; the one below TLS has the same port.
+    const tcp = [...sockets].find((each) => each.remotePort === socket.remotePort) ?? socket
+    void script(peerOf(socket, tcp, connections++, requests))
   }
   const server: Server =
     secure === undefined
@@ -92,7 +98,7 @@ function track(sockets: Set<Socket>, socket: Socket): void {
   socket.on('error', () => {}).once('close', () => sockets.delete(socket))
 }
 
-function peerOf(socket: Socket, index: number, requests: string[]): Peer {
+function peerOf(socket: Socket, tcp: Socket, index: number, requests: string[]): Peer {
   const chunks = socket[Symbol.asyncIterator]() as AsyncIterator<Buffer>
   let received = ''
   const more = async (): Promise<boolean> => {
@@ -114,12 +120,28 @@ function peerOf(socket: Socket, index: number, requests: string[]): Peer {
       requests.push(request)
       return request
     },
+    async take(size) {
+      while (received.length < size) if (!(await more())) break
+      const bytes = Buffer.from(received.slice(0, size), 'latin1')
+      received = received.slice(size)
+      return bytes
+    },
+    async relay(port) {
+      const target = net.connect(port, '127.0.0.1').on('error', () => socket.destroy())
+      socket.once('close', () => target.destroy())
+      target.pipe(socket)
+      do {
+        target.write(Buffer.from(received, 'latin1'))
+        received = ''
+      } while (await more())
+      target.end()
+    },
     write: async (bytes) =>
       new Promise((resolve) => {
         if (socket.destroyed) return resolve()
         socket.write(typeof bytes === 'string' ? Buffer.from(bytes, 'latin1') : bytes, () => resolve())
       }),
-    reset: () => void socket.resetAndDestroy(),
+    reset: () => void tcp.resetAndDestroy(),
     closed: new Promise((resolve) => socket.once('close', () => resolve())),
   }
 }
