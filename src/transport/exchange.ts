@@ -103,7 +103,7 @@ export interface Exchange {
 
 export interface ExchangeResponse {
   readonly status: number
-  /** Where the server sent none, the usual one. */
+  /** As sent, which may be empty; where a dispatcher knows of none, the usual one. */
   readonly statusText: string
   /** Lower-case names; values are latin1, an array where a header was repeated. */
   readonly headers: Record<string, string | string[]>

@@ -36,7 +36,7 @@ export class Reception {
     this.#stream = stream
     this.#response = {
       status,
-      statusText: statusText || (STATUS_CODES[status] ?? ''),
+      statusText: statusText ?? STATUS_CODES[status] ?? '',
       headers,
       elapsed,
       content: noBytes,

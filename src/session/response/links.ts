@@ -18,7 +18,8 @@ export function parseLinks(header: string | undefined): Record<string, Link> {
 function parseLink(text: string): Link[] {
   const [target = '', ...parameters] = split(text, /;/y)
   const url = strip(target, '<> \'"')
-  if (url === '') return []
+  // `<>` is this document (RFC 3986, 4.4).
+  if (url === '' && !target.includes('<')) return []
   const entries: [string, string][] = [['url', url]]
   for (const parameter of parameters) {
     const equals = parameter.indexOf('=')

@@ -21,7 +21,7 @@ describe('parseLinks()', () => {
     ['<a>; rel=""', { a: { url: 'a', rel: '' } }],
     ['<a>; url=b; rel=next', { next: { url: 'a', rel: 'next' } }],
     ['<a>; title=x, y; rel=next', { next: { url: 'a', title: 'x, y', rel: 'next' } }],
-    ['<>; rel=next', {}],
+    ['<>; rel=next', { next: { url: '', rel: 'next' } }],
   ])('%s', (header, links) => {
     expect(parseLinks(header)).toEqual(links)
   })
