@@ -48,6 +48,6 @@ describe('parseLinks()', () => {
     parseLinks(text.repeat(100_000))
     parseLinks(`<a>${text.repeat(100_000)}`)
 
-    expect(performance.now() - start).toBeLessThan(3000)
+    expect(performance.now() - start).toBeLessThan(10_000)
   })
 })
