@@ -63,8 +63,10 @@ export class Connection implements Carrier {
 
   giveUp(): void {
     this.#exchange = undefined
-    // Without an attempt the socket is there, and undici about to write: `onRequestStart` refuses and releases.
-    this.#attempt?.giveUp()
+    if (this.#attempt !== undefined) this.#attempt.giveUp()
+    // undici is about to write, and `onRequestStart` will refuse. Whoever comes before that lines up behind: a connection that
+    // is lent until then would make them open one more than there are workers.
+    else if (this.isAlive) this.#route.giveBack(this)
   }
 
   release(): void {

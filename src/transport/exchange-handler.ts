@@ -57,7 +57,8 @@ export class ExchangeHandler
     this.#phase = waiting
     let body: OpenBody
     try {
-      body = openBody(this.request.body, this, this.request.onUploadProgress)
+      // One that was not written yet is as good as new.
+      body = this.#upload ?? openBody(this.request.body, this, this.request.onUploadProgress)
     } catch (error) {
       return this.#fail(error)
     }
@@ -85,10 +86,8 @@ export class ExchangeHandler
   }
 
   onRequestStart(controller: Controller): void {
-    if (this.#phase === over) {
-      this.#carrier.release()
-      throw refusal
-    }
+    // Its carrier may have the next exchange already.
+    if (this.#phase === over) throw refusal
     this.#controller = controller
     this.#phase = sent
     this.#isAnswered = false
@@ -154,15 +153,7 @@ export class ExchangeHandler
 
   onResponseError(_controller: Controller | null | undefined, error: Error): void {
     if (this.#phase === over) return
-    if (
-      this.#phase === sent &&
-      this.request.resend &&
-      !this.#isAnswered &&
-      this.#carrier.isReused &&
-      isDeadConnection(error)
-    ) {
-      return this.#resend()
-    }
+    if (this.#carrier.isReused && this.#maySendAgain && isDeadConnection(error)) return this.#resend()
     // undici takes the Content-Length of a 304 for the length of its body, and misses that (RFC 9110, 15.4.5).
     if (this.#reception?.isBodiless === true) return this.onResponseEnd()
     const phase = this.#phase === waiting ? 'connect' : this.#phase === sent ? 'headers' : 'body'
@@ -215,9 +206,17 @@ export class ExchangeHandler
     this.#carrier.timer.start(this, this.request.readTimeout, performance.now())
   }
 
+  /** Nobody has seen it yet; or nobody has answered, and it does no harm twice. */
+  get #maySendAgain(): boolean {
+    return this.#phase === waiting || (this.#phase === sent && this.request.resend && !this.#isAnswered)
+  }
+
   #resend(): void {
     const fresh = this.#carrier.renew()
-    this.#upload?.stop()
+    if (this.#phase === sent) {
+      this.#upload?.stop()
+      this.#upload = undefined
+    }
     this.#carrier.discard()
     this.start(fresh)
   }

@@ -33,6 +33,12 @@ describe('Exchange.abort()', () => {
     await silent.close()
   })
 
+  function abortAtOnce(url: string): void {
+    const exchange = transport.start(url)
+    exchange.response.catch(() => {})
+    exchange.abort(reason)
+  }
+
   it('rejects with exactly the error that it is given, and only once', async () => {
     const exchange = transport.start(silent.url)
     exchange.abort(reason)
@@ -147,6 +153,31 @@ describe('Exchange.abort()', () => {
     await transport.fetch(`${server.url}/second`)
     expect(server.seen).toEqual(['GET /first', 'GET /second'])
     expect(server.connections).toBe(1)
+    await server.close()
+  })
+
+  it('leaves such a connection to the next exchange at once', async () => {
+    const server = await startServer()
+    await transport.fetch(`${server.url}/first`)
+    for (const path of ['/aborted', '/aborted too']) abortAtOnce(server.url + path)
+    expect(text(await transport.fetch(`${server.url}/second`))).toContain('/second')
+    expect(server.seen).toEqual(['GET /first', 'GET /second'])
+    expect(server.connections).toBe(1)
+    await server.close()
+  })
+
+  it('leaves nothing behind on such a connection that dies', async () => {
+    const server = await startServer()
+    await transport.fetch(`${server.url}/first`)
+    abortAtOnce(`${server.url}/aborted`)
+    const next = transport.start(`${server.url}/second`)
+    for (const socket of server.openSockets) socket.resetAndDestroy()
+    expect(text(await next.response)).toContain('/second')
+    abortAtOnce(`${server.url}/aborted`)
+    for (const socket of server.openSockets) socket.resetAndDestroy()
+    await transport.connections.close()
+    expect(server.seen).toEqual(['GET /first', 'GET /second'])
+    expect(server.connections).toBe(2)
     await server.close()
   })
 

@@ -1,3 +1,4 @@
+import { Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   ChunkedEncodingError,
@@ -316,6 +317,26 @@ describe('ExchangeRequest.resend', () => {
     await transport.fetch(server.url)
     expect(await transport.failure(server.url, { method: 'POST' })).toBeInstanceOf(ConnectionError)
     expect(server.requests).toHaveLength(2)
+    await server.close()
+  })
+
+  it.each(['POST', 'GET'])('is not asked where nothing was written yet: %s', async (method) => {
+    const server = await startFaultServer(always(answer('fine')))
+    await transport.fetch(server.url)
+    let opened = 0
+    const open = (): AsyncIterable<Uint8Array> => {
+      opened++
+      return Readable.from([Buffer.from('body')])
+    }
+    const body = method === 'POST' ? { length: 4, open } : undefined
+    // undici writes in the next turn, after the reset has been read.
+    await turn()
+    const exchange = transport.start(server.url, { method, body })
+    for (const socket of server.openSockets) socket.resetAndDestroy()
+    expect(text(await exchange.response)).toBe('fine')
+    expect(server.requests).toHaveLength(2)
+    expect(server.connections).toBe(2)
+    expect(opened).toBe(method === 'POST' ? 1 : 0)
     await server.close()
   })
 
