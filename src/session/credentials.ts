@@ -15,6 +15,13 @@ export function takeCredentials(url: URL, text: string): Credentials | undefined
   return credentials
 }
 
+/** Whether credentials for one URL may go to another: host, port and scheme are the same, or it is http becoming https. */
+export function keepsCredentials(from: URL, to: URL): boolean {
+  if (from.origin === to.origin) return true
+  const isUpgrade = from.protocol === 'http:' && to.protocol === 'https:'
+  return isUpgrade && from.hostname === to.hostname && from.port === '' && to.port === ''
+}
+
 /** As Python's `unquote`: what is no escape stays. */
 function unescape(text: string): string {
   try {

@@ -166,4 +166,6 @@ export interface PackedRequest {
   readonly hasGivenBody?: true
   /** Method and URL are all that is known. */
   readonly isOutline?: true
+  /** `auth: null`: nobody's credentials are for it. */
+  readonly hasNoAuth?: true
 }

@@ -1,6 +1,6 @@
 import type { FailedRequest } from '../../errors.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
-import { flatHeaders, PreparedRequest } from '../../session/prepared-request.ts'
+import { flatHeaders, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
 import { partsOf, type Response } from '../../session/response/response.ts'
 import { StreamBody } from '../../session/body/stream-body.ts'
 import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
@@ -88,6 +88,7 @@ export class ResponsePacker {
       method,
       url,
       ...(headers === this.#context.headers ? undefined : { headers }),
+      ...(requestNotes.get(request).options?.auth === null ? { hasNoAuth: true } : undefined),
       ...(request.body === undefined ? undefined : this.#packBody(request.body)),
     }
   }

@@ -1,7 +1,7 @@
 import type { FailedRequest } from '../../errors.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
 import { HeaderMap } from '../../session/headers.ts'
-import { PreparedRequest } from '../../session/prepared-request.ts'
+import { PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
 import { Response } from '../../session/response/response.ts'
 import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
 
@@ -46,10 +46,11 @@ export class ResponseUnpacker {
   }
 
   unpackRequest(packed: PackedRequest, parcel: Parcel): PreparedRequest {
-    const { method, url, headers = this.#context.headers, body, hasGivenBody } = packed
+    const { method, url, headers = this.#context.headers, body, hasGivenBody, hasNoAuth } = packed
     const request = new PreparedRequest({ method, url, headers: HeaderMap.fromFlat(headers) })
     if (hasGivenBody) request.body = this.#context.bodyAsGiven(request.headers.get('content-type'))
     else request.body = typeof body === 'number' ? bytesAt(parcel, body) : body
+    if (hasNoAuth) requestNotes.add(request, { options: { auth: null } })
     return request
   }
 

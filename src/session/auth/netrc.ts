@@ -11,13 +11,16 @@ import type { NetrcEntry } from './netrc-file.ts'
  * not fail requests.
  *
  * @param hostname as `URL.hostname` has it
+ * @param mayBeDefault whether an entry for every host counts, too
  */
 export function netrcAuth(
   hostname: string,
   environment: NodeJS.ProcessEnv = process.env,
+  { mayBeDefault = true } = {},
 ): [string, string] | undefined {
   const machines = readNetrc(environment)
-  const entry = machines?.get(hostname.toLowerCase().replace(/^\[|\]$/g, '')) ?? machines?.get(defaultMachine)
+  const named = machines?.get(hostname.toLowerCase().replace(/^\[|\]$/g, ''))
+  const entry = named ?? (mayBeDefault ? machines?.get(defaultMachine) : undefined)
   if (entry === undefined) return undefined
   const user = entry.login === '' ? entry.account : entry.login
   return user === '' && entry.password === '' ? undefined : [user, entry.password]

@@ -170,7 +170,7 @@ export class Call implements Correspondence {
     await this.consume(response)
     this.#redirects++
     this.#observer.redirected?.(response, next)
-    this.#hop = nextHop(this.#core, hop, next)
+    this.#hop = nextHop(this.#core, this.#options, hop, next)
     return undefined
   }
 

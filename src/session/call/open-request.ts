@@ -9,7 +9,7 @@ import type { RequestCookies } from '../cookies/cookies.ts'
 import { prepare } from '../prepare.ts'
 import type { Preparation } from '../prepare.ts'
 import { PreparedRequest } from '../prepared-request.ts'
-import { keepsCredentials } from './redirects.ts'
+import { keepsCredentials } from '../credentials.ts'
 import { hasHeader } from '../cookies/request-cookies.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { SessionCore } from '../session-core.ts'
@@ -57,13 +57,22 @@ function resumedHop({ request, isHome, keepsBody }: ResumedPosition, first: Hop)
 }
 
 /** The hop after a redirect. What was meant for the origin of the first ends where that is left. */
-export function nextHop({ trustEnv, environment }: SessionCore, hop: Hop, request: PreparedRequest): Hop {
+export function nextHop(core: SessionCore, { auth }: ResolvedOptions, hop: Hop, request: PreparedRequest): Hop {
   const location = new URL(request.url)
   if (keepsCredentials(hop.location, location)) return { ...hop, request, location }
-  const pair =
-    trustEnv && !hasHeader(request, 'authorization') ? netrcAuth(location.hostname, environment.variables) : undefined
-  if (pair !== undefined) request.headers.set('Authorization', basicValue(...pair))
+  if (core.trustEnv && auth !== null && !hasHeader(request, 'authorization')) addNetrc(core, hop.location, request)
   return { request, location, auth: undefined, cookies: undefined }
+}
+
+/**
+ * A server that we come from names the host: it gets no password that is there for any (`default`), and none over http
+ * that the caller has not sent there himself.
+ */
+function addNetrc({ environment }: SessionCore, from: URL, request: PreparedRequest): void {
+  const { protocol, hostname } = new URL(request.url)
+  if (from.protocol === 'https:' && protocol === 'http:') return
+  const pair = netrcAuth(hostname, environment.variables, { mayBeDefault: false })
+  if (pair !== undefined) request.headers.set('Authorization', basicValue(...pair))
 }
 
 /** A copy: a prepared request may be sent any number of times. */

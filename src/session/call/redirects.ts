@@ -1,5 +1,7 @@
 import { UnrewindableBodyError } from '../../errors.ts'
+import { requestNotes } from '../prepared-request.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
+import { keepsCredentials } from '../credentials.ts'
 import { dropJarCookie } from '../cookies/request-cookies.ts'
 import type { Response } from '../response/response.ts'
 import { StreamBody } from '../body/stream-body.ts'
@@ -33,7 +35,9 @@ export function redirectRequest(
         'Pass a function that makes one for each send',
     )
   }
-  dropHeaders(next, { keepsBody, keepsSecrets: keepsCredentials(new URL(sent.url), url) })
+  const keepsSecrets = keepsCredentials(new URL(sent.url), url)
+  dropHeaders(next, { keepsBody, keepsSecrets })
+  if (!keepsSecrets) dropOptions(next)
   return next
 }
 
@@ -45,13 +49,6 @@ export function showNext(response: Response, hop: PreparedRequest | undefined): 
   } catch {
     // There is no next request.
   }
-}
-
-/** Whether credentials for one URL may go to another: host, port and scheme are the same, or it is http becoming https. */
-export function keepsCredentials(from: URL, to: URL): boolean {
-  if (from.origin === to.origin) return true
-  const isUpgrade = from.protocol === 'http:' && to.protocol === 'https:'
-  return isUpgrade && from.hostname === to.hostname && from.port === '' && to.port === ''
 }
 
 function methodAfter(status: number, method: string): string {
@@ -78,4 +75,10 @@ function dropHeaders(
   if (!keepsBody) for (const name of bodyHeaders) request.headers.delete(name)
   if (!keepsSecrets) for (const name of originHeaders) request.headers.delete(name)
   dropJarCookie(request)
+}
+
+/** Whoever sends it himself (`response.next`) sends it to somebody that was not asked for: what is left unsaid is no auth. */
+function dropOptions(request: PreparedRequest): void {
+  const { options } = requestNotes.get(request)
+  requestNotes.add(request, { options: { ...options, auth: null, cookies: undefined } })
 }

@@ -1,3 +1,4 @@
+import { keepsCredentials } from '../credentials.ts'
 import { cookieHeader } from './cookies.ts'
 import type { RequestCookies } from './cookies.ts'
 import { flatHeaders, requestNotes } from '../prepared-request.ts'
@@ -19,7 +20,7 @@ export function hasHeader(request: PreparedRequest, name: string): boolean {
  * written by hand stays, and silences the jar and the request's own cookies.
  */
 export function addCookies(request: PreparedRequest, { jar }: SessionCore, hop: CookieSource | undefined): void {
-  const own = hop?.cookies
+  const own = hop && ownCookies(request, hop)
   if (!jar && own === undefined) return
   dropJarCookie(request)
   if (hasHeader(request, 'cookie')) return
@@ -28,6 +29,12 @@ export function addCookies(request: PreparedRequest, { jar }: SessionCore, hop: 
   if (cookie === undefined) return
   request.headers.set('Cookie', cookie)
   requestNotes.add(request, { cookie })
+}
+
+/** An auth function may send requests to other origins: the cookies of its request are not for those. */
+function ownCookies({ url }: PreparedRequest, { location, cookies }: CookieSource): RequestCookies | undefined {
+  if (cookies === undefined || url === location.href || keepsCredentials(location, new URL(url))) return cookies
+  return undefined
 }
 
 /** Takes away the Cookie header that came from here, not one that was written by hand. */
