@@ -2,6 +2,7 @@
 const [scenario, contender, options] = process.argv.slice(2)
 
 const { measure } = await import(`./scenarios/${scenario}.mjs`)
-const { open } = await import(`./contenders/${contender}.mjs`)
+/** The contender's own module is loaded when it is opened. */
+const open = async (openOptions) => (await import(`./contenders/${contender}.mjs`)).open(openOptions)
 
-process.send(await measure({ open, ...JSON.parse(options) }), () => process.exit())
+process.send(await measure({ open, contender, ...JSON.parse(options) }), () => process.exit())

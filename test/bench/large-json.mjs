@@ -3,8 +3,7 @@ import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import http from 'node:http'
 import { fileURLToPath } from 'node:url'
-
-const size = 2 ** 20
+import { jsonOfSize } from './bodies.mjs'
 
 /** Keeps what is wanted of it: little. */
 export function summarize(response) {
@@ -19,17 +18,8 @@ export async function startLargeServer() {
   return { url: `http://127.0.0.1:${port}/`, close: () => void child.kill() }
 }
 
-function makeBody() {
-  const rows = []
-  for (let length = 0, id = 0; length < size; id++) {
-    rows.push({ id, name: `row ${id}`, tags: ['one', 'two', 'three'], nested: { ok: true, score: id / 7 } })
-    length += JSON.stringify(rows.at(-1)).length + 1
-  }
-  return Buffer.from(JSON.stringify(rows))
-}
-
 if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2] === 'serve') {
-  const body = makeBody()
+  const body = jsonOfSize(2 ** 20)
   const server = http.createServer({ keepAliveTimeout: 60_000 }, (_, response) => {
     response.writeHead(200, { 'content-type': 'application/json', 'content-length': body.length }).end(body)
   })

@@ -1,70 +1,107 @@
-// `npm run bench [-- --quick] [-- --json] [-- --only=small-json,queued]`: ours beside its peers.
+// `npm run bench`: ours beside its peers. Options, after `--`:
+//
+//   --quick                    fewer rounds of fewer requests
+//   --rounds=<n>               so many rounds of everything
+//   --only=<scenario>,...      only these scenarios
+//   --contenders=<name>,...    only these contenders, and the bars that are about them
+//   --json, --markdown         the whole as JSON; the tables and sentences of the README
 //
 // A scenario names its contenders, what is measured and the bars. Each round measures every contender once, in a process of
-// its own, in an order that turns from round to round, so that what else the machine does hits all alike; the best value of
-// all rounds counts. A scenario more is a file in scenarios/ and a name below, a contender more a file in contenders/.
+// its own, in an order that turns from round to round, so that what else the machine does hits all alike. A scenario more is
+// a file in scenarios/ and a name below, a contender more a file in contenders/. Peers of Python are left out, and named,
+// where there is no Python that has them.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { isPython, measureInPython, pythonFor } from './python.mjs'
 import { startServer } from './server.mjs'
-import { formatScenario } from './table.mjs'
+import { bestOf, judge } from './statistics.mjs'
+import { formatMarkdown, formatScenario } from './table.mjs'
 
 const names = [
   'small-json',
+  'body-64k',
   'sequential',
+  'streams',
+  'start-up',
   'queued',
+  'growth',
   'map-memory',
   'threads-small-json',
   'threads-large-json',
   'threads-memory',
 ]
 
+const text = { type: 'string' }
+const flag = { type: 'boolean', default: false }
 const { values: flags } = parseArgs({
-  options: { quick: { type: 'boolean' }, json: { type: 'boolean' }, only: { type: 'string' } },
+  options: { quick: flag, json: flag, markdown: flag, only: text, contenders: text, rounds: text },
 })
-const isQuick = flags.quick === true
 const selected = flags.only?.split(',') ?? names
+const chosen = flags.contenders?.split(',')
+const isTable = !flags.json && !flags.markdown
+const absent = new Set()
 
 const server = await startServer()
-const environment = {
-  node: process.version,
-  cpu: `${cpus().length} x ${cpus()[0].model}`,
-  server: server.name,
-  isQuick,
-}
-const report = { environment, scenarios: {} }
-if (!flags.json)
-  console.log(`${environment.cpu}, Node ${process.version}, server: ${server.name}${isQuick ? ', quick' : ''}\n`)
+const environment = [
+  `${cpus().length} x ${cpus()[0].model}, Node ${process.version}, server: ${server.name}`,
+  ...(flags.quick ? ['quick'] : []),
+].join(', ')
+const report = { environment, absent: [], scenarios: {} }
+if (isTable) console.log(`${environment}\n`)
 
 try {
   for (const name of selected) {
     const scenario = await import(`./scenarios/${name}.mjs`)
-    const results = await runScenario(name, scenario)
-    const bars = scenario.bars.map((bar) => ({ ...bar, value: ratio(bar, results) }))
-    report.scenarios[name] = { title: scenario.title, results, bars }
-    if (!flags.json) console.log(formatScenario(scenario, results, bars))
+    const { title, columns, figures } = scenario
+    const rounds = await runScenario(name, scenario)
+    if (rounds.length === 0) continue
+    const results = bestOf(scenario, rounds)
+    const isMeasured = ({ of, to = of }) => of in results && to in results
+    const bars = scenario.bars.filter(isMeasured).map((bar) => judge(bar, results, rounds))
+    const sentence = scenario.sentence?.(results)
+    report.scenarios[name] = { title, columns, figures, results, bars, sentence, rounds }
+    if (isTable) console.log(formatScenario(scenario, results, bars))
   }
 } finally {
   await server.close()
 }
+report.absent = [...absent]
 if (flags.json) console.log(JSON.stringify(report, undefined, 2))
+if (flags.markdown) console.log(formatMarkdown(report))
+if (absent.size > 0) console.error(`Not here, and left out: ${report.absent.join(', ')}`)
 
+/** @returns for each round what each contender has reached */
 async function runScenario(name, scenario) {
-  const measured = Object.fromEntries(scenario.contenders.map((contender) => [contender, []]))
-  const rounds = isQuick ? scenario.rounds.quick : scenario.rounds.full
-  for (let round = 0; round < rounds; round++) {
-    for (let turn = 0; turn < scenario.contenders.length; turn++) {
-      const contender = scenario.contenders[(turn + round) % scenario.contenders.length]
-      measured[contender].push(await measure(name, contender))
+  const contenders = scenario.contenders.filter((contender) => isChosen(contender) && isHere(contender))
+  const count = contenders.length === 0 ? 0 : Number(flags.rounds ?? scenario.rounds[flags.quick ? 'quick' : 'full'])
+  const rounds = []
+  for (let round = 0; round < count; round++) {
+    const measured = Object.fromEntries(contenders.map((contender) => [contender, undefined]))
+    for (let turn = 0; turn < contenders.length; turn++) {
+      const contender = contenders[(turn + round) % contenders.length]
+      measured[contender] = await measure(name, contender)
     }
+    rounds.push(measured)
   }
-  return Object.fromEntries(Object.entries(measured).map(([contender, values]) => [contender, best(scenario, values)]))
+  return rounds
+}
+
+function isChosen(contender) {
+  return chosen === undefined || chosen.includes(contender)
+}
+
+function isHere(contender) {
+  if (!isPython(contender) || pythonFor(contender) !== undefined) return true
+  absent.add(contender)
+  return false
 }
 
 async function measure(scenario, contender) {
-  const options = JSON.stringify({ url: server.url, isQuick })
-  const child = fork(new URL('child.mjs', import.meta.url), [scenario, contender, options], {
+  const options = { url: server.url, isQuick: flags.quick }
+  if (isPython(contender)) return measureInPython(scenario, contender, options)
+  const child = fork(new URL('child.mjs', import.meta.url), [scenario, contender, JSON.stringify(options)], {
     execArgv: ['--expose-gc'],
   })
   const ended = once(child, 'exit').then(([code]) => {
@@ -73,17 +110,4 @@ async function measure(scenario, contender) {
   const [result] = await Promise.race([once(child, 'message'), ended])
   await ended.catch(() => undefined)
   return result
-}
-
-function best({ columns }, values) {
-  const entries = Object.entries(columns).map(([column, { best }]) => [
-    column,
-    Math[best](...values.map((value) => value[column])),
-  ])
-  return Object.fromEntries(entries)
-}
-
-/** A bar without `to` is on the value itself. */
-function ratio({ of, to, column }, results) {
-  return to === undefined ? results[of][column] : results[of][column] / results[to][column]
 }

@@ -1,5 +1,6 @@
 // The server that the benchmark asks: nginx where there is one, else Node; a process of its own either way, so that its
-// work is not counted. Every path answers the same small JSON, `/bytes/<n>` (Node only) as many bytes.
+// work is not counted. `/64k.json` answers 64 KiB of JSON, `/stream` a body that is worth streaming, every other path the
+// same small JSON.
 import { execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -9,13 +10,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-
-const body = JSON.stringify({
-  id: 7,
-  name: 'a small body',
-  tags: ['one', 'two', 'three'],
-  nested: { ok: true, count: 42 },
-})
+import { jsonOfSize, smallJson, streamSize } from './bodies.mjs'
 
 /** @returns `{ url, name, close() }` */
 export async function startServer({ preferNginx = true } = {}) {
@@ -36,15 +31,25 @@ async function startNginx(name) {
   const folder = mkdtempSync(path.join(tmpdir(), 'undici-futures-bench-'))
   const port = await freePort()
   const config = path.join(folder, 'nginx.conf')
+  writeFileSync(path.join(folder, '64k.json'), jsonOfSize(2 ** 16))
+  writeFileSync(path.join(folder, 'stream'), Buffer.alloc(streamSize, '1'))
   writeFileSync(
     config,
-    `daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
+    // The folder is ours alone, and workers that root starts would be nobody.
+    `${process.getuid() === 0 ? 'user root; ' : ''}daemon off; worker_processes 1; pid ${folder}/nginx.pid; error_log ${folder}/error.log;
     events { worker_connections 1024; }
     http {
       access_log off; keepalive_requests 1000000000; keepalive_timeout 60s; default_type application/json;
       client_body_temp_path ${folder}; proxy_temp_path ${folder}; fastcgi_temp_path ${folder};
       uwsgi_temp_path ${folder}; scgi_temp_path ${folder};
-      server { listen 127.0.0.1:${port}; location / { return 200 '${body}'; } }
+      sendfile on;
+      server {
+        listen 127.0.0.1:${port};
+        root ${folder};
+        location = /64k.json {}
+        location = /stream {}
+        location / { return 200 '${smallJson}'; }
+      }
     }`,
   )
   const child = spawn('nginx', ['-p', folder, '-c', config], { stdio: 'ignore' })
@@ -67,10 +72,10 @@ async function startNode() {
 }
 
 function serve() {
-  const server = http.createServer({ keepAliveTimeout: 60_000 }, (request, response) => {
-    const size = /^\/bytes\/(\d+)/.exec(request.url)?.[1]
+  const bodies = { '/64k.json': jsonOfSize(2 ** 16), '/stream': Buffer.alloc(streamSize, '1') }
+  const server = http.createServer({ keepAliveTimeout: 60_000 }, ({ url }, response) => {
     response.setHeader('content-type', 'application/json')
-    response.end(size === undefined ? body : Buffer.alloc(Number(size), '1'))
+    response.end(bodies[url] ?? smallJson)
   })
   server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
   process.on('disconnect', () => process.exit())

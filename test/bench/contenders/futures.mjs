@@ -1,5 +1,6 @@
 // Ours: a full session, with its defaults.
 import { FuturesSession } from 'undici-futures'
+import { countBytes } from '../count-bytes.mjs'
 
 export function open({ url, concurrency, hooks }) {
   const session = new FuturesSession({ maxWorkers: concurrency, hooks })
@@ -7,5 +8,9 @@ export function open({ url, concurrency, hooks }) {
     submit: () => session.get(url).json(),
     close: () => session.close(),
     get: () => session.get(url).result(),
+    async read() {
+      const response = await session.get(url, { stream: true }).result()
+      return countBytes(response.iterContent())
+    },
   }
 }

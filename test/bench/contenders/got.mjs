@@ -1,6 +1,7 @@
 import http from 'node:http'
 import got from 'got'
 import PQueue from 'p-queue'
+import { countBytes } from '../count-bytes.mjs'
 
 export function open({ url, concurrency }) {
   const agent = new http.Agent({ keepAlive: true })
@@ -8,6 +9,7 @@ export function open({ url, concurrency }) {
   const queue = new PQueue({ concurrency })
   return {
     submit: () => queue.add(() => client(url).json()),
+    read: () => countBytes(client.stream(url)),
     close: () => agent.destroy(),
   }
 }

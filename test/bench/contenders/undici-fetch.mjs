@@ -1,5 +1,6 @@
 import PQueue from 'p-queue'
 import { Agent, fetch } from 'undici'
+import { countBytes } from '../count-bytes.mjs'
 
 export function open({ url, concurrency }) {
   const dispatcher = new Agent()
@@ -7,6 +8,7 @@ export function open({ url, concurrency }) {
   const get = async () => (await fetch(url, { dispatcher })).json()
   return {
     submit: () => queue.add(get),
+    read: async () => countBytes((await fetch(url, { dispatcher })).body),
     close: () => dispatcher.close(),
   }
 }

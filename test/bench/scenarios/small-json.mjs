@@ -1,8 +1,8 @@
-// Small JSON bodies, eight at a time, parsed: what a request costs. Everything is submitted at once in batches, so that
-// each contender has a queue to manage.
-import { cpuUsage } from 'node:process'
+// Small JSON bodies, eight at a time, parsed: what a request costs.
+import { measureBatches } from '../batches.mjs'
+import { pythonPeers } from '../python.mjs'
 
-const batch = 1_000
+export { columns } from '../batches.mjs'
 
 export const title = 'Small JSON, 8 at a time'
 export const contenders = [
@@ -14,34 +14,24 @@ export const contenders = [
   'got',
   'axios',
   'ky',
+  ...pythonPeers,
 ]
-export const rounds = { full: 5, quick: 2 }
+export const rounds = { full: 7, quick: 2 }
 
-/** In a process of its own. */
 export async function measure({ open, url, isQuick }) {
-  const client = open({ url, concurrency: 8 })
-  const count = isQuick ? 5_000 : 20_000
-  await submit(client, isQuick ? 3_000 : 10_000) // warm: connected and compiled; a forced collection here would undo that
-  const cpu = cpuUsage()
-  const begin = performance.now()
-  await submit(client, count)
-  const seconds = (performance.now() - begin) / 1_000
-  const { user, system } = cpuUsage(cpu)
-  await client.close()
-  return { cpu: (user + system) / count, rate: count / seconds }
+  return measureBatches({
+    client: await open({ url, concurrency: 8 }),
+    warm: isQuick ? 3_000 : 10_000,
+    slices: isQuick ? 2 : 5,
+    size: isQuick ? 2_000 : 4_000,
+    batch: 1_000,
+    check: ({ id }) => {
+      if (id !== 7) throw new Error('not the answer')
+    },
+  })
 }
 
-async function submit(client, count) {
-  for (let done = 0; done < count; done += batch) {
-    const answers = Array.from({ length: batch }, client.submit)
-    for (const answer of answers) if ((await answer).id !== 7) throw new Error('not the answer')
-  }
-}
-
-export const columns = {
-  cpu: { title: 'CPU µs/request', best: 'min', digits: 1 },
-  rate: { title: 'requests/s', best: 'max', digits: 0 },
-}
+export const figures = { cpu: 'small JSON, 8 at a time: CPU µs', rate: 'requests per second' }
 
 /** The bars of issue 2, on CPU per request; issue 3: they hold with a jar and retries that are not used. */
 export const bars = [

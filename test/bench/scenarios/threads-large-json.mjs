@@ -12,7 +12,7 @@ export const rounds = { full: 5, quick: 2 }
 export async function measure({ open, isQuick }) {
   const server = await startLargeServer()
   const hook = taskReference(new URL('../large-json.mjs', import.meta.url), 'summarize')
-  const client = open({ url: server.url, concurrency, hooks: { response: hook } })
+  const client = await open({ url: server.url, concurrency, hooks: { response: hook } })
   const count = isQuick ? 100 : 400
   await request(client, 50) // warm
   const delays = monitorEventLoopDelay({ resolution: 1 })
