@@ -1,8 +1,11 @@
+import { readdirSync } from 'node:fs'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
+const root = fileURLToPath(new URL('..', import.meta.url))
+
 export default defineConfig({
-  root: fileURLToPath(new URL('..', import.meta.url)),
+  root,
   test: {
     globalSetup: ['test/helpers/build-entries.ts'],
     include: ['test/**/*.test.ts'],
@@ -11,5 +14,25 @@ export default defineConfig({
     testTimeout: 20_000,
     hookTimeout: 30_000,
     execArgv: ['--expose-gc'],
+    coverage: {
+      provider: 'custom',
+      customProviderModule: 'test/helpers/coverage-module.ts',
+      include: ['src/**/*.ts'],
+      reportOnFailure: true,
+      reporter: [['text', { skipFull: true }], 'json', 'json-summary'],
+      thresholds: thresholds(),
+    },
   },
 })
+
+/** In per cent, for each folder of the sources by itself. */
+function thresholds() {
+  const folders = readdirSync(`${root}src`, { withFileTypes: true }).filter((each) => each.isDirectory())
+  const all = (percent: number) => ({ lines: percent, branches: percent, functions: percent, statements: percent })
+  return {
+    'src/*.ts': all(95),
+    ...Object.fromEntries(
+      folders.map(({ name }) => [`src/${name}/**`, all(/^(future|executor)$/.test(name) ? 100 : 95)]),
+    ),
+  }
+}

@@ -3,7 +3,9 @@ import { fileURLToPath } from 'node:url'
 import { build } from 'esbuild'
 
 const root = fileURLToPath(new URL('../..', import.meta.url))
-const cache = `${root}node_modules/.cache/undici-futures/`
+
+/** Where they are put. */
+export const entriesFolder = `${root}node_modules/.cache/undici-futures/`
 
 /** Modules that run in threads, where the sources under test, being TypeScript, can't follow on Node 20. See `src/entry-url.ts`. */
 const entries = [
@@ -14,13 +16,13 @@ const entries = [
 
 /** vitest's `globalSetup`: builds them from the present sources before the first test. */
 export default async function buildEntries(): Promise<void> {
-  await mkdir(cache, { recursive: true })
+  await mkdir(entriesFolder, { recursive: true })
   await Promise.all(entries.map(buildEntry))
 }
 
 async function buildEntry(entry: string): Promise<void> {
   const name = entry.slice(entry.lastIndexOf('/') + 1).replace('.ts', '.js')
-  const draft = `${cache}${process.pid}-${name}`
+  const draft = `${entriesFolder}${process.pid}-${name}`
   await build({
     entryPoints: [root + entry],
     outfile: draft,
@@ -29,8 +31,10 @@ async function buildEntry(entry: string): Promise<void> {
     platform: 'node',
     format: 'esm',
     target: 'node20.19',
+    sourcemap: 'inline',
+    sourcesContent: false,
     logLevel: 'error',
   })
   // Another run may be starting threads from the old one.
-  await rename(draft, cache + name)
+  await rename(draft, entriesFolder + name)
 }
