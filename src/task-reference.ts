@@ -44,6 +44,7 @@ export function taskReference<T>(module: string | URL, name: string, ...args: un
 
 export function isTaskReference(value: unknown): value is TaskReference {
   if (typeof value !== 'object' || value === null) return false
+  if (!Object.hasOwn(value, 'module') || !Object.hasOwn(value, 'name')) return false
   const { module, name, args } = value as Partial<TaskReference>
   return typeof module === 'string' && typeof name === 'string' && (args === undefined || Array.isArray(args))
 }

@@ -1,5 +1,6 @@
 import { checkCount, checkSignal } from '../checks.ts'
 import { QueueFullError, SessionClosedError } from '../errors.ts'
+import { ownOptions } from '../own-options.ts'
 import type { Executor } from '../executor/executor.ts'
 import { InProcessExecutor } from '../executor/in-process-executor.ts'
 import type { RequestOptions, SendOptions } from '../session/options/options.ts'
@@ -44,7 +45,8 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
   #throwsIfFull = false
 
   /** @throws {TypeError | RangeError} bad options */
-  constructor(options: FuturesSessionOptions<R> = {}) {
+  constructor(given: FuturesSessionOptions<R> = {}) {
+    const options = ownOptions(given)
     const { session, executor, maxWorkers, maxWorkersPerOrigin, rateLimit, maxQueue, unobserved, ...rest } = options
     checkFuturesOptions(options, rest)
     const inner = session ?? (new Session(rest) as unknown as SessionLike<R>)

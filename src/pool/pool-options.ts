@@ -1,6 +1,7 @@
 import { availableParallelism } from 'node:os'
 import { checkCount, describe } from '../checks.ts'
 import { TaskNotCloneableError } from '../errors.ts'
+import { ownOptions } from '../own-options.ts'
 import type { Executor } from '../executor/executor.ts'
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { OrReference } from '../session/options/options.ts'
@@ -73,7 +74,8 @@ const known = [
  * @throws {TypeError | RangeError} an unknown option, with a hint, or one with a value that can't be used
  * @throws {TaskNotCloneableError} a function where the executor is isolated
  */
-export function resolvePoolOptions<S extends SessionLike<unknown>>(options: PoolOptions<S>): ResolvedPoolOptions {
+export function resolvePoolOptions<S extends SessionLike<unknown>>(given: PoolOptions<S>): ResolvedPoolOptions {
+  const options = ownOptions(given)
   const stray = Object.keys(options).find((name) => !(known as readonly string[]).includes(name))
   if (stray !== undefined) throw new TypeError(unknownOption(stray, known))
   const { numProcesses = availableParallelism(), maxBuffered = Infinity, initargs = [], executor } = options

@@ -1,6 +1,7 @@
 import type { Socket } from 'node:net'
 import { Client } from 'undici'
 import type { Dispatcher } from 'undici'
+import { ownOptions } from '../own-options.ts'
 import type { Carrier, OpenBody } from './carrier.ts'
 import type { ConnectAttempt, ConnectCallback } from './connecting/connect-attempt.ts'
 import type { ExchangeHandler } from './exchange-handler.ts'
@@ -26,10 +27,8 @@ export class Connection implements Carrier {
 
   constructor(route: Route, options: Client.Options) {
     this.#route = route
-    this.#client = new Client(route.destination.clientOrigin, {
-      ...options,
-      connect: (_options, callback) => this.#connect(callback as ConnectCallback),
-    })
+    const connect: Client.Options['connect'] = (_options, callback) => this.#connect(callback as ConnectCallback)
+    this.#client = new Client(route.destination.clientOrigin, ownOptions({ ...options, connect }))
     this.#client.on('disconnect', () => this.#handleDisconnect())
   }
 

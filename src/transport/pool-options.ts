@@ -2,6 +2,7 @@ import type { LookupFunction, Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'undici'
 import { describe } from '../checks.ts'
+import { ownOptions } from '../own-options.ts'
 
 /** A connector of one's own, as undici knows it; it does the TLS of https itself. Goes to the proxy, if there is one. */
 export type ConnectFunction = (
@@ -85,34 +86,36 @@ const socketOptions = new Set([
 ])
 const otherOptions = new Set(['connect', 'connectTimeout', 'maxCachedSessions'])
 
-const hints: Record<string, string> = {
-  connections: 'the number of connections follows from `maxWorkers` and `maxWorkersPerOrigin`',
-  allowH2: 'for HTTP/2, give a `dispatcher` of your own',
-  factory: 'give a `dispatcher` of your own',
-  interceptors: 'give a `dispatcher` of your own',
-}
+const hints: ReadonlyMap<string, string> = new Map([
+  ['connections', 'the number of connections follows from `maxWorkers` and `maxWorkersPerOrigin`'],
+  ['allowH2', 'for HTTP/2, give a `dispatcher` of your own'],
+  ['factory', 'give a `dispatcher` of your own'],
+  ['interceptors', 'give a `dispatcher` of your own'],
+])
 
 /**
  * @throws {TypeError} an unknown option, or one that undici does not accept
  */
-export function resolvePoolOptions(options: PoolOptions = {}): ResolvedPoolOptions {
-  if (typeof options !== 'object' || (options as unknown) === null) {
-    throw new TypeError(`Expected \`poolOptions\` to be an object, got ${describe(options)}`)
+export function resolvePoolOptions(given: PoolOptions = {}): ResolvedPoolOptions {
+  if (typeof given !== 'object' || (given as unknown) === null) {
+    throw new TypeError(`Expected \`poolOptions\` to be an object, got ${describe(given)}`)
   }
-  const client: Record<string, unknown> = { headersTimeout: 0, bodyTimeout: 0 }
-  const socket: Record<string, unknown> = {}
+  const options = ownOptions(given)
+  const client = ownOptions<Record<string, unknown>>({ headersTimeout: 0, bodyTimeout: 0 })
+  const socket = ownOptions<Record<string, unknown>>({})
   for (const [name, value] of Object.entries(options) as [string, unknown][]) {
     if (clientOptions.has(name)) {
       if (value !== undefined) client[name] = value
     } else if (socketOptions.has(name)) {
       if (value !== undefined) socket[name === 'socketPath' ? 'path' : name] = value
     } else if (!otherOptions.has(name)) {
-      throw new TypeError(`Unknown option \`poolOptions.${name}\`${name in hints ? `: ${hints[name]}` : ''}`)
+      const hint = hints.get(name)
+      throw new TypeError(`Unknown option \`poolOptions.${name}\`${hint === undefined ? '' : `: ${hint}`}`)
     }
   }
   check(client, socket, options)
   const { connect } = options
-  const { timeout, ...connectOptions } = typeof connect === 'object' ? connect : {}
+  const { timeout, ...connectOptions } = ownOptions(typeof connect === 'object' ? connect : {})
   return {
     client,
     socket: { ...socket, ...connectOptions },
@@ -136,11 +139,12 @@ function check(client: Record<string, unknown>, socket: Record<string, unknown>,
   const { path, localAddress, autoSelectFamilyAttemptTimeout } = socket
   try {
     // undici checks its options when a Client is made; that must not wait for the first request.
-    new Client('http://localhost', {
+    const all = {
       ...client,
       ...({ socketPath: path, localAddress, autoSelectFamily, autoSelectFamilyAttemptTimeout } as Client.Options),
       ...({ connect, connectTimeout, maxCachedSessions } as Client.Options),
-    })
+    }
+    new Client('http://localhost', ownOptions(all))
   } catch (error) {
     throw new TypeError(`\`poolOptions\` can't be used: ${(error as Error).message}`, { cause: error })
   }

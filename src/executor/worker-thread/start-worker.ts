@@ -1,5 +1,6 @@
-import { Worker, type ResourceLimits } from 'node:worker_threads'
+import { Worker, type ResourceLimits, type WorkerOptions } from 'node:worker_threads'
 import { entryUrl } from '../../entry-url.ts'
+import { ownOptions } from '../../own-options.ts'
 import type { TaskReference } from '../../task-reference.ts'
 import type { ThreadData } from './messages.ts'
 
@@ -9,11 +10,12 @@ export function startWorker(
   resourceLimits: ResourceLimits | undefined,
 ): Worker {
   const workerData: ThreadData = { initializer }
-  return new Worker(entryUrl(new URL('./worker-entry.js', import.meta.url)), {
+  const options: WorkerOptions = {
     name: 'undici-futures',
     workerData,
     ...(resourceLimits === undefined ? {} : { resourceLimits }),
     // Threads inherit the process's options, and Node refuses this one for files.
     ...(process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {}),
-  })
+  }
+  return new Worker(entryUrl(new URL('./worker-entry.js', import.meta.url)), ownOptions(options))
 }

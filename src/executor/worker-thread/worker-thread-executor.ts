@@ -3,6 +3,7 @@ import type { ResourceLimits } from 'node:worker_threads'
 import { AsyncContext } from '../../async-context.ts'
 import { checkCount, checkTimeout, describe } from '../../checks.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
+import { ownOptions } from '../../own-options.ts'
 import type { Future } from '../../future/future.ts'
 import { isTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task } from '../executor.ts'
@@ -81,7 +82,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
       resourceLimits,
       maxPerGroup,
       maxQueue,
-    } = options
+    } = ownOptions(options)
     this.maxWorkers = checkCount('maxWorkers', maxWorkers, { infinite: true })
     this.#maxThreads = checkCount('threads', threads ?? Math.min(maxWorkers, Math.max(1, availableParallelism() - 1)))
     checkInitializer(initializer)

@@ -1,4 +1,5 @@
 import { checkCount, describe } from '../../checks.ts'
+import { ownOptions } from '../../own-options.ts'
 import type { BackoffOptions, RetryOptions } from '../options/options.ts'
 
 /** Which of a policy's budgets a failure uses. */
@@ -83,7 +84,7 @@ function recordOf(name: string, value: unknown, keys: readonly string[]): object
   }
   const unknown = Object.keys(value).find((key) => !keys.includes(key))
   if (unknown !== undefined) throw new TypeError(`Unknown option \`${name}.${unknown}\`: there are ${keys.join(', ')}`)
-  return value
+  return ownOptions(value)
 }
 
 function checkList<T>(name: string, value: unknown, what: string, isItem: (item: unknown) => item is T): T[] {

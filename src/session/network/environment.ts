@@ -18,7 +18,8 @@ const freshness = 10
  * they are read together, at most a hundred times a second. (requests reads them for every request.)
  */
 export class Environment {
-  #variables: NodeJS.ProcessEnv = {}
+  /** Without a prototype, that of the environment included: a variable is what was set as one. */
+  #variables = Object.create(null) as NodeJS.ProcessEnv
   #namesProxy = false
   #freshUntil = 0
 
@@ -37,10 +38,9 @@ export class Environment {
     const now = performance.now()
     if (now < this.#freshUntil) return
     this.#freshUntil = now + freshness
-    const variables: NodeJS.ProcessEnv = {}
+    const variables = Object.create(null) as NodeJS.ProcessEnv
     for (const name of [...proxyVariables, ...otherVariables]) {
-      const value = process.env[name]
-      if (value !== undefined) variables[name] = value
+      if (Object.hasOwn(process.env, name)) variables[name] = process.env[name]
     }
     this.#variables = variables
     this.#namesProxy = proxyVariables.some((name) => variables[name] !== undefined)

@@ -1,6 +1,7 @@
 import { describe } from '../../checks.ts'
 import { InvalidOptionError } from '../../errors.ts'
 import type { ProxyTarget } from '../../transport/exchange.ts'
+import { ownOptions } from '../../own-options.ts'
 import { isDirect } from './no-proxy.ts'
 import type { ProxiesOption } from '../options/options.ts'
 import { parseProxyUrl } from './proxy-url.ts'
@@ -30,8 +31,9 @@ export interface ProxySources {
 export function resolveProxy(url: URL, sources: ProxySources): ProxyTarget | undefined {
   const { request, session, trustEnv, environment = process.env } = sources
   let noProxy: string | undefined
-  for (const proxies of [request, session]) {
-    if (proxies === undefined) continue
+  for (const given of [request, session]) {
+    if (given === undefined) continue
+    const proxies = ownOptions(given)
     noProxy ??= noProxyOf(proxies)
     if (noProxy !== undefined && isDirect(url, noProxy)) return undefined
     const key = keysFor(url).find((name) => proxies[name] !== undefined)

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto'
 import { createSecureContext } from 'node:tls'
 import { describe } from '../../checks.ts'
 import { InvalidOptionError, SSLError } from '../../errors.ts'
+import { ownOptions } from '../../own-options.ts'
 import type { TlsIdentity } from '../../transport/exchange.ts'
 import type { CertOption, VerifyOption } from '../options/options.ts'
 import { nameOfPem, readAuthorities, readPem } from './pem-files.ts'
@@ -83,7 +84,7 @@ function checkCertificate(option: unknown): GivenCertificate {
     return { cert, key: key ?? '', passphrase: undefined }
   }
   if (typeof option === 'object' && option !== null && !Array.isArray(option)) {
-    const { cert, key, passphrase, ...rest } = option as Record<string, unknown>
+    const { cert, key, passphrase, ...rest } = ownOptions(option as Record<string, unknown>)
     const isText = passphrase === undefined || typeof passphrase === 'string'
     if (isText && Object.keys(rest).length === 0) return { cert, key, passphrase }
   }

@@ -2,6 +2,7 @@ import net from 'node:net'
 import type { Socket } from 'node:net'
 import tls from 'node:tls'
 import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import { ownOptions } from '../../own-options.ts'
 import type { ConnectAttempt } from './connect-attempt.ts'
 
 /** As undici does it: dead peers are noticed after a minute of silence. */
@@ -9,7 +10,7 @@ const tcpKeepAliveDelay = 60_000
 
 /** A TCP (or Unix domain) connection. */
 export async function openSocket(attempt: ConnectAttempt, options: ConnectionOptions): Promise<Socket> {
-  const socket = net.connect({ highWaterMark: 64 * 1024, ...options } as net.NetConnectOpts)
+  const socket = net.connect(ownOptions({ highWaterMark: 64 * 1024, ...options } as net.NetConnectOpts))
   socket.setNoDelay(true)
   socket.setKeepAlive(true, tcpKeepAliveDelay)
   return settled(attempt, socket, 'connect')
@@ -21,7 +22,7 @@ export async function secureSocket(
   options: ConnectionOptions,
   onSession: (session: Buffer) => void,
 ): Promise<TLSSocket> {
-  const socket = tls.connect({ ALPNProtocols: ['http/1.1'], ...options })
+  const socket = tls.connect(ownOptions({ ALPNProtocols: ['http/1.1'], ...options }))
   socket.on('session', onSession)
   return settled(attempt, socket, 'secureConnect')
 }

@@ -1,5 +1,6 @@
 import tls from 'node:tls'
 import type { ConnectionOptions, SecureContext } from 'node:tls'
+import { ownOptions } from '../../own-options.ts'
 import type { TlsIdentity } from '../exchange.ts'
 
 /** What tells how many identities are remembered; a session rarely has more than two. */
@@ -30,7 +31,7 @@ export class TlsContexts {
     if (context === undefined) {
       const { ca, cert, key: privateKey, passphrase } = identity ?? {}
       const own = withCertificate && cert !== undefined ? { cert, key: privateKey ?? cert, passphrase } : undefined
-      context = tls.createSecureContext({ ...this.#options, ...(ca && { ca: [...ca] }), ...own })
+      context = tls.createSecureContext(ownOptions({ ...this.#options, ...(ca && { ca: [...ca] }), ...own }))
       put(this.#contexts, key, context, maxContexts)
     }
     return context
