@@ -1,12 +1,23 @@
 import { inspect } from 'node:util'
 
+/** Without user and password in what looks like a URL. Whoever knows that a text is one is more thorough. */
+export function hideCredentials(text: string): string {
+  return text.replace(/\/\/[^\s/?#]*@/g, '//')
+}
+
+/** What a server has written, for a message: nothing in it speaks to the terminal. */
+export function printable(text: string): string {
+  return text.replace(/[\0-\x1f\x7f-\x9f]/g, '\ufffd')
+}
+
 /** A value as error messages show it: `` `'8'` (string) ``. Long and deep values are cut; only primitives are shown. */
 export function describe(value: unknown): string {
   if (value === null) return '`null`'
   if (value === undefined) return '`undefined`'
   if (typeof value === 'function') return `a function`
   if (typeof value === 'object') return Array.isArray(value) ? 'an array' : `an object (${className(value)})`
-  return `\`${inspect(value, { maxStringLength: 80, breakLength: Infinity })}\` (${typeof value})`
+  const shown = typeof value === 'string' ? hideCredentials(value) : value
+  return `\`${inspect(shown, { maxStringLength: 80, breakLength: Infinity })}\` (${typeof value})`
 }
 
 /** The name of an object's class, as far as it has one. */

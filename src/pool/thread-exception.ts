@@ -6,8 +6,7 @@ import type { Attempted, Job } from './job.ts'
  * another pool, that tries again: `Pool.fromExceptions`.
  */
 export class ThreadException extends Error implements Attempted {
-  /** The very object that was queued. Not shown when the error is inspected: it may hold secrets. */
-  declare readonly requestKwargs: Job
+  readonly #job: Job
   /** What was thrown, whatever it is. */
   readonly exception: unknown
   /** How often the job has been tried, over all pools. */
@@ -18,15 +17,20 @@ export class ThreadException extends Error implements Attempted {
   constructor(requestKwargs: Job, exception: unknown, attempts = 1) {
     const { message, code, cause } = traitsOf(exception)
     super(message, cause === undefined ? {} : { cause })
-    Object.defineProperty(this, 'requestKwargs', { value: requestKwargs })
+    this.#job = requestKwargs
     this.exception = exception
     this.attempts = attempts
     if (typeof code === 'string' || typeof code === 'number') this.code = code
   }
 
+  /** The very object that was queued. Not shown when the error is inspected, in whatever way: it may hold secrets. */
+  get requestKwargs(): Job {
+    return this.#job
+  }
+
   /** The same as `requestKwargs`. */
   get request(): Job {
-    return this.requestKwargs
+    return this.#job
   }
 
   static {

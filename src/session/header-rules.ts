@@ -3,7 +3,7 @@ import { InvalidHeaderError } from '../errors.ts'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const unsendable = /[^\t\x20-\x7e\x80-\xff]/
-const secret = /^(?:proxy-)?authorization$|cookie|token|secret|passw|api-?key/i
+const secret = /authorization|cookie|token|secret|passw|api[-_]?key|auth[-_]?key/i
 
 /** Whether a header's value must not be shown to whoever reads a log. */
 export function isSecretHeader(name: string): boolean {
@@ -13,7 +13,14 @@ export function isSecretHeader(name: string): boolean {
 /** @throws {InvalidHeaderError} what is no token of RFC 9110 */
 export function checkHeaderName(name: unknown): string {
   if (typeof name === 'string' && token.test(name)) return name
-  throw new InvalidHeaderError(`Invalid header name: expected letters, digits and dashes, got ${describe(name)}`)
+  throw new InvalidHeaderError(`Invalid header name: expected letters, digits and dashes, got ${shownName(name)}`)
+}
+
+/** What follows a mistake in a name is not shown: it may be the value. */
+function shownName(name: unknown): string {
+  if (typeof name !== 'string' || name === '') return describe(name)
+  const [start = ''] = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]*/.exec(name) ?? []
+  return `${describe(start)} with ${describe(name.slice(start.length, start.length + 1))} behind it`
 }
 
 /**

@@ -1,6 +1,6 @@
 import { inspect } from 'node:util'
 import type { InspectOptions } from 'node:util'
-import { describe } from '../checks.ts'
+import { describe, hideCredentials } from '../checks.ts'
 import { InvalidHeaderError } from '../errors.ts'
 import { setOwnName } from '../own-name.ts'
 import { checkHeaderName, checkHeaderValue, isSecretHeader } from './header-rules.ts'
@@ -160,7 +160,7 @@ export class HeaderMap implements Iterable<[string, string]> {
   [inspect.custom](_depth: number, options: InspectOptions): string {
     const shown: Record<string, string | string[]> = {}
     for (const { name, value } of this.#fields.values()) {
-      Object.defineProperty(shown, name, { value: isSecretHeader(name) ? '***' : value, enumerable: true })
+      Object.defineProperty(shown, name, { value: isSecretHeader(name) ? '***' : shownValue(value), enumerable: true })
     }
     return `HeaderMap ${inspect(shown, options)}`
   }
@@ -190,10 +190,18 @@ export class HeaderMap implements Iterable<[string, string]> {
 
 function checkHeaders(headers: unknown): HeadersOption {
   if (typeof headers === 'object' && headers !== null) return headers as HeadersOption
-  throw new InvalidHeaderError(`Expected \`headers\` to be an object, pairs or Headers, got ${describe(headers)}`)
+  throw new InvalidHeaderError(`Expected \`headers\` to be an object, pairs or Headers, got ${kindOf(headers)}`)
 }
 
 function checkPair(pair: unknown): readonly [string, HeaderValue] {
   if (Array.isArray(pair) && pair.length === 2) return pair as unknown as [string, HeaderValue]
-  throw new InvalidHeaderError(`Expected \`headers\` to hold pairs of name and value, got ${describe(pair)}`)
+  throw new InvalidHeaderError(`Expected \`headers\` to hold pairs of name and value, got ${kindOf(pair)}`)
+}
+
+/** A text is not shown: it may be `Authorization: Bearer ...`. */
+const kindOf = (value: unknown): string => (typeof value === 'string' ? 'a string' : describe(value))
+
+/** A Location may hold a password. */
+function shownValue(value: string | string[]): string | string[] {
+  return typeof value === 'string' ? hideCredentials(value) : value.map(hideCredentials)
 }

@@ -45,8 +45,7 @@ const nowhere = new URL('http://localhost/')
 export class PreparedRequest {
   /** In capitals, unless someone wrote it otherwise here. */
   method: string
-  /** Text is sent as UTF-8. A stream of yours can be sent once. */
-  body: PreparedBody | undefined
+  #body: PreparedBody | undefined
   #url: string
   #headers: HeaderMap | undefined
   /** Counts until somebody asks for `headers`. */
@@ -56,7 +55,7 @@ export class PreparedRequest {
   /** @throws {RequestError} a URL or a header that can't be used */
   constructor({ method = 'GET', url, headers, body }: PreparedRequestInit) {
     this.method = method
-    this.body = body
+    this.#body = body
     this.#url = hrefOf(url)
     if (headers instanceof HeaderMap) this.#flat = headers.toFlat()
     else if (headers !== undefined) this.#headers = new HeaderMap(headers)
@@ -70,6 +69,15 @@ export class PreparedRequest {
   /** @throws {RequestError} a URL that can't be used */
   set url(url: string | URL) {
     this.#url = hrefOf(url)
+  }
+
+  /** Text is sent as UTF-8. A stream of yours can be sent once. No own property: a form with a password is no JSON of ours. */
+  get body(): PreparedBody | undefined {
+    return this.#body
+  }
+
+  set body(body: PreparedBody | undefined) {
+    this.#body = body
   }
 
   get headers(): HeaderMap {

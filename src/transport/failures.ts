@@ -59,8 +59,11 @@ const rules: readonly Rule[] = [
   ),
   always(tlsCodes, SSLError),
   always(/^(?:UND_ERR_HEADERS_OVERFLOW|HPE_HEADER_OVERFLOW):/, ConnectionError, 'the headers are too large'),
-  always(
+  // Also what undici says of headers that are none, if there was a Content-Length before the mistake.
+  rule(
     /^UND_ERR_RES_CONTENT_LENGTH_MISMATCH:/,
+    ConnectionError,
+    ConnectionError,
     ChunkedEncodingError,
     'the body is not as long as its Content-Length',
   ),
@@ -95,6 +98,8 @@ const attempts: Record<ExchangePhase, string> = {
  */
 export function translateFailure(error: unknown, phase: ExchangePhase, origin: string, proxy?: string): Error {
   if (error instanceof FuturesError) return error
+  // What the parser had in hand: a piece of the response, cookies and all.
+  if ((error as Partial<Error> | null)?.name === 'HTTPParserError') Reflect.deleteProperty(error as Error, 'data')
   const { code, message, isSystem } = read(error)
   const text = `${code}: ${message}`
   const found = rules.find(({ pattern }) => pattern.test(text)) ?? fallback

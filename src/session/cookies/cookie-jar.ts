@@ -18,7 +18,9 @@ export function checkJar(value: unknown): CookieJar | false {
   if (value === false) return false
   const jar = value as Partial<CookieJar> | null | undefined
   if (typeof jar !== 'object' || typeof jar?.getCookiesSync !== 'function' || typeof jar.setCookieSync !== 'function') {
-    throw new TypeError(`Expected \`cookies\` to be a CookieJar of tough-cookie or false, got ${describe(value)}`)
+    // A string is not shown: it may be a cookie.
+    const shown = typeof value === 'string' ? 'a string' : describe(value)
+    throw new TypeError(`Expected \`cookies\` to be a CookieJar of tough-cookie or false, got ${shown}`)
   }
   if (jar.store?.synchronous === true) return jar as CookieJar
   throw new TypeError(

@@ -3,7 +3,7 @@ import type { Readable } from 'node:stream'
 import { inspect } from 'node:util'
 import type { InspectOptions } from 'node:util'
 import type { CookieJar } from 'tough-cookie'
-import { checkCount } from '../../checks.ts'
+import { checkCount, printable } from '../../checks.ts'
 import { HTTPError, JSONDecodeError } from '../../errors.ts'
 import type { BodyStream } from '../../transport/exchange.ts'
 import { resized, sliced, toReadable } from './body-chunks.ts'
@@ -17,6 +17,7 @@ import { parseLinks } from './links.ts'
 import type { Link } from './links.ts'
 import { PreparedRequest } from '../prepared-request.ts'
 import { ResponseBody } from './response-body.ts'
+import { withoutCredentials } from '../url.ts'
 
 export interface ResponseInit<D = unknown> {
   /** Default 200. */
@@ -79,7 +80,7 @@ export class Response<D = unknown> {
     this.status = status
     this.statusText = init.statusText ?? STATUS_CODES[status] ?? ''
     this.request = request ?? new PreparedRequest({ url: init.url ?? 'http://localhost/' })
-    this.url = init.url ?? this.request.url
+    this.url = init.url === undefined ? this.request.url : withoutCredentials(init.url)
     this.history = init.history ?? nothing
     this.next = init.next
     this.elapsed = init.elapsed ?? 0
@@ -171,7 +172,8 @@ export class Response<D = unknown> {
     const { status, statusText, url, request } = this
     if (status < 400 || status > 599) return this
     const side = status < 500 ? 'Client' : 'Server'
-    throw new HTTPError(`${status} ${side} Error: ${statusText} for url: ${url}`, { request, response: this })
+    const message = `${status} ${side} Error: ${printable(statusText)} for url: ${url}`
+    throw new HTTPError(message, { request, response: this })
   }
 
   /** The body as a Node stream, the same each time it is asked for. Destroying it closes the body. */
