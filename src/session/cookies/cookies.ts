@@ -32,8 +32,12 @@ export function cookieHeader(
 }
 
 function pairOf(name: string, value: unknown): string {
-  if (!/^[^\0-\x20=;,\x7f]+$/.test(name))
-    throw new InvalidHeaderError(`Invalid name of a cookie: got ${describe(name)}`)
+  const end = name.search(/[\0-\x20=;,\x7f]/)
+  if (end >= 0 || name === '') {
+    // What follows the mistake is not shown: it may be the value.
+    const [start, mistake] = [name.slice(0, Math.max(0, end)), name.charAt(end)]
+    throw new InvalidHeaderError(`Invalid name of a cookie: got ${describe(start)} with ${describe(mistake)} behind it`)
+  }
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text === 'string' && !/[\0-\x08\x0a-\x1f;\x7f]/.test(text)) return `${name}=${text}`
   throw new InvalidHeaderError(`Invalid value of cookie \`${name}\`: expected text without line breaks and semicolons`)
@@ -59,6 +63,8 @@ export function responseCookies(url: string | URL, setCookie: string | readonly 
 function storeCookie(jar: CookieJar, url: string | URL, text: string): void {
   // Loose jars would make a name of the value; requests drops it.
   if (/^\s*=/.test(text)) return
+  // It could not be sent, and no other cookie beside it.
+  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text) || !mayHavePrefix(url, text)) return
   let cookie: Cookie | undefined
   try {
     cookie = jar.setCookieSync(text, url, { ignoreError: true })
@@ -72,6 +78,16 @@ function storeCookie(jar: CookieJar, url: string | URL, text: string): void {
   // Set to be deleted: tough-cookie itself would leave it in the jar until somebody asks for it.
   if ((cookie.expiryTime() ?? Infinity) <= Date.now())
     jar.store.removeCookie(domain ?? '', path ?? '', key, () => undefined)
+}
+
+/**
+ * `__Host-` and `__Secure-` say that the cookie came over TLS (RFC 6265bis, 4.1.3): over http nobody may say so, nor in
+ * another spelling, or without a value, that servers may take for it. The attributes are looked at by the jar.
+ */
+function mayHavePrefix(url: string | URL, text: string): boolean {
+  const [, prefix, equals] = /^\s*(__(?:host|secure)-)[^=;]*(=)?/i.exec(text) ?? []
+  if (prefix === undefined) return true
+  return (prefix === '__Host-' || prefix === '__Secure-') && equals === '=' && new URL(url).protocol === 'https:'
 }
 
 /** tough-cookie counts Max-Age from the last time the cookie was *sent*: in use it would never expire (RFC 6265, 5.3.3). */
