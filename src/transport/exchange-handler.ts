@@ -20,6 +20,8 @@ type Controller = Dispatcher.DispatchController
 /** Thrown at undici, which takes the request back without touching the socket. Nobody sees it. */
 const refusal = new Error('The exchange was aborted before it was written')
 
+const mostInformational = 100
+
 /** How far an exchange is: not written yet, written, headers there, over. */
 const waiting = 0
 const sent = 1
@@ -41,6 +43,7 @@ export class ExchangeHandler
   /** The server has begun to answer: what dies now was no stale connection. */
   #isAnswered = false
   #sentAt = 0
+  #informational = 0
   #carrier!: Carrier
   #controller: Controller | undefined = undefined
   #upload: Upload | undefined = undefined
@@ -105,8 +108,9 @@ export class ExchangeHandler
     if (this.#phase !== sent) return
     const now = performance.now()
     this.#carrier.timer.lastActivity = now
-    // 102 and 103 only say that there is more to come.
-    if (status < 200) return
+    // 102 and 103 only say that there is more to come. Each is a sign of life; they must not come for ever.
+    if (status < 200 && ++this.#informational <= mostInformational) return
+    if (status < 200) return this.#fail(new ConnectionError(`No response from ${this.request.origin}: endless 1xx`))
     this.#phase = receiving
     const { request } = this
     const stream = request.stream ? new HttpBodyStream(this, decoderFor(request, headers)) : undefined

@@ -2,7 +2,7 @@ import type { Transform } from 'node:stream'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
 import { ContentDecodingError, FuturesError, ResponseTooLargeError } from '../../errors.ts'
-import { gunzipMembers } from './gzip-members.ts'
+import { gunzipMembers, gunzipMembersLater } from './gzip-members.ts'
 import { frameByFrame } from './zstd-frames.ts'
 
 /** A content coding, undone in three ways. They fail as zlib does; too much output is ERR_BUFFER_TOO_LARGE. */
@@ -46,7 +46,7 @@ const gzip: Coding = {
     }
   },
   decode: async (body, limit) =>
-    gunzip.decode(body, limit).catch((error: unknown) => gunzipMembers(body, limit, error)),
+    gunzip.decode(body, limit).catch((error: unknown) => gunzipMembersLater(body, limit, error)),
   createStream: (first) => gunzip.createStream(first),
 }
 

@@ -47,6 +47,9 @@ function blockBefore(trailerSize: number): Field {
 
 const garbage: Field = () => undefined
 
+/** Each frame costs a run of zlib, and may be nine bytes: this many are fine, and one more for each KiB of the body. */
+const manyFrames = 1000
+
 /** Cuts a zstd body where its frames end. What follows the last one and is no frame is left out, as with gzip. */
 class ZstdFrames {
   #field = startOfFrame
@@ -55,6 +58,8 @@ class ZstdFrames {
   /** The part of the field that the last chunk ended with. */
   #held: Buffer = Buffer.alloc(0)
   #hasEnded = false
+  #frames = 0
+  #bytes = 0
 
   /** @throws the body ends within a frame */
   end(): void {
@@ -62,8 +67,9 @@ class ZstdFrames {
     if (!isBetweenFrames && this.#field !== garbage) throw new Error('unexpected end of file')
   }
 
-  /** The chunk in pieces, none of which goes on behind the end of a frame. */
+  /** The chunk in pieces, none of which goes on behind the end of a frame. @throws more frames than there is any use for */
   *cut(chunk: Buffer): Iterable<Buffer> {
+    this.#bytes += chunk.length
     const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
     let start = 0
     let end = 0
@@ -74,6 +80,7 @@ class ZstdFrames {
       if (this.#ahead > 0) break
       if (this.#field === startOfFrame && end > start) {
         this.#hasEnded = true
+        if (++this.#frames > manyFrames + this.#bytes / 1024) throw new Error('too many frames')
         yield bytes.subarray(start, end)
         start = end
       }
