@@ -88,6 +88,8 @@ export class Connector {
       {
         // A name to ask for; addresses are none.
         ...(net.isIP(to.hostname) === 0 && { servername: to.hostname }),
+        // Also where NODE_TLS_REJECT_UNAUTHORIZED says no: connections outlive it, and serve those who have not said so.
+        rejectUnauthorized: true,
         ...options,
         ...(tls && { rejectUnauthorized: tls.rejectUnauthorized }),
         ...(session && { session }),
