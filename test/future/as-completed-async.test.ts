@@ -107,6 +107,19 @@ describe('asCompleted() of an async iterable', () => {
     expect(isReturned).toBe(true)
   })
 
+  test('rejects for that, whatever the input has to say about it', async () => {
+    const input = {
+      [Symbol.asyncIterator]: () => ({
+        next: async () => ({ done: false, value: 'text' as never }),
+        return: () => Promise.reject(new Error('return')),
+      }),
+    }
+    const strays = await straysOf(async () => {
+      expect(await rejection(asCompleted(input).next())).toBeInstanceOf(TypeError)
+    })
+    expect(strays).toEqual([])
+  })
+
   test('tells the input when it is left, and waits for it', async () => {
     let isReturned = false
     async function* generate(): AsyncGenerator<Future<string>> {

@@ -67,7 +67,7 @@ function refusal(value: unknown): Uncloneable | undefined {
 }
 
 function encodeError(error: Error, known: Map<unknown, Encoded>): EncodedError {
-  const { name, message, stack } = error as Record<keyof Error, unknown>
+  const { name = 'Error', message, stack } = error as Record<keyof Error, unknown>
   const encoded: EncodedError = {
     kind: 'error',
     className: nearestClass(error),

@@ -140,7 +140,6 @@ export class Thread {
   }
 
   #terminate(why?: string): void {
-    if (this.#phase === 'gone') return
     this.#phase = 'ending'
     if (why !== undefined) this.#causeOfDeath.noteDecision(why)
     void this.#worker.terminate()
@@ -210,7 +209,7 @@ export class Thread {
 
   /** A message could not be read, here or there, and nobody knows whose it was: asks which tasks the thread still has. */
   #findLost(): void {
-    if (this.isOpen) this.#post({ kind: 'census', upTo: this.#lastId })
+    this.#post({ kind: 'census', upTo: this.#lastId })
   }
 
   #rejectLost(upTo: number, running: ReadonlySet<number>): void {

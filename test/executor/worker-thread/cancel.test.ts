@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { CancelledError, WorkerCrashedError } from '../../../src/errors.ts'
-import { until } from '../../helpers/gate.ts'
+import { turn, until } from '../../helpers/gate.ts'
 import { closeExecutorsAfterEach, fixture, open } from '../../helpers/thread-executors.ts'
 import { ThreadGate } from '../../helpers/thread-gate.ts'
 import { madeThreads } from '../../helpers/thread-watch.ts'
@@ -130,6 +130,8 @@ describe('Work that ignores its cancellation', () => {
     const future = executor.submit(cancelled('hear', gate))
     const neighbour = executor.submit(pass(other))
     await Promise.all([gate.arrived(), other.arrived()])
+    // In the phase after which timers come before messages.
+    await turn()
     future.cancel()
     Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 1_200)
     other.open()

@@ -22,6 +22,11 @@ describe('A thread that dies', () => {
       },
     ],
     [
+      'something thrown that is no error',
+      crash('throwTextLater'),
+      { exitCode: 1, message: /exit code 1: thrown, and no error$/, cause: 'thrown, and no error' },
+    ],
+    [
       'a rejection that nobody handles',
       crash('rejectUnheard'),
       { exitCode: 1, message: /nobody listens/, cause: expect.any(RangeError) },

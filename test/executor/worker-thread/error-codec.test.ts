@@ -136,6 +136,12 @@ describe('decode(encode(error))', () => {
       message: expect.stringContaining('a function'),
     })
     expect(cross({ a: { b: Symbol('s') } }).message).toContain('a symbol at `a.b`')
+    const detached = new ArrayBuffer(8)
+    structuredClone(detached, { transfer: [detached] })
+    expect(cross(detached)).toMatchObject({
+      name: 'TaskNotCloneableError',
+      message: expect.stringMatching(/an object: DataCloneError: .*detached/),
+    })
   })
 
   test('survives errors that fight back', () => {
@@ -152,10 +158,19 @@ describe('decode(encode(error))', () => {
       name: { value: 7 },
     })
     expect(cross(strange)).toMatchObject({ name: '7', message: 'a' })
+    const bare = Object.setPrototypeOf(new Error('a'), null) as Error
+    expect(String(cross(bare))).toBe('Error: a')
     let deep = new Error('0')
     for (let depth = 1; depth < 100_000; depth++) deep = new Error('a', { cause: deep })
     expect(decode(encode(deep))).toBeInstanceOf(Error)
   })
+})
+
+test('decode() makes a plain Error of a class that only the other side knows', () => {
+  const encoded = { ...encode(new errors.TaskNotCloneableError('no', { path: 'a' })), className: 'ERR_OF_TOMORROW' }
+  const error: any = decode(encoded)
+  expect(error.constructor).toBe(Error)
+  expect(error).toMatchObject({ name: 'TaskNotCloneableError', message: 'no', path: 'a' })
 })
 
 describe('A task that fails in a thread', () => {
@@ -197,6 +212,16 @@ describe('A task that fails in a thread', () => {
     })()
     expect(stack).toMatch(/^Error: plain\n\s+at .*\n(.*\n)*\s+at fail .*failing-tasks\.mjs/)
     expect(stack).toMatch(/--- submitted to a worker thread ---\n\s+at submitHere .*error-codec\.test\.ts/)
+  })
+
+  test('shows only what happened in the thread where stacks are turned off', async () => {
+    const { stackTraceLimit } = Error
+    Error.stackTraceLimit = 0
+    const future = open().submit(failing('error'))
+    Error.stackTraceLimit = stackTraceLimit
+    const { stack } = (await future.exception()) as Error
+    expect(stack).toMatch(/at fail .*failing-tasks\.mjs/)
+    expect(stack).not.toContain('submitted')
   })
 
   test('does not note the place while thousands wait', async () => {

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { ExecutorClosedError, WorkerCrashedError } from '../../../src/errors.ts'
-import { until } from '../../helpers/gate.ts'
+import { turn, until } from '../../helpers/gate.ts'
 import { closeExecutorsAfterEach, fixture, open } from '../../helpers/thread-executors.ts'
 import { ThreadGate } from '../../helpers/thread-gate.ts'
 import { liveThreads, madeThreads } from '../../helpers/thread-watch.ts'
@@ -49,6 +49,18 @@ describe('WorkerThreadExecutor.shutdown()', () => {
     await start.arrived(2)
     await executor.shutdown({ cancelPending: true, cancelRunning: true })
     expect(futures.map((future) => future.state)).toEqual(['cancelled', 'cancelled'])
+    expect(liveThreads()).toBe(0)
+  })
+
+  test('ends a thread that has become ready, of which nobody here has heard yet', async () => {
+    const gate = new ThreadGate()
+    const executor = open({ threads: 1, initializer: fixture('initializers.mjs', 'arriveAfterwards', gate.memory) })
+    const future = executor.submit(whichThread)
+    await turn()
+    // No message can be read meanwhile.
+    while (gate.arrivals === 0) Atomics.wait(new Int32Array(gate.memory), 0, 0, 1_000)
+    await executor.shutdown({ cancelRunning: true })
+    expect(future.state).toBe('cancelled')
     expect(liveThreads()).toBe(0)
   })
 

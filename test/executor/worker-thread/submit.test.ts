@@ -190,6 +190,9 @@ describe('WorkerThreadExecutor results', () => {
     expect(error).toBeInstanceOf(TaskNotCloneableError)
     expect(error).toMatchObject({ path: 'result.hooks[0]', cause: { name: 'DataCloneError' } })
     expect(await executor.submit(result('giveGetter')).exception()).toBeInstanceOf(Error)
+    const beside = await executor.submit(result('giveBufferAndFunction', large)).exception()
+    expect(beside).toMatchObject({ name: 'TaskNotCloneableError', path: 'result.parse' })
+    expect(await executor.submit(result('bytesLeft')).result()).toEqual([large])
     expect(await executor.submit(result('echo', 1)).result()).toBe(1)
   })
 

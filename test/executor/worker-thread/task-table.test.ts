@@ -22,4 +22,17 @@ describe('TaskTable', () => {
     for (const [id, task] of expected) expect(table.get(id)).toBe(task)
     expect(new Set(table.list())).toEqual(new Set(expected.values()))
   })
+
+  test('keeps those that stay while any number of others come and go', () => {
+    const table = new TaskTable<{ id: number }>()
+    const staying = { id: 1 }
+    table.add(staying)
+    for (let id = 2; id < 200; id++) {
+      const passing = { id }
+      table.add(passing)
+      expect([table.get(1), table.get(id)]).toEqual([staying, passing])
+      table.delete(id)
+    }
+    expect(table.list()).toEqual([staying])
+  })
 })

@@ -74,6 +74,15 @@ describe('WorkerThreadExecutor threads', () => {
     expect(new Set(await results(futures)).size).toBe(1)
   })
 
+  test('start where the process has options that Node refuses for them', async () => {
+    process.execArgv.push('--input-type=module')
+    try {
+      expect(await open().submit(fixture('result-tasks.mjs', 'nodeOptions')).result()).toEqual([])
+    } finally {
+      process.execArgv.pop()
+    }
+  })
+
   test('get `resourceLimits`', async () => {
     const executor = open({ resourceLimits: { maxOldGenerationSizeMb: 77 } })
     const limits = await executor.submit(fixture('result-tasks.mjs', 'limits')).result()
@@ -146,6 +155,19 @@ describe('WorkerThreadExecutor initializer', () => {
     const error = await executor.submit(whichThread).exception()
     expect(error).toMatchObject({ name: 'BrokenExecutorError', cause: { cause: { code: 'ERR_WORKER_OUT_OF_MEMORY' } } })
     expect(madeThreads() - before).toBe(3)
+  })
+
+  test('that can not be sent to a thread any more breaks the executor', async () => {
+    const reference = initializer('note', 'a')
+    const executor = open({ initializer: reference })
+    reference.args?.push(() => 1)
+    const futures = [executor.submit(whichThread), executor.submit(whichThread)]
+    for (const future of futures) {
+      const error = await future.exception()
+      expect(error).toMatchObject({ name: 'BrokenExecutorError', cause: { name: 'DataCloneError' } })
+    }
+    expect(() => executor.submit(whichThread)).toThrow(BrokenExecutorError)
+    await executor.shutdown()
   })
 
   test('that waits for nothing that can happen breaks the executor, too', async () => {

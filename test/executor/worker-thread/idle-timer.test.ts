@@ -1,0 +1,64 @@
+import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { IdleTimer } from '../../../src/executor/worker-thread/idle-timer.ts'
+
+describe('IdleTimer', () => {
+  beforeEach(() => {
+    vi.useFakeTimers()
+  })
+  afterEach(() => {
+    vi.useRealTimers()
+  })
+
+  const timerOf = (timeout: number) => {
+    const callback = vi.fn()
+    return { timer: new IdleTimer(timeout, callback), callback }
+  }
+
+  test('calls back once when nothing has happened for the whole time', () => {
+    const { timer, callback } = timerOf(100)
+    timer.start()
+    vi.advanceTimersByTime(99)
+    expect(callback).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1_000)
+    expect(callback).toHaveBeenCalledTimes(1)
+  })
+
+  test('counts from the last start, however often it was stopped before', () => {
+    const { timer, callback } = timerOf(100)
+    for (let task = 0; task < 5; task++) {
+      timer.start()
+      vi.advanceTimersByTime(60)
+      timer.stop()
+      vi.advanceTimersByTime(10)
+    }
+    timer.start()
+    vi.advanceTimersByTime(99)
+    expect(callback).not.toHaveBeenCalled()
+    vi.advanceTimersByTime(1)
+    expect(callback).toHaveBeenCalledTimes(1)
+  })
+
+  test('does not call back while there is something to do', () => {
+    const { timer, callback } = timerOf(100)
+    timer.start()
+    timer.stop()
+    vi.advanceTimersByTime(10_000)
+    expect(callback).not.toHaveBeenCalled()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('with Infinity never calls back, and sets no timer', () => {
+    const { timer, callback } = timerOf(Infinity)
+    timer.start()
+    expect(vi.getTimerCount()).toBe(0)
+    timer.clear()
+    expect(callback).not.toHaveBeenCalled()
+  })
+
+  test('leaves no timer when it is cleared', () => {
+    const { timer } = timerOf(100)
+    timer.start()
+    timer.clear()
+    expect(vi.getTimerCount()).toBe(0)
+  })
+})
