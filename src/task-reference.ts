@@ -56,7 +56,8 @@ export function isTaskReference(value: unknown): value is TaskReference {
  */
 export async function loadTaskReference(reference: TaskReference): Promise<(...args: unknown[]) => unknown> {
   const namespace = await importModule(reference.module)
-  const fn = namespace[reference.name]
+  // Loaders of test runners give namespaces with a prototype.
+  const fn = Object.hasOwn(namespace, reference.name) ? namespace[reference.name] : undefined
   if (typeof fn === 'function') return fn as (...args: unknown[]) => unknown
   throw new TypeError(
     `Expected \`${reference.module}\` to export a function \`${reference.name}\`, got ${describe(fn)}`,
