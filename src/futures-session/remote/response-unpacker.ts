@@ -65,8 +65,11 @@ export class ResponseUnpacker {
   }
 }
 
-/** As a Buffer, for that is what the transport gives. */
+/** As a Buffer in memory of its own, for that is what the transport gives: see `buffered-body.ts`. */
 function bytesAt(parcel: Parcel, number: number): Buffer {
   const body = parcel[number] as Uint8Array | string
-  return typeof body === 'string' ? Buffer.from(body, 'latin1') : Buffer.from(body.buffer)
+  if (typeof body !== 'string') return Buffer.from(body.buffer)
+  const bytes = Buffer.allocUnsafeSlow(body.length)
+  bytes.write(body, 'latin1')
+  return bytes
 }
