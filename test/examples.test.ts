@@ -2,7 +2,7 @@
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
-import { projectRoot, runNode } from './helpers/run-node.ts'
+import { projectRoot, runNode, strictly } from './helpers/run-node.ts'
 
 /** The lines that an example prints; `sorted` where their order is chance. */
 const expected: Record<string, { lines: readonly (string | RegExp)[]; sorted?: boolean }> = {
@@ -165,7 +165,7 @@ const names = readdirSync(path.join(projectRoot, 'examples'))
 
 describe.concurrent('examples', () => {
   test.each(names.filter((name) => !others.includes(name)))('%s.mjs prints what it says', async (name) => {
-    const { code, stdout, stderr } = await runNode([`examples/${name}.mjs`])
+    const { code, stdout, stderr } = await runNode([...strictly, `examples/${name}.mjs`])
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
     const { lines, sorted } = expected[name]!
     const printed = stdout.split('\n').filter((line) => line !== '')
@@ -175,5 +175,5 @@ describe.concurrent('examples', () => {
       expect(found, `${String(line)} in\n${stdout}`).toBeGreaterThanOrEqual(0)
       printed.splice(0, found + 1)
     }
-  })
+  }, 60_000)
 })

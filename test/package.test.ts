@@ -2,69 +2,63 @@
  * The package as its users get it: packed, installed into an empty folder, imported, required, compiled against, and looked
  * at by publint and attw. Dependencies come from npm's cache where they can.
  */
-import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
-import { tmpdir } from 'node:os'
+import { copyFile, readFile, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
+import { asUser, packPackage, type PackedPackage } from './helpers/packed.ts'
 import { readSnippets, startExampleServer, toRunnable } from './helpers/readme.ts'
-import { projectRoot, run, runNode, type Run } from './helpers/run-node.ts'
+import { projectRoot, run, runNode, strictly } from './helpers/run-node.ts'
 
-let folder: string
-let tarball: string
+let packed: PackedPackage
+let project: string
 
 beforeAll(async () => {
-  folder = await mkdtemp(path.join(tmpdir(), 'undici-futures-package-'))
-  const packed = await npm(['pack', '--json', '--ignore-scripts', '--pack-destination', folder], projectRoot)
-  const [{ filename }] = JSON.parse(packed.stdout) as [{ filename: string }]
-  tarball = path.join(folder, filename)
-  await writeFile(path.join(folder, 'package.json'), '{ "private": true, "type": "module" }')
-  await npm(['install', '--prefer-offline', '--no-audit', '--no-fund', '--ignore-scripts', tarball], folder)
-}, 120_000)
+  packed = await packPackage()
+  project = await packed.install('project')
+}, 240_000)
 
-afterAll(() => rm(folder, { recursive: true, force: true }))
+afterAll(() => packed.remove())
 
 describe('the packed package', () => {
   test('holds what is needed, and no sources or tests', async () => {
-    const { stdout } = await run('tar', ['-tzf', tarball])
+    const { stdout } = await run('tar', ['-tzf', packed.tarball])
     const files = stdout
       .trim()
       .split('\n')
       .map((file) => file.replace('package/', ''))
-    for (const file of [
-      'package.json',
-      'README.md',
-      'LICENSE',
-      'CHANGELOG.md',
-      'SECURITY.md',
-      'dist/index.js',
-      'dist/index.d.ts',
-    ]) {
-      expect(files).toContain(file)
+    const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
+    expect(files.filter((file) => !file.startsWith('dist/')).sort()).toEqual(documents)
+    for (const entry of ['index', 'pool', 'testing', 'worker-entry', 'remote-request', 'testing-tasks']) {
+      expect(files).toContain(`dist/${entry}.js`)
     }
-    expect(files.filter((file) => /^(src|test|examples)\/|\.tsx?$/.test(file) && !file.endsWith('.d.ts'))).toEqual([])
+    expect(files.filter((file) => file.startsWith('dist/') && !/\.(js|js\.map|d\.ts)$/.test(file))).toEqual([])
+    for (const name of await exportedFiles()) expect(files).toContain(name)
   })
 
-  test('is imported and required', async () => {
-    const print = 'console.log(typeof FuturesSession, typeof ManualExecutor)'
+  test.each(['mjs', 'cjs'])('works where it is imported or required (%s), with nothing deprecated', async (kind) => {
+    const load = (name: string): string => (kind === 'cjs' ? `require('${name}')` : `await import('${name}')`)
+    await copyFile(path.join(projectRoot, 'test/fixtures/smoke.mjs'), path.join(project, 'smoke.mjs'))
+    const parts = ['undici-futures', 'undici-futures/pool', 'undici-futures/testing'].map(load).join(', ')
     await writeFile(
-      path.join(folder, 'esm.mjs'),
-      `import { FuturesSession } from 'undici-futures'\nimport { ManualExecutor } from 'undici-futures/testing'\n${print}\n`,
+      path.join(project, `main.${kind}`),
+      `process.on('warning', (warning) => console.log('warning:', warning))
+      void import('./smoke.mjs').then(async ({ smoke }) => console.log(process.version, ...(await smoke(${parts}))))\n`,
     )
-    await writeFile(
-      path.join(folder, 'cjs.cjs'),
-      `const { FuturesSession } = require('undici-futures')\nconst { ManualExecutor } = require('undici-futures/testing')\n${print}\n`,
-    )
-    for (const file of ['esm.mjs', 'cjs.cjs']) {
-      expect(await runNode([file], folder)).toEqual({ code: 0, stdout: 'function function\n', stderr: '' })
-    }
+    const expected = `${process.version} user 7 InvalidOptionError ERR_INVALID_OPTION AbortError ABORT_ERR cancelled 1 true 200 200\n`
+    expect(await runNode([...strictly, `main.${kind}`], project)).toEqual({ code: 0, stdout: expected, stderr: '' })
+  })
+
+  test('is run by the Node that runs this, with npm between them', async () => {
+    const { stdout } = await run('npm', ['exec', '--call', 'node --print process.version'], project)
+    expect(stdout.trim()).toBe(process.version)
   })
 
   test("runs the README's first snippet", async () => {
     const server = await startExampleServer()
     const [snippet] = readSnippets()
-    await writeFile(path.join(folder, 'snippet.mjs'), toRunnable(snippet!, server.url))
-    const result = await runNode(['snippet.mjs'], folder)
+    await writeFile(path.join(project, 'snippet.mjs'), toRunnable(snippet!, server.url))
+    const result = await runNode([...strictly, 'snippet.mjs'], project)
     server.close()
     expect(result).toMatchObject({ code: 0, stderr: '' })
     expect(result.stdout).not.toBe('')
@@ -72,22 +66,23 @@ describe('the packed package', () => {
 
   test('is compiled against, its declarations checked too', async () => {
     const source = await readFile(path.join(projectRoot, 'test/fixtures/consumer.ts'), 'utf8')
-    const consumer = source
-      .replace('../../src/testing/index.ts', 'undici-futures/testing')
-      .replace('../../src/index.ts', 'undici-futures')
-    await writeFile(path.join(folder, 'consumer.ts'), consumer)
+    await writeFile(path.join(project, 'consumer.ts'), asUser(source))
     const compilerOptions = {
       ...{ target: 'es2022', module: 'nodenext', moduleResolution: 'nodenext', strict: true, noEmit: true },
       ...{ skipLibCheck: false, types: ['node'], typeRoots: [path.join(projectRoot, 'node_modules/@types')] },
     }
-    await writeFile(path.join(folder, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
-    const { stdout } = await runNode([path.join(projectRoot, 'node_modules/typescript/bin/tsc'), '-p', folder], folder)
+    await writeFile(path.join(project, 'tsconfig.json'), JSON.stringify({ compilerOptions, files: ['consumer.ts'] }))
+    const { stdout } = await runNode(
+      [path.join(projectRoot, 'node_modules/typescript/bin/tsc'), '-p', project],
+      project,
+      80_000,
+    )
     expect(stdout).toBe('')
-  })
+  }, 90_000)
 
   test('has nothing that publint objects to', async () => {
     const { messages } = await publint({
-      pkgDir: path.join(folder, 'node_modules/undici-futures'),
+      pkgDir: path.join(project, 'node_modules/undici-futures'),
       pack: false,
       strict: true,
     })
@@ -96,13 +91,20 @@ describe('the packed package', () => {
 
   test('has types that resolve everywhere (attw, esm-only)', async () => {
     const attw = path.join(projectRoot, 'node_modules/@arethetypeswrong/cli/dist/index.js')
-    const { code, stdout } = await runNode([attw, tarball, '--profile', 'esm-only', '--no-color', '--no-emoji'])
+    const { code, stdout } = await runNode(
+      [attw, packed.tarball, '--profile', 'esm-only', '--no-color', '--no-emoji'],
+      project,
+      80_000,
+    )
     expect(code, stdout).toBe(0)
-  })
+  }, 90_000)
 })
 
-async function npm(args: readonly string[], cwd: string): Promise<Run> {
-  const result = await run('npm', args, cwd)
-  if (result.code !== 0) throw new Error(`npm ${args.join(' ')} failed:\n${result.stderr}`)
-  return result
+/** The paths in `exports`, as the tarball has them. */
+async function exportedFiles(): Promise<string[]> {
+  const manifest = await readFile(path.join(project, 'node_modules/undici-futures/package.json'), 'utf8')
+  const { exports } = JSON.parse(manifest) as { exports: Record<string, string | Record<string, string>> }
+  return Object.values(exports)
+    .flatMap((target) => (typeof target === 'string' ? target : Object.values(target)))
+    .map((file) => file.replace('./', ''))
 }

@@ -9,7 +9,7 @@
  */
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { openSnippetFolder, promisedOutput, readSnippets, startExampleServer, toRunnable } from './helpers/readme.ts'
-import { runNode } from './helpers/run-node.ts'
+import { runNode, strictly } from './helpers/run-node.ts'
 
 const snippets = readSnippets()
 
@@ -34,7 +34,7 @@ test('README.md shows code before line 25', () => {
 describe.concurrent('README.md', () => {
   test.each(snippets)('line $line: $heading', async (snippet) => {
     const file = await home.write(toRunnable(snippet, server.url))
-    const { code, stdout, stderr } = await runNode(['--import', './prelude.mjs', file], home.folder)
+    const { code, stdout, stderr } = await runNode([...strictly, '--import', './prelude.mjs', file], home.folder)
     expect({ code, stderr }, snippet.code).toEqual({ code: 0, stderr: '' })
     for (const text of promisedOutput(snippet)) expect(stdout).toContain(text)
   })

@@ -10,12 +10,12 @@ export interface Run {
 /** The folder of the package. */
 export const projectRoot = fileURLToPath(new URL('../..', import.meta.url))
 
-/** Runs a program to its end, without input. It is killed after a minute, which shows as `code: null`. */
-export function run(command: string, args: readonly string[], cwd = projectRoot): Promise<Run> {
+/** Runs a program to its end, without input. It is killed after a minute, or the `timeout`, which shows as `code: null`. */
+export function run(command: string, args: readonly string[], cwd = projectRoot, timeout = 60_000): Promise<Run> {
   const child = spawn(command, args, {
     cwd,
     stdio: ['ignore', 'pipe', 'pipe'],
-    timeout: 60_000,
+    timeout,
     env: quietEnvironment(),
   })
   let stdout = ''
@@ -29,10 +29,14 @@ export function run(command: string, args: readonly string[], cwd = projectRoot)
 }
 
 /** Runs a program of ours with this very Node. */
-export const runNode = (args: readonly string[], cwd?: string): Promise<Run> => run(process.execPath, args, cwd)
+export const runNode = (args: readonly string[], cwd?: string, timeout?: number): Promise<Run> =>
+  run(process.execPath, args, cwd, timeout)
+
+/** Arguments of Node: what is deprecated, or will be, throws. What a program of ours does is not, on any Node. */
+export const strictly: readonly string[] = ['--throw-deprecation', '--pending-deprecation']
 
 /** Neither colours nor what a test runner or a proxy in the environment would add. */
 function quietEnvironment(): NodeJS.ProcessEnv {
   const names = Object.keys(process.env).filter((name) => !/^(NODE_OPTIONS|VITEST.*|FORCE_COLOR|.*_proxy)$/i.test(name))
-  return { ...Object.fromEntries(names.map((name) => [name, process.env[name]])), NO_COLOR: '1', NODE_NO_WARNINGS: '1' }
+  return { ...Object.fromEntries(names.map((name) => [name, process.env[name]])), NO_COLOR: '1' }
 }
