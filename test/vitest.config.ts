@@ -9,7 +9,7 @@ export default defineConfig({
   test: {
     globalSetup: ['test/helpers/build-entries.ts'],
     include: ['test/**/*.test.ts'],
-    exclude: ['test/real/**', 'node_modules/**'],
+    exclude: ['test/real/**', 'test/matrix/**', 'node_modules/**'],
     pool: 'forks',
     testTimeout: 20_000,
     hookTimeout: 30_000,
