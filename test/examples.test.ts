@@ -164,16 +164,20 @@ const names = readdirSync(path.join(projectRoot, 'examples'))
   .map((file) => file.slice(0, -'.mjs'.length))
 
 describe.concurrent('examples', () => {
-  test.each(names.filter((name) => !others.includes(name)))('%s.mjs prints what it says', async (name) => {
-    const { code, stdout, stderr } = await runNode([...strictly, `examples/${name}.mjs`])
-    expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
-    const { lines, sorted } = expected[name]!
-    const printed = stdout.split('\n').filter((line) => line !== '')
-    if (sorted === true) printed.sort()
-    for (const line of lines) {
-      const found = printed.findIndex((each) => (typeof line === 'string' ? each === line : line.test(each)))
-      expect(found, `${String(line)} in\n${stdout}`).toBeGreaterThanOrEqual(0)
-      printed.splice(0, found + 1)
-    }
-  }, 60_000)
+  test.each(names.filter((name) => !others.includes(name)))(
+    '%s.mjs prints what it says',
+    async (name) => {
+      const { code, stdout, stderr } = await runNode([...strictly, `examples/${name}.mjs`])
+      expect({ code, stderr }).toEqual({ code: 0, stderr: '' })
+      const { lines, sorted } = expected[name]!
+      const printed = stdout.split('\n').filter((line) => line !== '')
+      if (sorted === true) printed.sort()
+      for (const line of lines) {
+        const found = printed.findIndex((each) => (typeof line === 'string' ? each === line : line.test(each)))
+        expect(found, `${String(line)} in\n${stdout}`).toBeGreaterThanOrEqual(0)
+        printed.splice(0, found + 1)
+      }
+    },
+    60_000,
+  )
 })
