@@ -16,9 +16,9 @@ export function checkHeaderName(name: unknown): string {
   throw new InvalidHeaderError(`Invalid header name: expected letters, digits and dashes, got ${shownName(name)}`)
 }
 
-/** What follows a mistake in a name is not shown: it may be the value. */
+/** Of a whole line that was taken for a name, what follows the mistake is not shown: it may be a secret value. */
 function shownName(name: unknown): string {
-  if (typeof name !== 'string' || name === '') return describe(name)
+  if (typeof name !== 'string' || !(name.includes(':') || isSecretHeader(name))) return describe(name)
   const [start = ''] = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]*/.exec(name) ?? []
   return `${describe(start)} with ${describe(name.slice(start.length, start.length + 1))} behind it`
 }

@@ -103,7 +103,7 @@ describe('What a session adds to its requests', () => {
       maxRedirects: 1,
       raiseForStatus: true,
       maxResponseSize: 100,
-      timeout: { read: 60 },
+      timeout: { read: 1_000 },
     })
     const names = await Promise.all(
       ['ok', 'loop', 'bad', 'slow'].map(
