@@ -19,6 +19,7 @@ export class Reception {
   readonly isBodiless: boolean
   readonly #response: Mutable<ExchangeResponse>
   readonly #stream: HttpBodyStream | undefined
+  readonly #origin: string
   readonly #limit: number
   #body: BufferedBody | undefined = undefined
   #meter: ProgressMeter | undefined = undefined
@@ -32,6 +33,7 @@ export class Reception {
     stream: HttpBodyStream | undefined,
   ) {
     this.isBodiless = request.method === 'HEAD' || status === 204 || status === 304
+    this.#origin = request.origin
     this.#limit = request.maxResponseSize
     this.#stream = stream
     this.#response = {
@@ -93,7 +95,8 @@ export class Reception {
       return response
     }
     try {
-      const content = decodeBody(response.content as Buffer, parseCodings(encoding), this.#limit)
+      const of = { origin: this.#origin, limit: this.#limit }
+      const content = decodeBody(response.content as Buffer, parseCodings(encoding, of.origin), of)
       if (!(content instanceof Promise)) {
         response.content = compact(content)
         return response
@@ -109,6 +112,7 @@ export class Reception {
 
   #tooLarge(): ResponseTooLargeError {
     const limit = this.#limit
-    return new ResponseTooLargeError(`Could not read the body: it is larger than ${limit} bytes`, { limit })
+    const message = `Could not read the response of ${this.#origin}: it is larger than ${limit} bytes`
+    return new ResponseTooLargeError(message, { limit })
   }
 }

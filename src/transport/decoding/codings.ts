@@ -18,6 +18,14 @@ export interface Coding {
   pieces?(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
 }
 
+/** What decoding has to know of the exchange. */
+export interface Decoding {
+  /** For messages. */
+  readonly origin: string
+  /** Bytes of the decoded body; Infinity = none. */
+  readonly limit: number
+}
+
 interface Options {
   maxOutputLength?: number
 }
@@ -87,12 +95,17 @@ function hasZlibHeader(bytes: Uint8Array): boolean {
 }
 
 /** What zlib says, in our words. What says it already, as it is. */
-export function decodingFailure(error: unknown, coding: Coding, limit: number): Error {
+export function decodingFailure(error: unknown, coding: Coding, { origin, limit }: Decoding): Error {
   if (error instanceof FuturesError) return error
-  if ((error as { code?: unknown } | null)?.code === 'ERR_BUFFER_TOO_LARGE') {
-    const message = `Could not read the body: it is larger than ${limit} bytes once decoded`
-    return new ResponseTooLargeError(message, { cause: error, limit })
-  }
+  if ((error as { code?: unknown } | null)?.code === 'ERR_BUFFER_TOO_LARGE')
+    return decodedTooLarge({ origin, limit }, error)
   const reason = error instanceof Error ? error.message : String(error)
-  return new ContentDecodingError(`Could not decode the body as ${coding.name}: ${reason}`, { cause: error })
+  return new ContentDecodingError(`Could not decode the response of ${origin} as ${coding.name}: ${reason}`, {
+    cause: error,
+  })
+}
+
+export function decodedTooLarge({ origin, limit }: Decoding, cause?: unknown): ResponseTooLargeError {
+  const message = `Could not read the response of ${origin}: it is larger than ${limit} bytes once decoded`
+  return new ResponseTooLargeError(message, { cause, limit })
 }

@@ -1,6 +1,6 @@
 import { ContentDecodingError } from '../../errors.ts'
 import { codings, decodingFailure } from './codings.ts'
-import type { Coding } from './codings.ts'
+import type { Coding, Decoding } from './codings.ts'
 
 /** What can be decoded, as the value of an Accept-Encoding header. */
 export const acceptEncoding: string = [...codings.keys()].join(', ')
@@ -15,50 +15,53 @@ const syncOutput = 4 * 1024 * 1024
 
 /**
  * @param header Content-Encoding
+ * @param origin for messages
  * @returns what to undo, first things first; nothing if one of them is unknown: as with `requests`, the body is left as
  * it is then
  * @throws {ContentDecodingError} more codings than anybody uses
  */
-export function parseCodings(header: string | string[]): readonly Coding[] {
+export function parseCodings(header: string | string[], origin: string): readonly Coding[] {
   const names = String(header)
     .toLowerCase()
     .split(',')
     .map((name) => name.trim())
     .filter((name) => name !== '' && name !== 'identity')
   if (names.length > maxCodings) {
-    throw new ContentDecodingError(`Could not decode the body: ${names.length} codings on top of each other`)
+    throw new ContentDecodingError(
+      `Could not decode the response of ${origin}: ${names.length} codings on top of each other`,
+    )
   }
   const found = names.map((name) => codings.get(name === 'x-gzip' ? 'gzip' : name))
   return found.includes(undefined) ? [] : (found.reverse() as Coding[])
 }
 
 /**
- * @param limit bytes of the decoded body; Infinity = none
  * @returns the decoded body; a promise if that is much work
  * @throws {ContentDecodingError} corrupt or truncated (also what the promise rejects with)
- * @throws {ResponseTooLargeError} more than `limit`
+ * @throws {ResponseTooLargeError} more than the limit
  */
-export function decodeBody(body: Buffer, todo: readonly Coding[], limit: number): Buffer | Promise<Buffer> {
+export function decodeBody(body: Buffer, todo: readonly Coding[], of: Decoding): Buffer | Promise<Buffer> {
+  const { limit } = of
   const [coding, ...rest] = todo
   // An empty body is empty in every coding.
   if (coding === undefined || body.length === 0) return body
-  if (body.length > syncInput) return decodeLater(body, todo, limit)
+  if (body.length > syncInput) return decodeLater(body, todo, of)
   try {
-    return decodeBody(coding.decodeSync(body, Math.min(limit, syncOutput)), rest, limit)
+    return decodeBody(coding.decodeSync(body, Math.min(limit, syncOutput)), rest, of)
   } catch (error) {
-    if (isTooLarge(error) && limit > syncOutput) return decodeLater(body, todo, limit)
-    throw decodingFailure(error, coding, limit)
+    if (isTooLarge(error) && limit > syncOutput) return decodeLater(body, todo, of)
+    throw decodingFailure(error, coding, of)
   }
 }
 
-async function decodeLater(body: Buffer, todo: readonly Coding[], limit: number): Promise<Buffer> {
+async function decodeLater(body: Buffer, todo: readonly Coding[], of: Decoding): Promise<Buffer> {
   let decoded = body
   for (const coding of todo) {
     if (decoded.length === 0) break
     try {
-      decoded = await coding.decode(decoded, limit)
+      decoded = await coding.decode(decoded, of.limit)
     } catch (error) {
-      throw decodingFailure(error, coding, limit)
+      throw decodingFailure(error, coding, of)
     }
   }
   return decoded

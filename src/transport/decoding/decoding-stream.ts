@@ -1,8 +1,7 @@
 import { pipeline } from 'node:stream'
-import { ResponseTooLargeError } from '../../errors.ts'
 import type { BodyDecoder } from '../body-stream.ts'
-import { decodingFailure } from './codings.ts'
-import type { Coding } from './codings.ts'
+import { decodedTooLarge, decodingFailure } from './codings.ts'
+import type { Coding, Decoding } from './codings.ts'
 import { parseCodings } from './content-encoding.ts'
 import type { ExchangeRequest } from '../exchange.ts'
 import type { ResponseHeaders } from '../reception.ts'
@@ -15,26 +14,24 @@ const headerSize = 2
  * is wrong with the body, its reader gets to know.
  */
 export function decoderFor(
-  { maxResponseSize: limit }: ExchangeRequest,
+  { origin, maxResponseSize: limit }: ExchangeRequest,
   headers: ResponseHeaders,
 ): BodyDecoder | undefined {
   const encoding = headers['content-encoding']
   if (encoding === undefined) return undefined
+  const of = { origin, limit }
   return async function* (wire) {
     let size = 0
-    for await (const chunk of parseCodings(encoding).reduce(decode, wire)) {
+    const codings = parseCodings(encoding, origin)
+    for await (const chunk of codings.reduce((source, coding) => decode(source, coding, of), wire)) {
       size += chunk.byteLength
-      if (size > limit) {
-        throw new ResponseTooLargeError(`Could not read the body: it is larger than ${limit} bytes once decoded`, {
-          limit,
-        })
-      }
+      if (size > limit) throw decodedTooLarge(of)
       yield chunk
     }
   }
 }
 
-async function* decode(source: AsyncIterable<Uint8Array>, coding: Coding): AsyncIterable<Uint8Array> {
+async function* decode(source: AsyncIterable<Uint8Array>, coding: Coding, of: Decoding): AsyncIterable<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]()
   const first = await firstBytes(chunks)
   // An empty body is empty in every coding.
@@ -45,7 +42,7 @@ async function* decode(source: AsyncIterable<Uint8Array>, coding: Coding): Async
   try {
     for await (const chunk of stream) yield chunk as Buffer
   } catch (error) {
-    throw decodingFailure(error, coding, Infinity)
+    throw decodingFailure(error, coding, of)
   }
 }
 

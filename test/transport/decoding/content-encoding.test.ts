@@ -224,7 +224,7 @@ describe('exchange() reports', () => {
     for (const bad of [corrupt, Buffer.from('this is something else'), body.subarray(0, -3)]) {
       const failure = (await decoded(bad, name)) as Error
       expect(failure).toBeInstanceOf(ContentDecodingError)
-      expect(failure.message).toMatch(/^Could not decode the body as \w+: /)
+      expect(failure.message).toMatch(/^Could not decode the response of http:\/\/127\.0\.0\.1:\d+ as \w+: /)
       expect(failure.cause).toBeInstanceOf(Error)
     }
   })
