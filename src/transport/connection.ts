@@ -11,6 +11,8 @@ import type { Route } from './connecting/route.ts'
 
 /** For undici, which connects for nobody any more. */
 const unwanted = new Error('Nobody waits for this connection')
+/** For undici, which would connect again and again to a server that hangs up, or speaks, before it is spoken to. */
+const lost = (): Error => Object.assign(new Error('It was lost before the request was written'), { code: 'ECONNRESET' })
 
 /**
  * One socket at a time, in an undici Client of its own. A Client of one request never queues, and as the connector is
@@ -24,6 +26,8 @@ export class Connection implements Carrier {
   #socket: Socket | undefined = undefined
   #attempt: ConnectAttempt | undefined = undefined
   #exchange: ExchangeHandler | undefined = undefined
+  /** What a fresh socket was opened for. */
+  #opener: ExchangeHandler | undefined = undefined
 
   constructor(route: Route, options: Client.Options) {
     this.#route = route
@@ -70,6 +74,7 @@ export class Connection implements Carrier {
 
   release(): void {
     this.#exchange = undefined
+    this.#opener = undefined
     if (!this.isAlive) return this.#end()
     this.isReused = true
     this.#route.giveBack(this)
@@ -98,6 +103,11 @@ export class Connection implements Carrier {
       callback(unwanted, null)
       return this.#end()
     }
+    if (exchange === this.#opener) {
+      callback(lost(), null)
+      return this.#end()
+    }
+    this.#opener = exchange
     this.isReused = false
     this.#attempt = this.#route.connect(exchange.request.connectTimeout, (error, socket) => {
       this.#attempt = undefined

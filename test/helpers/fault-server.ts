@@ -7,7 +7,7 @@ import { tlsFixture } from './tls.ts'
 /** One connection as the server sees it. */
 export interface Peer {
   readonly socket: Socket
-  /** 0 for the first connection, 1 for the second ... */
+  /** 0 for the first connection, 1 for the second ...; over TLS, those whose handshake failed don't count. */
   readonly index: number
   /** The head of the next request, its body (by Content-Length) behind it; undefined when the other side has closed. */
   request(): Promise<string | undefined>
@@ -42,17 +42,21 @@ export async function startFaultServer(script: Script, secure?: TlsOptions): Pro
   const sockets = new Set<Socket>()
   const requests: string[] = []
   let connections = 0
+  let peers = 0
   const onSocket = (socket: Socket): void => {
     sockets.add(socket)
     socket.on('error', () => {}).once('close', () => sockets.delete(socket))
     // Only a TCP socket can be reset; the one below TLS has the same port.
     const tcp = [...sockets].find((each) => each.remotePort === socket.remotePort) ?? socket
-    void script(peerOf(socket, tcp, connections++, requests))
+    const peer = peerOf(socket, tcp, peers++, requests)
+    // Otherwise nobody notices that the other side has left.
+    void Promise.resolve(script(peer)).then(async () => peer.take(Infinity))
   }
   const server: Server =
     secure === undefined
       ? net.createServer(onSocket)
       : tls.createServer({ cert: tlsFixture('server.pem'), key: tlsFixture('server.key'), ...secure }, onSocket)
+  server.on('connection', () => connections++)
   // The sockets of handshakes that fail.
   if (secure !== undefined) server.on('connection', (socket) => track(sockets, socket)).on('tlsClientError', () => {})
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))

@@ -25,6 +25,8 @@ export async function openSocksTunnel(
 ): Promise<void> {
   // Few need it, and nobody else should load it.
   const { SocksClient } = await import('socks')
+  // It may have ended meanwhile, and does not say so again.
+  if (socket.destroyed) throw closedEarly()
   const credentials =
     username === undefined && password === undefined ? undefined : { userId: username ?? '', password: password ?? '' }
   try {
@@ -41,7 +43,21 @@ export async function openSocksTunnel(
     if (error instanceof Error) Reflect.deleteProperty(error, 'options')
     throw error
   }
+  await keepEarlyBytes(socket)
 }
+
+/** What came together with the proxy's last answer, the client emits one turn later, and lets the socket flow. */
+async function keepEarlyBytes(socket: Socket): Promise<void> {
+  const chunks: Buffer[] = []
+  const onData = (chunk: Buffer): unknown => chunks.push(chunk)
+  socket.on('data', onData)
+  await new Promise((resolve) => setImmediate(resolve))
+  socket.removeListener('data', onData).pause()
+  if (socket.destroyed) throw closedEarly()
+  if (chunks.length > 0) socket.unshift(Buffer.concat(chunks))
+}
+
+const closedEarly = (): Error => new Error('it closed the connection')
 
 /** socks5 resolves here, socks5h there. */
 export async function resolveHere(target: Endpoint, lookup: LookupFunction | undefined): Promise<Endpoint> {

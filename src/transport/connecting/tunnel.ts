@@ -32,8 +32,10 @@ async function readHead(socket: Socket): Promise<string> {
       for (let chunk = read(socket); chunk !== null; chunk = read(socket)) {
         received = Buffer.concat([received, chunk])
         const end = received.indexOf(headEnd)
-        if (end === -1 && received.length <= maxHeadSize) continue
+        const isHttp = startsHead(received)
+        if (isHttp && end === -1 && received.length <= maxHeadSize) continue
         stop()
+        if (!isHttp) return reject(new Error('its answer to CONNECT was not HTTP'))
         if (end === -1) return reject(new Error('its answer to CONNECT has no end'))
         if (received.length > end + headEnd.length) socket.unshift(received.subarray(end + headEnd.length))
         return resolve(received.toString('latin1', 0, end + 2))
@@ -45,6 +47,11 @@ async function readHead(socket: Socket): Promise<string> {
     }
     socket.on('readable', onReadable).once('close', onClose).once('end', onClose)
   })
+}
+
+/** What is no HTTP may never have an end to wait for. */
+function startsHead(bytes: Buffer): boolean {
+  return 'HTTP/1.'.startsWith(bytes.toString('latin1', 0, 7))
 }
 
 function read(socket: Socket): Buffer | null {

@@ -2,6 +2,7 @@ import type { TlsOptions } from 'node:tls'
 import type * as errors from '../../../src/errors.ts'
 import type { RequestOptions } from '../../../src/session/options/options.ts'
 import type { Peer } from '../fault-server.ts'
+import { turn } from '../gate.ts'
 
 /** By name, not by class: they hold for sources, builds and threads alike. */
 export type ErrorName = Exclude<keyof typeof errors, 'attachRequest'>
@@ -64,6 +65,11 @@ type Act = (peer: Peer) => unknown
 
 export const close: Act = (peer) => peer.socket.end()
 export const reset: Act = (peer) => peer.reset()
+/** In the middle of a TLS handshake. */
+export const resetHandshake: Act = async (peer) => {
+  await peer.take(1)
+  peer.reset()
+}
 /** Leaves the connection open. */
 export const stay: Act = () => {}
 
@@ -79,7 +85,11 @@ export function say(bytes: string | Uint8Array, then: Act = stay): Act {
 export function flood(head: string, line: string): Act {
   return async (peer) => {
     await peer.write(head)
-    while (!peer.socket.destroyed) await peer.write(line)
+    while (!peer.socket.destroyed) {
+      await peer.write(line)
+      // Otherwise nothing else gets a turn until the socket is full.
+      await turn()
+    }
   }
 }
 

@@ -1,6 +1,17 @@
 import { answer, always, type Peer } from '../fault-server.ts'
 import { tlsFixture } from '../tls.ts'
-import { close, connectTimeout, flood, readTimeout, reset, say, stay, type Expected, type Fault } from './fault.ts'
+import {
+  close,
+  connectTimeout,
+  flood,
+  readTimeout,
+  reset,
+  resetHandshake,
+  say,
+  stay,
+  type Expected,
+  type Fault,
+} from './fault.ts'
 
 const refusal: Expected = { error: 'ProxyError' }
 const timeout: Expected = { error: 'ConnectTimeoutError' }
@@ -12,7 +23,7 @@ type Act = (peer: Peer) => unknown
 /** What a proxy can do in the middle of TLS with the origin, or before it. */
 const tunnelFaults: readonly [name: string, act: Act, expected: Expected, options?: Fault['options']][] = [
   ['close-in-tunnel', close, { error: 'SSLError' }],
-  ['reset-in-tunnel', reset, { error: 'ConnectionError' }],
+  ['reset-in-tunnel', resetHandshake, { error: 'ConnectionError' }],
   ['noise-in-tunnel', noise, { error: 'SSLError' }],
   ['text-in-tunnel', say('HTTP/1.1 502 Bad Gateway\r\n\r\n', close), { error: 'SSLError' }],
   ['silence-in-tunnel', stay, timeout, connectTimeout],

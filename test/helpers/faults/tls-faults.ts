@@ -1,7 +1,17 @@
 import type { TlsOptions } from 'node:tls'
 import { always, answer, silence } from '../fault-server.ts'
 import { tlsFixture } from '../tls.ts'
-import { close, connectTimeout, readTimeout, reset, say, stay, type Expected, type Fault } from './fault.ts'
+import {
+  close,
+  connectTimeout,
+  readTimeout,
+  reset,
+  resetHandshake,
+  say,
+  stay,
+  type Expected,
+  type Fault,
+} from './fault.ts'
 
 const wellServed = always(answer('fine'))
 const badHandshake: Expected = { error: 'SSLError' }
@@ -45,7 +55,7 @@ export const tlsFaults: readonly Fault[] = [
   handshake('noise', say(Buffer.from([0x16, 3, 3, 0, 4, 0xff, 0xff, 0xff, 0xff])), badHandshake),
   handshake('closed', close, badHandshake),
   // The network, not TLS.
-  handshake('reset', reset, { error: 'ConnectionError' }),
+  handshake('reset', resetHandshake, { error: 'ConnectionError' }),
   handshake('silence', silence, { error: 'ConnectTimeoutError' }, { options: connectTimeout }),
   behind('reset-before-headers', reset, { error: 'ConnectionError' }),
   behind('close-before-headers', close, { error: 'ConnectionError' }),
