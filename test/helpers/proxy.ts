@@ -57,6 +57,8 @@ export async function startHttpProxy({
       (answer) => answer.pipe(response.writeHead(answer.statusCode ?? 502, answer.headers)),
     )
     target.on('error', () => response.destroy())
+    // A client that leaves takes its request with it.
+    response.on('close', () => response.writableFinished || target.destroy())
     request.pipe(target)
   }
   const server = secure

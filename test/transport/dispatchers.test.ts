@@ -1,4 +1,3 @@
-import { createRequire } from 'node:module'
 import { inspect } from 'node:util'
 import zlib from 'node:zlib'
 import { Agent, Client, MockAgent, Pool } from 'undici'
@@ -18,32 +17,34 @@ import { TestConnections, readAll, text } from '../helpers/exchanges.ts'
 import { always, answer, silence, startFaultServer } from '../helpers/fault-server.ts'
 import { until } from '../helpers/gate.ts'
 import { readBody, startServer } from '../helpers/server.ts'
+import { hasUndici8, undici8 } from '../helpers/undici-8.ts'
 
 interface Closable extends Dispatcher {
   close(): Promise<void>
   destroy(): Promise<void>
 }
 
-const [major = 0, minor = 0] = process.versions.node.split('.').map(Number)
-/** What undici 8 needs. */
-const canUndici8 = major > 22 || (major === 22 && minor >= 19)
-const undici8 = (canUndici8 ? createRequire(import.meta.url)('undici8') : {}) as {
-  Agent: new () => Closable
-  MockAgent: typeof MockAgent
-}
+type Maker = [name: string, make: (origin: string) => Closable]
 
-const makers: [string, (origin: string) => Closable][] = [
+const of7: Maker[] = [
   ['Agent of undici 7', () => new Agent()],
   ['Pool of undici 7', (origin) => new Pool(origin, { connections: 2 })],
   ['Client of undici 7', (origin) => new Client(origin)],
-  ...(canUndici8 ? ([['Agent of undici 8', () => new undici8.Agent()]] as [string, () => Closable][]) : []),
+]
+const of8: Maker[] = [
+  ['Agent of undici 8', () => new undici8.Agent()],
+  ['Pool of undici 8', (origin) => new undici8.Pool(origin, { connections: 2 })],
+  ['Client of undici 8', (origin) => new undici8.Client(origin)],
 ]
 
 let transport: TestConnections
 beforeEach(() => void (transport = new TestConnections()))
 afterEach(async () => transport.close())
 
-describe.each(makers)('exchange() on the %s', (_name, make) => {
+describe.each(of7)('exchange() on the %s', testDispatcher)
+describe.skipIf(!hasUndici8).each(of8)('exchange() on the %s', testDispatcher)
+
+function testDispatcher(...[, make]: Maker): void {
   let dispatcher: Closable | undefined
   const on = (url: string): { dispatcher: Dispatcher } => ({ dispatcher: (dispatcher = make(url)) })
   afterEach(async () => dispatcher?.destroy())
@@ -146,17 +147,15 @@ describe.each(makers)('exchange() on the %s', (_name, make) => {
     await until(() => !server.openSockets.has(socket!))
     await server.close()
   })
-})
+}
 
-const mocks: [string, typeof MockAgent][] = [
-  ['7', MockAgent],
-  ...(canUndici8 ? ([['8', undici8.MockAgent]] as [string, typeof MockAgent][]) : []),
-]
+describe('exchange() on a MockAgent of undici 7', () => testMock(() => new MockAgent()))
+describe.skipIf(!hasUndici8)('exchange() on a MockAgent of undici 8', () => testMock(() => new undici8.MockAgent()))
 
-describe.each(mocks)('exchange() on a MockAgent of undici %s', (_version, Mock) => {
+function testMock(make: () => MockAgent): void {
   let agent: MockAgent
   beforeEach(() => {
-    agent = new Mock()
+    agent = make()
     agent.disableNetConnect()
   })
   afterEach(async () => agent.close())
@@ -201,7 +200,7 @@ describe.each(mocks)('exchange() on a MockAgent of undici %s', (_version, Mock) 
     expect(missing.message).toContain('MockAgent')
     expect(inspect(missing.cause)).toContain('/other')
   })
-})
+}
 
 it('exchange() rejects what is no dispatcher of undici 7 or 8', async () => {
   const refusing = {
