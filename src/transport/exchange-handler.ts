@@ -1,6 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
-import { ConnectionError, ReadTimeoutError } from '../errors.ts'
+import { ConnectionError, ReadTimeoutError, RequestError } from '../errors.ts'
 import { HttpBodyStream } from './body-stream.ts'
 import type { BodyFlow } from './body-stream.ts'
 import type { Carrier, OpenBody } from './carrier.ts'
@@ -229,8 +229,9 @@ export class ExchangeHandler
     const phase = this.#end()
     if (phase === waiting) this.#carrier.release()
     else this.#carrier.discard()
-    if (this.#stream === undefined) this.#outcome.reject(error)
-    else this.#stream.fail(error)
+    if (this.#stream !== undefined) this.#stream.fail(error)
+    else if (this.#reception === undefined || !(error instanceof RequestError)) this.#outcome.reject(error)
+    else this.#outcome.resolve(this.#reception.breakOff(error))
   }
 
   /** @returns how far it was */

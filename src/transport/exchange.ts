@@ -111,8 +111,10 @@ export interface ExchangeResponse {
   readonly elapsed: number
   /** The decoded body; empty with `stream`, and where there is a `failure`. */
   readonly content: Uint8Array
-  /** The body could not be decoded, or is too large once decoded. Not thrown: a redirect's body interests nobody. */
+  /** Why the body can't be had. Not thrown: a redirect's body interests nobody. */
   readonly failure: RequestError | undefined
+  /** Every byte has arrived: a `failure` is one of decoding. */
+  readonly isWhole: boolean
   /** With `stream`. */
   readonly stream: BodyStream | undefined
   /** Wire bytes of a buffered body. */

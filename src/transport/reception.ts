@@ -43,6 +43,7 @@ export class Reception {
       elapsed,
       content: noBytes,
       failure: undefined,
+      isWhole: true,
       stream,
       bytes: 0,
     }
@@ -85,6 +86,15 @@ export class Reception {
     response.content = body.whole()
     if (response.headers['content-encoding'] === undefined) return response
     return this.#decode(response.headers['content-encoding'])
+  }
+
+  /** The rest of a buffered body does not come. */
+  breakOff(failure: RequestError): ExchangeResponse {
+    const response = this.#response
+    response.failure = failure
+    response.isWhole = false
+    response.bytes = this.#body?.bytes ?? 0
+    return response
   }
 
   #decode(encoding: string | string[]): ExchangeResponse | Promise<ExchangeResponse> {

@@ -152,7 +152,9 @@ export class Call implements Correspondence {
 
   #receive(request: PreparedRequest, incoming: ExchangeResponse): Response {
     const response = this.#exchanges.receive(request, incoming, this.#history)
-    if (!this.#followsRedirects && response.isRedirect) showNext(response, this.#hop?.request)
+    if (this.#followsRedirects && response.isRedirect) return response
+    this.#exchanges.demandWhole()
+    if (response.isRedirect) showNext(response, this.#hop?.request)
     return response
   }
 
@@ -207,8 +209,8 @@ export class Call implements Correspondence {
     try {
       this.#exchanges.throwIfAborted()
       attachRequest(error, request)
-      const wasSending = this.#isPlain ? this.#exchanges.isSending : this.#sendFailure?.error === error
-      const again = wasSending && this.#hop ? this.#retries?.after({ error }, this.#hop.request) : undefined
+      const again =
+        this.#isOfSending(error) && this.#hop ? this.#retries?.after({ error }, this.#hop.request) : undefined
       if (again !== undefined) return again
       const response = this.#hooks.has('error') ? await this.#hooks.runError(error, request) : undefined
       this.#exchanges.throwIfAborted()
@@ -223,6 +225,12 @@ export class Call implements Correspondence {
       this.#end()
       throw final
     }
+  }
+
+  /** Only that may be tried again: not what hooks and auth functions throw. */
+  #isOfSending(error: unknown): boolean {
+    if (error === this.#exchanges.failure) return true
+    return this.#isPlain ? this.#exchanges.isSending : this.#sendFailure?.error === error
   }
 
   #expire(total: number): void {

@@ -26,10 +26,16 @@ export class Exchanges implements OpenBody {
   #expired: { readonly error: unknown } | undefined
   #isSending = false
   #failure: RequestError | undefined
+  #isWhole = true
 
   constructor(core: SessionCore, observer: ByteObserver) {
     this.#core = core
     this.#observer = observer
+  }
+
+  /** What is wrong with the body that came last. */
+  get failure(): RequestError | undefined {
+    return this.#failure
   }
 
   /** A request is on its way, and its response has not begun. */
@@ -77,6 +83,7 @@ export class Exchanges implements OpenBody {
     const jar = setCookie === undefined ? undefined : this.#core.demandJar()
     if (jar !== undefined) storeCookies(jar, url, setCookie)
     this.#failure = incoming.failure
+    this.#isWhole = incoming.isWhole
     const response = new Response({ status, statusText, headers, content, stream, url, request, history, elapsed })
     if (stream !== undefined) this.#watch(stream, response)
     else this.#observer.received?.(incoming.bytes)
@@ -86,6 +93,11 @@ export class Exchanges implements OpenBody {
   /** @throws {RequestError} the body that came last could not be decoded, which matters only if somebody wants it */
   demandBody(): void {
     if (this.#failure !== undefined) throw this.#failure
+  }
+
+  /** @throws {RequestError} the body that came last broke off: there is no response, unless it is one that nobody reads */
+  demandWhole(): void {
+    if (!this.#isWhole) throw this.#failure as RequestError
   }
 
   /** A response that the caller does not get: its connection is wanted back. */

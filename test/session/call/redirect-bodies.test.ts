@@ -1,0 +1,50 @@
+import { afterEach, expect, test } from 'vitest'
+import { ChunkedEncodingError, Session } from '../../../src/index.ts'
+import { answer, startFaultServer, type FaultServer } from '../../helpers/fault-server.ts'
+
+let server: FaultServer | undefined
+let session: Session
+afterEach(async () => {
+  await session.close()
+  await server?.close()
+})
+
+/** A redirect whose body breaks off, and what it leads to. */
+async function serveBrokenRedirect(): Promise<string> {
+  server = await startFaultServer(async (peer) => {
+    const request = await peer.request()
+    if (request?.startsWith('GET /fine')) return peer.write(answer('fine'))
+    const head = 'HTTP/1.1 302 Found\r\nLocation: /fine\r\nSet-Cookie: a=b\r\nContent-Length: 10\r\n\r\nhalf'
+    return peer.socket.end(head)
+  })
+  session = new Session({ trustEnv: false })
+  return server.url
+}
+
+test.each([false, true])('Session.get() follows a redirect whose body breaks off (stream: %s)', async (stream) => {
+  const url = await serveBrokenRedirect()
+  const response = await session.get(url, { stream })
+  await response.read()
+  expect(response.text()).toBe('fine')
+  expect(response.history.map(({ status }) => status)).toEqual([302])
+  expect(server!.requests[1]).toMatch(/cookie: a=b/i)
+})
+
+test('Session.get() follows it with hooks and auth functions, too', async () => {
+  const url = await serveBrokenRedirect()
+  const seen: string[] = []
+  const hooks = { request: () => void seen.push('request'), redirect: () => void seen.push('redirect') }
+  const response = await session.get(url, { hooks, auth: (request) => request })
+  expect(response.text()).toBe('fine')
+  expect(seen).toEqual(['request', 'redirect', 'request'])
+})
+
+test('Session.get() tries a redirect that it does not follow again, and fails', async () => {
+  const url = await serveBrokenRedirect()
+  const retry = { total: 2, backoff: { base: 0 } }
+  const failed = session.get(url, { allowRedirects: false, retry })
+  const error = await failed.catch((reason: unknown) => reason)
+  expect(error).toBeInstanceOf(ChunkedEncodingError)
+  expect((error as ChunkedEncodingError).request).toMatchObject({ method: 'GET', url: `${url}/` })
+  expect(server!.requests).toHaveLength(3)
+})
