@@ -71,7 +71,7 @@ describe('What a session adds to its requests', () => {
     const crossing = watchCrossing()
     for (let index = 0; index < 5; index++) await session.get(server.url).result()
     const first = crossing.count('share')
-    expect(crossing.count('task')).toBe(5)
+    expect(crossing.count('tasks')).toBe(5)
     for (let index = 0; index < 5; index++) await session.get(server.url).result()
     expect(crossing.count('share')).toBe(first)
     session.headers.set('X-A', '1')

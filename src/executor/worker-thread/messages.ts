@@ -7,19 +7,17 @@ export interface ThreadData {
   readonly initializer: TaskReference | undefined
 }
 
+/** Its number, that of its function, its arguments, the keys of shared values. A list: names of properties would cross each time. */
+export type PackedTask = readonly [id: number, fn: number, args: readonly unknown[], shared?: readonly number[]]
+
 export type ToThread =
-  | {
-      readonly kind: 'task'
-      readonly id: number
-      readonly module: string
-      readonly name: string
-      readonly args: readonly unknown[]
-      /** Keys of shared values; they were sent before. */
-      readonly shared: readonly number[] | undefined
-    }
+  /** What tasks call, before the first one does: by number, for two strings with each task would cost more than an empty one. */
+  | { readonly kind: 'function'; readonly key: number; readonly module: string; readonly name: string }
+  | { readonly kind: 'tasks'; readonly tasks: readonly PackedTask[] }
   | { readonly kind: 'message'; readonly id: number; readonly message: unknown }
   /** The task shall stop. */
   | { readonly kind: 'abort'; readonly id: number; readonly reason: Encoded }
+  /** Shared values are sent before the tasks that name them by their keys. */
   | { readonly kind: 'share'; readonly key: number; readonly version: unknown; readonly value: unknown }
   | { readonly kind: 'forget'; readonly key: number }
   /** Which tasks up to this one have not ended? Asked when a message got lost. */
@@ -31,7 +29,8 @@ export type FromThread =
   /** The initializer has run: tasks may come. */
   | { readonly kind: 'ready' }
   | { readonly kind: 'initializer-failed'; readonly error: Encoded }
-  | { readonly kind: 'fulfilled'; readonly id: number; readonly value: unknown }
+  /** Number, result, number, result ... */
+  | { readonly kind: 'fulfilled'; readonly results: readonly unknown[] }
   | { readonly kind: 'rejected'; readonly id: number; readonly error: Encoded }
   | { readonly kind: 'message'; readonly id: number; readonly message: unknown }
   /** A message could not be read. */
@@ -39,3 +38,11 @@ export type FromThread =
   | { readonly kind: 'census'; readonly upTo: number; readonly running: readonly number[] }
   /** The last words before an uncaught error ends the thread. */
   | { readonly kind: 'crash'; readonly error: Encoded }
+
+/**
+ * May share a message with others. What is in one message is cloned as a whole: an object that two tasks have in common
+ * would be one object on the other side, too, and what one of them does to it would be done to the other.
+ */
+export function isPrimitive(value: unknown): boolean {
+  return (typeof value !== 'object' || value === null) && typeof value !== 'function' && typeof value !== 'symbol'
+}

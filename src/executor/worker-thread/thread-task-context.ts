@@ -8,8 +8,8 @@ export class ThreadTaskContext implements RemoteContext {
   readonly id: number
   readonly shared: readonly SharedCopy[]
   readonly #port: MessagePort
-  /** Of a future that nobody holds: it knows how to tell of a cancellation. */
-  readonly #controller = new FutureController<never>()
+  /** Of a future that nobody holds: it knows how to tell of a cancellation. Made for those who want to hear of one. */
+  #controllerMade: FutureController<never> | undefined
   #listener: ((message: unknown) => void) | undefined
   #unheard: unknown[] = []
   #isOver = false
@@ -49,7 +49,7 @@ export class ThreadTaskContext implements RemoteContext {
 
   /** @internal */
   get isAborted(): boolean {
-    return this.#controller.future.cancelled()
+    return this.#controllerMade?.future.cancelled() === true
   }
 
   /** @internal */
@@ -60,5 +60,9 @@ export class ThreadTaskContext implements RemoteContext {
   /** @internal */
   end(): void {
     this.#isOver = true
+  }
+
+  get #controller(): FutureController<never> {
+    return (this.#controllerMade ??= new FutureController())
   }
 }

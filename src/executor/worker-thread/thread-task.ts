@@ -5,6 +5,7 @@ import type { TaskReference } from '../../task-reference.ts'
 import type { QueuedTask } from '../queued-task.ts'
 import type { RemoteLink, RemoteTask } from '../remote.ts'
 import { checkCloneable, notCloneable } from '../../cloneable.ts'
+import { isPrimitive } from './messages.ts'
 import type { Thread } from './thread.ts'
 
 /**
@@ -50,6 +51,11 @@ export class ThreadTask implements TaskReference, RemoteTask, CancelHandler {
       this.#resolve = resolve
       this.#reject = reject
     })
+  }
+
+  /** Nothing in them has an identity: it may cross together with others. */
+  get hasPlainArgs(): boolean {
+    return this.args.every(isPrimitive)
   }
 
   /** Cancelled, or settled by somebody else. */

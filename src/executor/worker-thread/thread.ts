@@ -1,4 +1,4 @@
-import type { ResourceLimits, Transferable, Worker } from 'node:worker_threads'
+import type { ResourceLimits, Worker } from 'node:worker_threads'
 import { Deadline } from '../../deadline.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
 import type { TaskReference } from '../../task-reference.ts'
@@ -6,8 +6,9 @@ import type { SharedValue } from '../remote.ts'
 import { CauseOfDeath } from './cause-of-death.ts'
 import { decode, encode } from './error-codec.ts'
 import { IdleTimer } from './idle-timer.ts'
-import type { FromThread, ToThread } from './messages.ts'
-import { SharedValues } from './shared-values.ts'
+import type { FromThread } from './messages.ts'
+import { Outbox } from './outbox.ts'
+import { StartWatch, type StartFailure } from './start-watch.ts'
 import { startWorker } from './start-worker.ts'
 import { TaskTable } from './task-table.ts'
 import type { ThreadTask } from './thread-task.ts'
@@ -20,6 +21,8 @@ export interface ThreadOptions {
   readonly resourceLimits: ResourceLimits | undefined
   /** ms without a task after which the thread ends itself; Infinity = never. */
   readonly idleTimeout: number
+  /** ms that it may take to become ready; Infinity = for ever. */
+  readonly startTimeout: number
 }
 
 export interface ThreadOwner {
@@ -28,11 +31,7 @@ export interface ThreadOwner {
   handleGone(thread: Thread, unsentTasks: Iterable<ThreadTask>, failure: StartFailure | undefined): void
 }
 
-export interface StartFailure {
-  readonly error: unknown
-  /** The initializer has failed: another try would fail too. */
-  readonly isFinal: boolean
-}
+const settled = Promise.resolve()
 
 type Phase = 'starting' | 'ready' | 'ending' | 'gone'
 
@@ -41,32 +40,33 @@ export class Thread {
   readonly failedStarts: number
   readonly #owner: ThreadOwner
   readonly #worker: Worker
-  readonly #shared = new SharedValues((message) => this.#post(message))
-  /** Assigned before the thread was ready. */
+  readonly #outbox: Outbox
+  /** Assigned in this turn, or before the thread was ready. */
   readonly #unsentTasks = new Set<ThreadTask>()
   readonly #runningTasks = new TaskTable<ThreadTask>()
   readonly #idleTimer: IdleTimer
   readonly #causeOfDeath = new CauseOfDeath()
   readonly #gone: Promise<void>
   #phase: Phase = 'starting'
-  #isReady = false
-  #lastId = 0
+  readonly #sendLater = (): void => this.#sendTasks()
+  readonly #start: StartWatch
   #endTimer: Deadline | undefined
-  #initializerError: { readonly error: unknown } | undefined
 
   /** @param failedStarts how many had died while starting, one after the other, before this one */
   constructor(owner: ThreadOwner, options: ThreadOptions, failedStarts: number) {
-    const { initializer, resourceLimits, idleTimeout } = options
+    const { initializer, resourceLimits, idleTimeout, startTimeout } = options
     this.#owner = owner
     this.failedStarts = failedStarts
     this.#idleTimer = new IdleTimer(idleTimeout, () => this.#end())
     this.#worker = startWorker(initializer, resourceLimits)
+    this.#outbox = new Outbox(this.#worker)
     this.#worker.on('message', (message: FromThread | null | undefined) => {
       // Modules may use the port of their thread, too.
       if (message?.kind !== undefined) this.#receive(message)
     })
     this.#worker.on('messageerror', () => this.#findLost())
     this.#worker.on('error', (error) => this.#causeOfDeath.noteError(error))
+    this.#start = new StartWatch(startTimeout, (why) => this.#terminate(why))
     this.#gone = new Promise((resolve) => {
       this.#worker.on('exit', (exitCode) => {
         this.#handleExit(exitCode)
@@ -91,16 +91,17 @@ export class Thread {
       this.#idleTimer.stop()
     }
     task.thread = this
-    if (this.#phase === 'ready') this.#send(task)
-    else this.#unsentTasks.add(task)
+    this.#unsentTasks.add(task)
+    // Together with those that are assigned after it: each message wakes the thread.
+    if (this.#phase === 'ready' && this.#unsentTasks.size === 1) void settled.then(this.#sendLater)
   }
 
   tell(task: ThreadTask, message: unknown, transfer?: readonly unknown[]): void {
-    if (this.#runningTasks.get(task.id) === task) this.#post({ kind: 'message', id: task.id, message }, transfer)
+    if (this.#runningTasks.get(task.id) === task) this.#outbox.post({ kind: 'message', id: task.id, message }, transfer)
   }
 
   forget(shared: SharedValue): void {
-    this.#shared.forget(shared)
+    this.#outbox.forget(shared)
   }
 
   /** Stops a task: at once if it has not been sent, else by telling it, else with the whole thread. */
@@ -109,7 +110,7 @@ export class Thread {
       task.fulfil(undefined)
       this.#restIfIdle()
     } else if (this.#runningTasks.get(task.id) === task && task.gracePeriod === undefined) {
-      this.#post({ kind: 'abort', id: task.id, reason: encode(reason) })
+      this.#outbox.post({ kind: 'abort', id: task.id, reason: encode(reason) })
       task.gracePeriod = new Deadline(gracePeriod, () => {
         // It may have stopped, while we were too busy to hear: messages are read before this is called.
         setImmediate(() => this.#endWith(task))
@@ -135,7 +136,7 @@ export class Thread {
     if (this.#phase !== 'ready') return
     this.#phase = 'ending'
     this.#idleTimer.clear()
-    this.#post({ kind: 'end' })
+    this.#outbox.post({ kind: 'end' })
     this.#endTimer = new Deadline(gracePeriod, () => this.#terminate()).unref()
   }
 
@@ -145,23 +146,19 @@ export class Thread {
     void this.#worker.terminate()
   }
 
-  #send(task: ThreadTask): void {
-    const id = ++this.#lastId
-    const { module, name, args, transfer, link } = task
-    try {
-      const shared = link.shared === undefined ? undefined : this.#shared.send(link.shared)
-      this.#post({ kind: 'task', id, module, name, args, shared }, transfer)
-    } catch (error) {
-      task.failToPost(error)
-      return this.#restIfIdle()
+  #sendTasks(): void {
+    if (this.#phase !== 'ready') return
+    const wanted: ThreadTask[] = []
+    for (const each of this.#unsentTasks) {
+      if (each.isDone) each.fulfil(undefined)
+      else wanted.push(each)
     }
-    task.id = id
-    this.#runningTasks.add(task)
-    task.handleSent()
-  }
-
-  #post(message: ToThread, transfer?: readonly unknown[]): void {
-    this.#worker.postMessage(message, transfer as readonly Transferable[] | undefined)
+    this.#unsentTasks.clear()
+    for (const each of this.#outbox.send(wanted)) {
+      this.#runningTasks.add(each)
+      each.handleSent()
+    }
+    this.#restIfIdle()
   }
 
   #receive(message: FromThread): void {
@@ -169,7 +166,7 @@ export class Thread {
       case 'ready':
         return this.#handleReady()
       case 'fulfilled':
-        return this.#take(message.id)?.fulfil(message.value)
+        return this.#fulfil(message.results)
       case 'rejected':
         return this.#take(message.id)?.fail(decode(message.error))
       case 'message':
@@ -179,10 +176,17 @@ export class Thread {
       case 'census':
         return this.#rejectLost(message.upTo, new Set(message.running))
       case 'initializer-failed':
-        this.#initializerError = { error: decode(message.error) }
+        this.#start.noteInitializerError(decode(message.error))
         return this.#terminate()
       case 'crash':
         return this.#causeOfDeath.noteLastWords(decode(message.error))
+    }
+  }
+
+  /** @param results number, result, number, result ... */
+  #fulfil(results: readonly unknown[]): void {
+    for (let index = 0; index < results.length; index += 2) {
+      this.#take(results[index] as number)?.fulfil(results[index + 1])
     }
   }
 
@@ -197,19 +201,14 @@ export class Thread {
   #handleReady(): void {
     if (this.#phase !== 'starting') return
     this.#phase = 'ready'
-    this.#isReady = true
+    this.#start.noteReady()
     this.#owner.handleReady(this)
-    for (const task of this.#unsentTasks) {
-      this.#unsentTasks.delete(task)
-      if (task.isDone) task.fulfil(undefined)
-      else this.#send(task)
-    }
-    this.#restIfIdle()
+    this.#sendTasks()
   }
 
   /** A message could not be read, here or there, and nobody knows whose it was: asks which tasks the thread still has. */
   #findLost(): void {
-    this.#post({ kind: 'census', upTo: this.#lastId })
+    this.#outbox.post({ kind: 'census', upTo: this.#outbox.lastId })
   }
 
   #rejectLost(upTo: number, running: ReadonlySet<number>): void {
@@ -234,12 +233,6 @@ export class Thread {
     const tasks = this.#runningTasks.list()
     for (const { id } of tasks) this.#runningTasks.delete(id)
     for (const task of tasks) task.fail(this.#causeOfDeath.toError(`that ran \`${task.name}\``, exitCode))
-    this.#owner.handleGone(this, this.#unsentTasks, this.#startFailure(exitCode))
-  }
-
-  #startFailure(exitCode: number): StartFailure | undefined {
-    if (this.#initializerError !== undefined) return { error: this.#initializerError.error, isFinal: true }
-    if (this.#isReady) return undefined
-    return { error: this.#causeOfDeath.toError('that was just starting', exitCode), isFinal: false }
+    this.#owner.handleGone(this, this.#unsentTasks, this.#start.end(this.#causeOfDeath, exitCode))
   }
 }

@@ -6,24 +6,36 @@ import { loadTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { SharedCopy } from '../remote.ts'
 import { findUncloneable, notCloneable } from '../../cloneable.ts'
 import { decode, encode } from './error-codec.ts'
-import { findLargeBuffers } from './large-buffers.ts'
-import type { FromThread, ThreadData, ToThread } from './messages.ts'
+import type { FromThread, PackedTask, ThreadData, ToThread } from './messages.ts'
+import { Results } from './results.ts'
 import { TaskTable } from './task-table.ts'
 import { ThreadTaskContext } from './thread-task-context.ts'
 
-type TaskMessage = Extract<ToThread, { kind: 'task' }>
 type TaskFunction = (...args: unknown[]) => unknown
+
+/** What tasks call. */
+interface NamedFunction extends TaskReference {
+  /** Once it is imported: that takes longer than an empty task. */
+  fn?: TaskFunction
+  /** It has returned at once, the last time. */
+  isQuick: boolean
+}
+
+/** ms that a result may wait for. */
+const quick = 0.1
 
 class ThreadSide {
   readonly #port: MessagePort
   readonly #runningTasks = new TaskTable<ThreadTaskContext>()
   readonly #shared = new Map<number, SharedCopy>()
-  /** By module and name: importing takes longer than an empty task. */
-  readonly #functions = new Map<string, TaskFunction>()
+  readonly #functions = new Map<number, NamedFunction>()
+  readonly #results: Results
 
   constructor(port: MessagePort) {
     this.#port = port
+    this.#results = new Results(port)
     process.on('uncaughtExceptionMonitor', (error) => this.#post({ kind: 'crash', error: encode(error) }))
+    process.on('exit', () => this.#results.flush())
   }
 
   /** Listens only then: an initializer that waits for nothing that can happen ends the thread, and the parent hears of it. */
@@ -41,8 +53,10 @@ class ThreadSide {
 
   #receive(message: ToThread): void {
     switch (message.kind) {
-      case 'task':
-        return this.#run(message)
+      case 'function':
+        return void this.#functions.set(message.key, { ...message, isQuick: false })
+      case 'tasks':
+        return this.#runAll(message.tasks)
       case 'message':
         return this.#runningTasks.get(message.id)?.handleMessage(message.message)
       case 'abort':
@@ -62,60 +76,59 @@ class ThreadSide {
     }
   }
 
-  #run(message: TaskMessage): void {
-    const { id, module, name, shared = [] } = message
+  #runAll(tasks: readonly PackedTask[]): void {
+    for (const each of tasks) this.#run(each)
+    this.#results.flush()
+  }
+
+  #run(task: PackedTask): void {
+    const [id, key, , shared = []] = task
     const context = new ThreadTaskContext(
       this.#port,
       id,
-      shared.map((key) => this.#shared.get(key) as SharedCopy),
+      shared.map((each) => this.#shared.get(each) as SharedCopy),
     )
     this.#runningTasks.add(context)
-    const key = `${name} ${module}`
-    const known = this.#functions.get(key)
-    if (known !== undefined) return this.#call(known, message, context)
-    loadTaskReference({ module, name }).then(
+    const named = this.#functions.get(key) as NamedFunction
+    if (named.fn !== undefined) return this.#call(named, named.fn, task, context)
+    loadTaskReference(named).then(
       (loaded) => {
-        this.#functions.set(key, loaded)
+        named.fn = loaded
         if (context.isAborted) this.#reject(id, context.signal.reason)
-        else this.#call(loaded, message, context)
+        else this.#call(named, loaded, task, context)
+        this.#results.flush()
       },
       (error: unknown) => this.#reject(id, error),
     )
   }
 
   /** In an async context of its own: what it does with `enterWith` is nobody else's business. */
-  #call(fn: TaskFunction, { id, args }: TaskMessage, context: ThreadTaskContext): void {
+  #call(named: NamedFunction, fn: TaskFunction, [id, , args]: PackedTask, context: ThreadTaskContext): void {
+    // It may compute for long, and the results of others must not wait for that.
+    if (!named.isQuick) this.#results.flush()
+    const start = performance.now()
     try {
       const returned = new AsyncContext().run(() => fn(...args, context))
-      if (!isThenable(returned)) return this.#fulfil(id, returned)
+      if (!isThenable(returned)) return this.#fulfil(id, returned, 'add')
       Promise.resolve(returned).then(
-        (value) => this.#fulfil(id, value),
+        (value) => this.#fulfil(id, value, 'send'),
         (error: unknown) => this.#reject(id, error),
       )
     } catch (error) {
       this.#reject(id, error)
+    } finally {
+      named.isQuick = performance.now() - start < quick
     }
   }
 
-  #fulfil(id: number, value: unknown): void {
-    const message: FromThread = { kind: 'fulfilled', id, value }
+  /** @param how `send`, where nobody knows when the next one comes */
+  #fulfil(id: number, value: unknown, how: 'add' | 'send'): void {
     try {
       this.#end(id)
-      this.#postResult(message)
+      this.#results[how](id, value)
     } catch (error) {
       const tried = "Can't bring the result back from its worker thread"
       this.#reject(id, notCloneable(tried, findUncloneable(value, 'result'), error))
-    }
-  }
-
-  #postResult(message: Extract<FromThread, { kind: 'fulfilled' }>): void {
-    const buffers = findLargeBuffers(message.value)
-    if (buffers.length === 0) return this.#post(message)
-    try {
-      this.#port.postMessage(message, buffers)
-    } catch {
-      // Some can't be moved (`markAsUntransferable`, WebAssembly memory), and nothing was.
-      this.#post(message)
     }
   }
 

@@ -12,7 +12,8 @@ import { forgetShared, submitRemote, type RemoteExecutor, type RemoteLink, type 
 import { brokenError, TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
 import { checkCloneable } from '../../cloneable.ts'
 import { ThreadTask } from './thread-task.ts'
-import { Thread, type StartFailure, type ThreadOptions, type ThreadOwner } from './thread.ts'
+import type { StartFailure } from './start-watch.ts'
+import { Thread, type ThreadOptions, type ThreadOwner } from './thread.ts'
 
 export interface WorkerThreadExecutorOptions {
   /** How many tasks may be alive at once, in all threads together: a positive integer or Infinity. Default 8. */
@@ -23,6 +24,11 @@ export interface WorkerThreadExecutorOptions {
   initializer?: TaskReference | undefined
   /** A thread that has had nothing to do for so many ms ends. Default 30 000; null or Infinity: never. */
   idleTimeout?: number | null | undefined
+  /**
+   * How many ms a thread may take to become ready, its initializer included, from when it is started. One that takes longer
+   * is ended and replaced; after three in a row the executor is broken. Default 60 000; null or Infinity: for ever.
+   */
+  startTimeout?: number | null | undefined
   /** Of each thread, as `node:worker_threads` has them. Default: none. */
   resourceLimits?: ResourceLimits | undefined
   /** How many of one group. Default: no limit of its own. */
@@ -31,7 +37,7 @@ export interface WorkerThreadExecutorOptions {
   maxQueue?: number | undefined
 }
 
-/** So many threads in a row that die while starting, and the executor gives up. */
+/** So many threads in a row that die while starting, or never become ready, and the executor gives up. */
 const mostFailedStarts = 3
 /** With more tasks waiting, a new one does not note where it was submitted: that takes about 700 bytes and some microseconds. */
 const mostSites = 1000
@@ -79,6 +85,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
       threads,
       initializer,
       idleTimeout = 30_000,
+      startTimeout = 60_000,
       resourceLimits,
       maxPerGroup,
       maxQueue,
@@ -87,7 +94,12 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
     this.#maxThreads = checkCount('threads', threads ?? Math.min(maxWorkers, Math.max(1, availableParallelism() - 1)))
     checkInitializer(initializer)
     checkResourceLimits(resourceLimits)
-    this.#threadOptions = { initializer, resourceLimits, idleTimeout: checkIdleTimeout(idleTimeout) }
+    this.#threadOptions = {
+      initializer,
+      resourceLimits,
+      idleTimeout: checkDelay('idleTimeout', idleTimeout, 0),
+      startTimeout: checkDelay('startTimeout', startTimeout, 1),
+    }
     this.#scheduler = new TaskScheduler(this, { maxPerGroup, maxQueue })
   }
 
@@ -213,10 +225,10 @@ function checkInitializer(initializer: unknown): void {
   checkCloneable([initializer.args ?? []], { names: ['initializer.args'] })
 }
 
-function checkIdleTimeout(idleTimeout: unknown): number {
-  const timeout = checkTimeout('idleTimeout', idleTimeout)
-  if (timeout >= 0) return timeout
-  throw new RangeError(`Expected \`idleTimeout\` to be 0 or more milliseconds, got ${describe(idleTimeout)}`)
+function checkDelay(name: string, delay: unknown, minimum: number): number {
+  const timeout = checkTimeout(name, delay)
+  if (timeout >= minimum) return timeout
+  throw new RangeError(`Expected \`${name}\` to be ${minimum} or more milliseconds, got ${describe(delay)}`)
 }
 
 function checkResourceLimits(resourceLimits: unknown): void {

@@ -177,6 +177,42 @@ describe('WorkerThreadExecutor initializer', () => {
     expect(error).toBeInstanceOf(BrokenExecutorError)
   })
 
+  test.each(['spin', 'waitForEver'])(
+    'that does not end within `startTimeout` is tried again; after three times the executor is broken: %s',
+    async (name) => {
+      const memory = new SharedArrayBuffer(4)
+      const executor = open({ threads: 1, startTimeout: 500, initializer: initializer(name, memory) })
+      const cancelled = executor.submit(whichThread)
+      const futures = Array.from({ length: 9 }, () => executor.submit(whichThread))
+      await until(() => cancelled.state === 'running')
+      expect(cancelled.cancel()).toBe(true)
+      for (const future of futures) {
+        const error = (await future.exception()) as BrokenExecutorError
+        expect(error).toBeInstanceOf(BrokenExecutorError)
+        expect(error.cause).toBeInstanceOf(WorkerCrashedError)
+        expect(error.cause).toMatchObject({ exitCode: 1, message: expect.stringContaining('not ready within 500 ms') })
+      }
+      expect(() => executor.submit(whichThread)).toThrow(BrokenExecutorError)
+      expect(executor.stats()).toMatchObject({ rejected: 9, cancelled: 1, running: 0 })
+    },
+  )
+
+  test('that hangs once is replaced, and tasks do not suffer', async () => {
+    const memory = new SharedArrayBuffer(4)
+    const executor = open({ threads: 1, startTimeout: 3_000, initializer: initializer('hangOnce', memory) })
+    expect(await executor.submit(whichThread).result()).toBeGreaterThan(0)
+    expect(new Int32Array(memory)[0]).toBe(2)
+  })
+
+  test('may take as long as it likes with `startTimeout: null`, and hears of shutdown() meanwhile', async () => {
+    const memory = new SharedArrayBuffer(4)
+    const executor = open({ threads: 1, startTimeout: null, initializer: initializer('spin', memory) })
+    const future = executor.submit(whichThread)
+    await until(() => new Int32Array(memory)[0] === 1)
+    await executor.shutdown({ cancelPending: true, cancelRunning: true })
+    expect(future.cancelled()).toBe(true)
+  })
+
   test('that fails in a later thread leaves what runs alone', async () => {
     const gate = new ThreadGate()
     const counter = new SharedArrayBuffer(4)
@@ -204,6 +240,8 @@ describe('new WorkerThreadExecutor()', () => {
     [{ maxQueue: -1 }, RangeError],
     [{ idleTimeout: NaN }, TypeError],
     [{ idleTimeout: -1 }, RangeError],
+    [{ startTimeout: 0 }, RangeError],
+    [{ startTimeout: 'long' }, TypeError],
     [{ resourceLimits: 64 }, TypeError],
     [{ initializer: 'setup' }, TypeError],
     [{ initializer: () => undefined }, TaskNotCloneableError],

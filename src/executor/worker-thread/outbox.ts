@@ -1,0 +1,82 @@
+import type { Transferable, Worker } from 'node:worker_threads'
+import type { SharedValue } from '../remote.ts'
+import type { PackedTask, ToThread } from './messages.ts'
+import { SharedValues } from './shared-values.ts'
+import type { ThreadTask } from './thread-task.ts'
+
+/** What one thread is told. Tasks that are sent at a time cross in one message, as far as they have nothing in common. */
+export class Outbox {
+  readonly #worker: Worker
+  readonly #shared = new SharedValues((message) => this.post(message))
+  /** Keys of what tasks call, by module and name. */
+  readonly #functions = new Map<string, Map<string, number>>()
+  #lastFunction = 0
+  #lastId = 0
+
+  constructor(worker: Worker) {
+    this.#worker = worker
+  }
+
+  /** The number of the task that was sent last. */
+  get lastId(): number {
+    return this.#lastId
+  }
+
+  /** @throws {DOMException} a DataCloneError */
+  post(message: ToThread, transfer?: readonly unknown[]): void {
+    this.#worker.postMessage(message, transfer as readonly Transferable[] | undefined)
+  }
+
+  /** @returns those that were sent, and have their numbers now; the others have failed */
+  send(tasks: readonly ThreadTask[]): ThreadTask[] {
+    const sent: ThreadTask[] = []
+    let together: ThreadTask[] = []
+    for (const task of tasks) {
+      if (together[0]?.hasPlainArgs === false || (together.length > 0 && !task.hasPlainArgs)) {
+        sent.push(...this.#sendTogether(together))
+        together = []
+      }
+      together.push(task)
+    }
+    sent.push(...this.#sendTogether(together))
+    return sent
+  }
+
+  forget(shared: SharedValue): void {
+    this.#shared.forget(shared)
+  }
+
+  #sendTogether(tasks: readonly ThreadTask[]): readonly ThreadTask[] {
+    if (tasks.length === 0) return tasks
+    const packed: PackedTask[] = []
+    try {
+      for (const each of tasks) packed.push(this.#pack(each))
+      this.post({ kind: 'tasks', tasks: packed }, tasks.length === 1 ? tasks[0]?.transfer : undefined)
+    } catch (error) {
+      // One of them can't be cloned, and nobody says which.
+      if (tasks.length > 1) return tasks.flatMap((each) => this.#sendTogether([each]))
+      tasks[0]?.failToPost(error)
+      return []
+    }
+    for (const [index, [id]] of packed.entries()) (tasks[index] as ThreadTask).id = id
+    return tasks
+  }
+
+  #pack({ module, name, args, link }: ThreadTask): PackedTask {
+    const fn = this.#functionKey(module, name)
+    if (link.shared === undefined) return [++this.#lastId, fn, args]
+    return [++this.#lastId, fn, args, this.#shared.send(link.shared)]
+  }
+
+  #functionKey(module: string, name: string): number {
+    let keys = this.#functions.get(module)
+    if (keys === undefined) this.#functions.set(module, (keys = new Map<string, number>()))
+    let key = keys.get(name)
+    if (key === undefined) {
+      key = ++this.#lastFunction
+      keys.set(name, key)
+      this.post({ kind: 'function', key, module, name })
+    }
+    return key
+  }
+}

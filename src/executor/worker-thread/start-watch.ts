@@ -1,0 +1,43 @@
+import { Deadline } from '../../deadline.ts'
+import type { CauseOfDeath } from './cause-of-death.ts'
+
+export interface StartFailure {
+  readonly error: unknown
+  /** The initializer has failed: another try would fail too. */
+  readonly isFinal: boolean
+}
+
+/** Whether a thread becomes ready: in time, and why not. */
+export class StartWatch {
+  #isReady = false
+  #initializerError: { readonly error: unknown } | undefined
+  readonly #deadline: Deadline | undefined
+
+  /**
+   * @param timeout ms from now; Infinity = none
+   * @param onExpire called with what was wrong when it has passed
+   */
+  constructor(timeout: number, onExpire: (why: string) => void) {
+    if (timeout === Infinity) return
+    const why = `was ended because it was not ready within ${timeout} ms (\`startTimeout\`)`
+    // It may be ready, while we were too busy to hear: messages are read before this is called.
+    this.#deadline = new Deadline(timeout, () => setImmediate(() => this.#isReady || onExpire(why))).unref()
+  }
+
+  noteReady(): void {
+    this.#isReady = true
+    this.#deadline?.clear()
+  }
+
+  noteInitializerError(error: unknown): void {
+    this.#initializerError = { error }
+  }
+
+  /** The thread is gone. @returns `undefined` if it was ready before */
+  end(causeOfDeath: CauseOfDeath, exitCode: number): StartFailure | undefined {
+    this.#deadline?.clear()
+    if (this.#initializerError !== undefined) return { error: this.#initializerError.error, isFinal: true }
+    if (this.#isReady) return undefined
+    return { error: causeOfDeath.toError('that was just starting', exitCode), isFinal: false }
+  }
+}
