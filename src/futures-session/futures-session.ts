@@ -4,6 +4,7 @@ import { ownOptions } from '../own-options.ts'
 import type { Executor } from '../executor/executor.ts'
 import { InProcessExecutor } from '../executor/in-process-executor.ts'
 import type { RequestOptions, SendOptions } from '../session/options/options.ts'
+import { misuseOf } from '../session/options/unknown-option.ts'
 import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Response } from '../session/response/response.ts'
 import { Session } from '../session/session.ts'
@@ -76,7 +77,9 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
    */
   request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<R> {
     this.#checkOpen(method)
-    return this.#desk.submit(new ResponseFuture<R>(method, url, options), this.#throwsIfFull)
+    const misuse = options === undefined ? undefined : misuseOf(options)
+    const future = new ResponseFuture<R>(method, url, misuse === undefined ? options : undefined)
+    return this.#desk.submit(future, this.#throwsIfFull, misuse)
   }
 
   get(url: string | URL, options?: RequestOptions): ResponseFuture<R> {

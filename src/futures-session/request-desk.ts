@@ -52,10 +52,11 @@ export class RequestDesk<R> {
   /**
    * Takes a request in. What is wrong with it is the future's error.
    *
+   * @param misuse what is wrong with it as a whole
    * @throws {TaskNotCloneableError} it can't leave this isolate, and the executor is isolated
    * @throws {QueueFullError} only with `throwsIfFull`: nothing has happened then
    */
-  submit(future: ResponseFuture<R>, throwsIfFull: boolean): ResponseFuture<R> {
+  submit(future: ResponseFuture<R>, throwsIfFull: boolean, misuse?: string): ResponseFuture<R> {
     const controller =
       this.#remote === undefined ? new ResponseController(future, this) : new RemoteController(future, this)
     if (future.detail !== undefined) holdStreams(future.detail)
@@ -63,6 +64,7 @@ export class RequestDesk<R> {
     const isAborted = signal instanceof AbortSignal && signal.aborted
     let failure: { readonly error: unknown } | undefined
     try {
+      if (misuse !== undefined) throw new InvalidOptionError(misuse, { request: describeRequest(future) })
       if (!isAborted) this.#admit(controller)
     } catch (error) {
       if (error instanceof TaskNotCloneableError || (throwsIfFull && error instanceof QueueFullError)) {

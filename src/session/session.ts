@@ -16,6 +16,7 @@ import type { Response } from './response/response.ts'
 import { SessionAttributes, adoptCore, coreOf } from './session-attributes.ts'
 import { SessionCore } from './session-core.ts'
 import { checkSessionOptions } from './options/session-options.ts'
+import { misuseOf } from './options/unknown-option.ts'
 
 /**
  * For code that makes the attempts of a call itself. It has to see to `options.signal`, and to the waits.
@@ -64,7 +65,7 @@ export class Session extends SessionAttributes implements AsyncDisposable {
    */
   request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
     if (options === undefined) return this.#run({ method, url }, undefined, undefined)
-    const problem = problemOf(options)
+    const problem = misuseOf(options)
     // Spread last: V8 takes ten times as long to add to a copy.
     if (problem === undefined) return this.#run({ method, url, ...options }, undefined, options)
     const request = describeRequest({ request: { method, url } })
@@ -195,11 +196,4 @@ function needsDriver(options: SendOptions): boolean {
 
 function own<Name extends keyof SendOptions>(options: SendOptions | undefined, name: Name): SendOptions[Name] {
   return options !== undefined && Object.hasOwn(options, name) ? options[name] : undefined
-}
-
-function problemOf(options: unknown): string | undefined {
-  if (typeof options !== 'object' || options === null)
-    return `Expected options to be an object, got ${describe(options)}`
-  const misplaced = ['method', 'url'].find((name) => Object.hasOwn(options, name))
-  return misplaced && `Unknown option \`${misplaced}\`: it is an argument of its own`
 }

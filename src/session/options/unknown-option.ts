@@ -1,3 +1,5 @@
+import { describe } from '../../checks.ts'
+
 /** Names by which other libraries call things, in lower case without dashes and underscores. */
 const otherNames: Readonly<Record<string, readonly string[]>> = {
   allowRedirects: ['followredirects', 'followredirect', 'follow', 'redirect', 'redirects'],
@@ -24,6 +26,14 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   timeout: ['headerstimeout', 'bodytimeout', 'connecttimeout', 'readtimeout', 'totaltimeout', 'deadline'],
   verify: ['rejectunauthorized', 'ca', 'insecure', 'tls', 'ssl'],
   dispatcher: ['agent', 'client', 'adapter', 'transport'],
+}
+
+/** What is wrong with the options of a request as a whole. @returns `undefined`: nothing */
+export function misuseOf(options: unknown): string | undefined {
+  if (typeof options !== 'object' || options === null)
+    return `Expected options to be an object, got ${describe(options)}`
+  const misplaced = ['method', 'url'].find((name) => Object.hasOwn(options, name))
+  return misplaced && `Unknown option \`${misplaced}\`: it is an argument of its own`
 }
 
 /**

@@ -1,0 +1,41 @@
+import { describe, expect, test } from 'vitest'
+import { FuturesSession, InvalidOptionError, type Executor } from '../../src/index.ts'
+import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
+import { closeRemoteSessionsAfterEach, openRemote } from '../helpers/remote-sessions.ts'
+import { closeExecutorsAfterEach, open } from '../helpers/thread-executors.ts'
+
+closeExecutorsAfterEach()
+closeRemoteSessionsAfterEach()
+
+const url = 'http://127.0.0.1:1/'
+const executors: [string, () => Executor][] = [
+  ['in process', () => new InProcessExecutor()],
+  ['in threads', () => open()],
+]
+
+describe.each(executors)('FuturesSession.get() %s', (_, makeExecutor) => {
+  test.each<[string, unknown, RegExp]>([
+    ['a number as its options', 5, /options to be an object, got `5`/],
+    ['null', null, /options to be an object, got `null`/],
+    ['a string', 'fast', /options to be an object, got `'fast'`/],
+    ['a function', () => 1, /options to be an object, got a function/],
+    ['`method` in its options', { method: 'POST' }, /`method`: it is an argument of its own/],
+    ['`url` in its options', { url }, /`url`: it is an argument of its own/],
+  ])('given %s rejects the future, as Session does', async (_what, options, message) => {
+    const session = openRemote({ executor: makeExecutor() })
+    const log: string[] = []
+    for (const event of ['submit', 'failure'] as const) session.on(event, () => log.push(event))
+    const error = (await session.get(url, options as never).exception()) as InvalidOptionError
+    expect(error).toBeInstanceOf(InvalidOptionError)
+    expect(error.message).toMatch(message)
+    expect(error.request).toEqual({ method: 'GET', url })
+    expect(log).toEqual(['submit', 'failure'])
+    expect(session.stats()).toMatchObject({ submitted: 1, rejected: 1, pending: 0 })
+    expect(session.executor.stats()).toMatchObject({ pending: 0, running: 0, rejected: 0 })
+  })
+})
+
+test('FuturesSession.map() takes method and URL in one object', async () => {
+  const session = new FuturesSession({ session: { request: async (method, target) => `${method} ${String(target)}` } })
+  for await (const future of session.map([{ method: 'POST', url }])) expect(await future.result()).toBe(`POST ${url}`)
+})
