@@ -226,8 +226,7 @@ export class ExchangeHandler
   }
 
   #fail(error: unknown): void {
-    const phase = this.#end()
-    if (phase === waiting) this.#carrier.release()
+    if (this.#end() === waiting) this.#carrier.release()
     else this.#carrier.discard()
     if (this.#stream !== undefined) this.#stream.fail(error)
     else if (this.#reception === undefined || !(error instanceof RequestError)) this.#outcome.reject(error)
