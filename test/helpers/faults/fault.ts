@@ -44,6 +44,8 @@ export interface Fault {
   /** Of a `path` for each request, with its head; otherwise for each connection. */
   readonly script: (peer: Peer, request: string) => unknown
   readonly expected: Expected
+  /** Where that is something else with `stream`. */
+  readonly expectedOfStream?: Expected
   /** What the request has to ask for. Timeouts only where the fault is one. */
   readonly method?: string
   readonly options?: RequestOptions | undefined
@@ -103,7 +105,8 @@ const retriedErrors: readonly (ErrorName | undefined)[] = [
 const retriedStatuses: readonly (number | undefined)[] = [408, 429, 500, 502, 503, 504]
 
 /** Whether the usual retry policy tries again what meets this fault. Not where somebody reads the body already. */
-export function isRetried({ expected: { status, error } }: Fault, isStreamed: boolean): boolean {
+export function isRetried(fault: Fault, isStreamed: boolean): boolean {
+  const { status, error } = (isStreamed ? fault.expectedOfStream : undefined) ?? fault.expected
   if (retriedStatuses.includes(status)) return true
   return retriedErrors.includes(error) && !(isStreamed && status !== undefined)
 }
