@@ -7,6 +7,8 @@ import type { FromThread } from './messages.ts'
 export class ThreadTaskContext implements RemoteContext {
   readonly id: number
   readonly shared: readonly SharedCopy[]
+  /** Its function has been called. */
+  hasBegun = false
   readonly #port: MessagePort
   /** Of a future that nobody holds: it knows how to tell of a cancellation. Made for those who want to hear of one. */
   #controllerMade: FutureController<never> | undefined

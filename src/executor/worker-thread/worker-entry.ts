@@ -60,7 +60,7 @@ class ThreadSide {
       case 'message':
         return this.#runningTasks.get(message.id)?.handleMessage(message.message)
       case 'abort':
-        return this.#runningTasks.get(message.id)?.abort(decode(message.reason))
+        return this.#abort(message.id, decode(message.reason))
       case 'share':
         return this.#share(message.key, message)
       case 'forget':
@@ -94,12 +94,20 @@ class ThreadSide {
     loadTaskReference(named).then(
       (loaded) => {
         named.fn = loaded
-        if (context.isAborted) this.#reject(id, context.signal.reason)
-        else this.#call(named, loaded, task, context)
+        if (!context.isAborted) this.#call(named, loaded, task, context)
         this.#results.flush()
       },
-      (error: unknown) => this.#reject(id, error),
+      (error: unknown) => {
+        if (!context.isAborted) this.#reject(id, error)
+      },
     )
+  }
+
+  /** What has not begun, its module being loaded, stops with that, however long the loading takes. */
+  #abort(id: number, reason: unknown): void {
+    const context = this.#runningTasks.get(id)
+    context?.abort(reason)
+    if (context?.hasBegun === false) this.#reject(id, reason)
   }
 
   /** In an async context of its own: what it does with `enterWith` is nobody else's business. */
@@ -107,6 +115,7 @@ class ThreadSide {
     // It may compute for long, and the results of others must not wait for that.
     if (!named.isQuick) this.#results.flush()
     const start = performance.now()
+    context.hasBegun = true
     try {
       const returned = new AsyncContext().run(() => fn(...args, context))
       if (!isThenable(returned)) return this.#fulfil(id, returned, 'add')

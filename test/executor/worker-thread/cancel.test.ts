@@ -62,6 +62,18 @@ describe('Future.cancel() of a task in a thread', () => {
     expect(await executor.submit(fixture('slow-module.mjs', 'call')).result()).toBe(1)
   })
 
+  test('while its module is loading frees its worker, however long that takes', async () => {
+    const gate = new ThreadGate()
+    const executor = open({ threads: 1, maxWorkers: 1 })
+    await executor.submit(fixture('slow-module-gate.mjs', 'set', gate.memory)).result()
+    const thread = await executor.submit(whichThread).result()
+    const future = executor.submit(fixture('slow-module.mjs', 'call'))
+    await gate.arrived()
+    future.cancel()
+    expect(await executor.submit(whichThread).result()).toBe(thread)
+    gate.open()
+  })
+
   test('accepts any reason, clonable or not', async () => {
     for (const reason of [undefined, 'text', () => 1, Symbol('reason'), { fn: () => 1 }]) {
       const gate = new ThreadGate()
