@@ -2,13 +2,15 @@
  * The package as its users get it: packed, installed into an empty folder, imported, required, compiled against, and looked
  * at by publint and attw. Dependencies come from npm's cache where they can.
  */
-import { copyFile, readFile, writeFile } from 'node:fs/promises'
+import { copyFile, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises'
+import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { publint } from 'publint'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { asUser, packPackage, type PackedPackage } from './helpers/packed.ts'
 import { readSnippets, startExampleServer, toRunnable } from './helpers/readme.ts'
 import { projectRoot, run, runNode, strictly } from './helpers/run-node.ts'
+import { startServer } from './helpers/server.ts'
 
 let packed: PackedPackage
 let project: string
@@ -64,6 +66,29 @@ describe('the packed package', () => {
     expect(result.stdout).not.toBe('')
   })
 
+  test("is bundled by the README's line, and does requests, hooks and tasks in threads without node_modules", async () => {
+    const readme = await readFile(path.join(projectRoot, 'README.md'), 'utf8')
+    const line = /`(esbuild app\.js [^`]+)`/.exec(readme)![1]!
+    const home = await mkdtemp(path.join(tmpdir(), 'undici-futures-bundled-'))
+    const server = await startServer()
+    try {
+      await writeFile(path.join(project, 'tasks.js'), bundledTasks)
+      await writeFile(path.join(project, 'app.js'), bundledApp(`${server.url}/path`))
+      const bin = path.join(projectRoot, 'node_modules/.bin')
+      const bundled = await run(
+        'sh',
+        ['-c', `PATH="${bin}:$PATH" ${line.replace('--outdir=out', `--outdir=${home}`)}`],
+        project,
+      )
+      expect(bundled.code, bundled.stderr).toBe(0)
+      await writeFile(path.join(home, 'package.json'), '{ "type": "module" }')
+      expect(await runNode(['app.js'], home)).toEqual({ code: 0, stdout: '/path 299 true 3\n', stderr: '' })
+    } finally {
+      await server.close()
+      await rm(home, { recursive: true, force: true })
+    }
+  }, 60_000)
+
   test('is compiled against, its declarations checked too', async () => {
     const source = await readFile(path.join(projectRoot, 'test/fixtures/consumer.ts'), 'utf8')
     await writeFile(path.join(project, 'consumer.ts'), asUser(source))
@@ -108,3 +133,24 @@ async function exportedFiles(): Promise<string[]> {
     .flatMap((target) => (typeof target === 'string' ? target : Object.values(target)))
     .map((file) => file.replace('./', ''))
 }
+
+const bundledTasks = `
+import { HTTPError, Response } from 'undici-futures'
+export const sum = (a, b) => a + b
+export const parse = (response) => void (response.data = response.json().url)
+export const replace = (response) => new Response({ status: 299, request: response.request })
+export const fail = (response) => { throw new HTTPError('no good', { request: response.request, response }) }
+`
+
+const bundledApp = (url: string): string => `
+import { FuturesSession, HTTPError, taskReference, WorkerThreadExecutor } from 'undici-futures'
+const tasks = new URL('./tasks.js', import.meta.url)
+const executor = new WorkerThreadExecutor()
+const session = new FuturesSession({ executor })
+const get = (name) => session.get('${url}', { hooks: { response: taskReference(tasks, name) } })
+const { data } = await get('parse').result()
+const { status } = await get('replace').result()
+const error = await get('fail').exception()
+const sum = await executor.submit(taskReference(tasks, 'sum', 1, 2)).result()
+console.log(data, status, error instanceof HTTPError, sum)
+`

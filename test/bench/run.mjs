@@ -28,6 +28,7 @@ const names = [
   'queued',
   'growth',
   'map-memory',
+  'threads-round-trip',
   'threads-small-json',
   'threads-large-json',
   'threads-memory',

@@ -59,7 +59,7 @@ const noLink: RemoteLink = {}
  * does the same to all of its tasks, and is replaced.
  *
  * Bundlers: `worker-entry.js` of the package must stand beside the bundle, and for requests `remote-request.js` too, all of
- * them ESM. With esbuild each is one more entry: `worker-entry=node_modules/undici-futures/dist/worker-entry.js`.
+ * them ESM, with shared chunks. With esbuild each is one more entry; the README has the whole line.
  */
 export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, ThreadOwner {
   readonly maxWorkers: number
