@@ -1,6 +1,6 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { FuturesSession, InProcessExecutor, TaskNotCloneableError, WorkerThreadExecutor } from '../../src/index.ts'
-import { countResources, expectedOf, meetAll, type MatrixRow } from '../helpers/fault-matrix.ts'
+import { countResources, expectedOf, hasNoMoreThan, meetAll, type MatrixRow } from '../helpers/fault-matrix.ts'
 import { faults, startFaultSite, type FaultSite } from '../helpers/faults.ts'
 import { until } from '../helpers/gate.ts'
 import { fixture } from '../helpers/thread-executors.ts'
@@ -28,7 +28,7 @@ describe.each([
     const executors = Array.from({ length: 8 }, () => new InProcessExecutor({ maxWorkers: 1 }))
     await expectRow({ executors, stream, retries })
     await Promise.all(executors.map((each) => each.shutdown()))
-    await until(() => String(Object.entries(countResources())) === String(Object.entries(before)))
+    await until(() => hasNoMoreThan(before))
   }, 60_000)
 })
 

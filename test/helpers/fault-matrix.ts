@@ -129,15 +129,34 @@ function flawsOf(error: RequestError, url: string): string[] {
 }
 
 /** Each attempt was one on the wire; on a connection that looked good it may have been two. */
-function sendingFlaws({ name, place }: Fault, times: number, attempts: number): string[] {
+function sendingFlaws({ name, place, expected }: Fault, times: number, attempts: number): string[] {
+  // Of proxies connections are counted, and these are kept.
+  if (place.includes('proxy') && expected.error === undefined) return []
   if (/^(?:refused|black-hole)/.test(place)) return []
   const most = name === 'redirect-in-circles' ? 4 : 2 * attempts
   return times < attempts || times > most ? [`sent ${times} times`] : []
 }
 
-/** What keeps the process, or a thread, from ending by itself. */
+const transient = ['Immediate', 'CloseReq']
+
+/** What keeps the process, or a thread, from ending by itself, by kind. */
 export function countResources(names: readonly string[] = process.getActiveResourcesInfo()): Record<string, number> {
   const counts: Record<string, number> = {}
-  for (const name of names) if (name !== 'Immediate') counts[name] = (counts[name] ?? 0) + 1
+  for (const name of names) if (!transient.includes(name)) counts[name] = (counts[name] ?? 0) + 1
   return counts
+}
+
+/** Of the kinds that we make, there are no more than there were. */
+export function hasNoMoreThan(before: Record<string, number>): boolean {
+  const now = countResources()
+  const kinds = [
+    'TCPSocketWrap',
+    'TLSWrap',
+    'ConnectWrap',
+    'TCPConnectWrap',
+    'GetAddrInfoReqWrap',
+    'Timeout',
+    'MessagePort',
+  ]
+  return kinds.every((kind) => (now[kind] ?? 0) <= (before[kind] ?? 0))
 }
