@@ -35,6 +35,11 @@ export const runNode = (args: readonly string[], cwd?: string, timeout?: number)
 /** Arguments of Node: what is deprecated, or will be, throws. What a program of ours does is not, on any Node. */
 export const strictly: readonly string[] = ['--throw-deprecation', '--pending-deprecation']
 
+/** Runs a TypeScript program of the tests on the present sources: see `run-program.mjs`. */
+export function runProgram(program: string, args: readonly string[], timeout: number): Promise<Run> {
+  return run(process.execPath, ['test/helpers/run-program.mjs', program, ...args], projectRoot, timeout)
+}
+
 /** Neither colours nor what a test runner or a proxy in the environment would add. */
 function quietEnvironment(): NodeJS.ProcessEnv {
   const names = Object.keys(process.env).filter((name) => !/^(NODE_OPTIONS|VITEST.*|FORCE_COLOR|.*_proxy)$/i.test(name))
