@@ -37,6 +37,7 @@ export class InProcessExecutor implements Executor, SchedulerHost {
   /** The ticket that waits in p-queue, and how to take it back. */
   #waitingTicket: AbortController | undefined
   #isShutDown = false
+  #isPaused = false
 
   /** @throws {TypeError | RangeError} bad numbers */
   constructor({ maxWorkers = 8, maxPerGroup, rateLimit, maxQueue }: InProcessExecutorOptions = {}) {
@@ -60,12 +61,14 @@ export class InProcessExecutor implements Executor, SchedulerHost {
 
   /** Starts nothing more until `resume()` or `shutdown()`, after which it does nothing; what runs goes on. */
   pause(): void {
-    if (!this.#isShutDown) this.#tickets.pause()
+    if (this.#isShutDown) return
+    this.#isPaused = true
+    this.#tickets.pause()
   }
 
   resume(): void {
-    this.#tickets.start()
-    this.balance()
+    this.#isPaused = false
+    void Promise.resolve().then(() => this.#proceed())
   }
 
   /** @returns a promise that resolves when every future is settled and all work has stopped; nothing keeps it from starting again */
@@ -80,7 +83,7 @@ export class InProcessExecutor implements Executor, SchedulerHost {
   shutdown(options?: ShutdownOptions): Promise<void> {
     const over = this.#scheduler.shutdown(options)
     this.#isShutDown = true
-    this.#tickets.start()
+    this.resume()
     return over
   }
 
@@ -100,6 +103,13 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     while (this.#scheduler.hasReady && this.#waitingTicket === undefined) this.#addTicket()
     // A ticket with nothing to take would burn a slot of the rate limit, and its timer keeps the process alive.
     if (!this.#scheduler.hasReady) this.#withdrawTicket()
+  }
+
+  /** In a microtask: p-queue starts tickets at once, and what they take must not start inside of `resume()` or `shutdown()`. */
+  #proceed(): void {
+    if (this.#isPaused) return
+    this.#tickets.start()
+    this.balance()
   }
 
   #addTicket(): void {

@@ -47,7 +47,14 @@ function urlText({ baseUrl, params }: SessionCore, url: unknown, options: Resolv
 function join(baseUrl: string, url: string): string {
   if (/^\s*[a-z][a-z0-9+.-]*:\/\//i.test(url)) return url
   const relative = url.trimStart().replace(/^\/+/, '')
-  return /^[?#]|^$/.test(relative) ? baseUrl + relative : `${baseUrl.replace(/\/+$/, '')}/${relative}`
+  return /^[?#]|^$/.test(relative) ? baseUrl + relative : `${withoutSlashes(baseUrl)}/${relative}`
+}
+
+/** At the end. (A regular expression would begin anew at each slash of a run.) */
+function withoutSlashes(url: string): string {
+  let end = url.length
+  while (url.charAt(end - 1) === '/') end--
+  return url.slice(0, end)
 }
 
 function addQuery(text: string, query: string): string {

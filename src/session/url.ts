@@ -1,5 +1,6 @@
 import { describe } from '../checks.ts'
 import { InvalidSchemaError, InvalidURLError, MissingSchemaError } from '../errors.ts'
+import { hasLongHost } from './long-host.ts'
 
 /** Nothing in it that a URL parser and requests see differently. */
 const undisputed = /^https?:\/\/[a-z0-9[][^\s\\%@?#]*(?:\?[^\s\\%?#]+)?(?:#[^\s\\%#]+)?$/i
@@ -85,6 +86,7 @@ function escapeOddities(text: string): string {
 }
 
 function construct(text: string, given: string, base?: string): URL {
+  if (hasLongHost(text)) throw invalid(given, 'the host is too long')
   try {
     return new URL(text, base)
   } catch {

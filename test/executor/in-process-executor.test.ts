@@ -190,6 +190,35 @@ describe('InProcessExecutor.pause()', () => {
     expect(ran).toEqual([1, 2])
   })
 
+  test.each([
+    ['resume()', (executor: InProcessExecutor) => executor.resume()],
+    ['shutdown()', (executor: InProcessExecutor) => void executor.shutdown()],
+  ])('%s starts nothing inside itself: what is cancelled right after it never runs', async (_name, proceed) => {
+    const executor = new InProcessExecutor()
+    let ran = false
+    const future = executor.submit(() => (ran = true))
+    executor.pause()
+    await turn()
+    proceed(executor)
+    expect(ran).toBe(false)
+    expect(future.state).toBe('pending')
+    future.cancel()
+    await turn()
+    expect(ran).toBe(false)
+  })
+
+  test('pause() right after resume() holds', async () => {
+    const executor = new InProcessExecutor()
+    executor.pause()
+    const future = executor.submit(() => 1)
+    executor.resume()
+    executor.pause()
+    await turn()
+    expect(future.state).toBe('pending')
+    executor.resume()
+    expect(await future.result()).toBe(1)
+  })
+
   test('is over with shutdown()', async () => {
     const executor = new InProcessExecutor()
     executor.pause()

@@ -64,7 +64,7 @@ function storeCookie(jar: CookieJar, url: string | URL, text: string): void {
   // Loose jars would make a name of the value; requests drops it.
   if (/^\s*=/.test(text)) return
   // It could not be sent, and no other cookie beside it.
-  if (/[\0-\x08\x0a-\x1f\x7f]/.test(text) || !mayHavePrefix(url, text)) return
+  if (/[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/.test(text) || !mayHavePrefix(url, text)) return
   let cookie: Cookie | undefined
   try {
     cookie = jar.setCookieSync(text, url, { ignoreError: true })

@@ -1,5 +1,6 @@
 import { BlockList, isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
+import { longestHost } from '../long-host.ts'
 
 /** What a `no_proxy` list says, ready for looking up. */
 interface DirectHosts {
@@ -53,9 +54,11 @@ function parse(noProxy: string): DirectHosts {
     const [, name, port] = /^(\[[^\]]*\]|[^:[\]]*)(?::(\d+))?$/.exec(entry) ?? []
     const host = name?.replace(/^\[|\]$/g, '') ?? entry
     const key = port ?? ''
-    const block = addresses.get(key) ?? new BlockList()
-    if (addBlock(block, host)) addresses.set(key, block)
-    else {
+    if (isIP(host.split('/', 1)[0] ?? '') !== 0) {
+      const block = addresses.get(key) ?? new BlockList()
+      addBlock(block, host)
+      addresses.set(key, block)
+    } else if (host.length <= longestHost) {
       const suffix = domainToASCII(host.replace(/^\*?\./, '').replace(/\.$/, ''))
       if (suffix !== '') hosts.push({ name: suffix, port })
     }
@@ -63,15 +66,13 @@ function parse(noProxy: string): DirectHosts {
   return { isAll: entries.includes('*'), hosts, addresses }
 }
 
-function addBlock(block: BlockList, host: string): boolean {
+function addBlock(block: BlockList, host: string): void {
   const [address = '', prefix] = host.split('/')
   const version = isIP(address)
-  if (version === 0) return false
   const family = version === 6 ? 'ipv6' : 'ipv4'
   // An address with a zone (`fe80::1%eth0`) is in no URL.
-  if (address.includes('%')) return true
+  if (address.includes('%')) return
   if (prefix === undefined) block.addAddress(address, family)
   else if (/^\d{1,3}$/.test(prefix) && Number(prefix) <= (version === 6 ? 128 : 32))
     block.addSubnet(address, Number(prefix), family)
-  return true
 }

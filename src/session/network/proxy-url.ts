@@ -1,6 +1,7 @@
 import { describe } from '../../checks.ts'
 import { InvalidOptionError, InvalidProxyURLError } from '../../errors.ts'
 import type { ProxyTarget } from '../../transport/exchange.ts'
+import { hasLongHost } from '../long-host.ts'
 
 /** `socks` is SOCKS 5, as in undici. A proxy's default port is that of its scheme; 1080 for SOCKS. */
 const schemes: Readonly<Record<string, readonly [protocol: ProxyTarget['protocol'], port: number]>> = {
@@ -60,6 +61,7 @@ function urlOf(text: string): URL | undefined {
   const hasBareScheme = !isAbsolute && /^(?:https?|socks[0-9a-z]*):/i.test(text)
   const full = isAbsolute ? text : `http:${text.startsWith('//') ? '' : '//'}${text}`
   if (hasBareScheme || !/^[^:]*:\/\/(?:[^/?#]*@)?[^/?#:@\\]/.test(full) || /[\s\\]/.test(full)) return undefined
+  if (hasLongHost(full)) return undefined
   try {
     return new URL(full)
   } catch {

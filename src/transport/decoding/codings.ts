@@ -1,8 +1,8 @@
 import type { Transform } from 'node:stream'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
-import { ContentDecodingError, FuturesError, ResponseTooLargeError } from '../../errors.ts'
-import { gunzipMembers, gunzipMembersLater } from './gzip-members.ts'
+import { isTooLarge } from './decoding-failures.ts'
+import { gunzipMembers } from './gzip-members.ts'
 import { frameByFrame } from './zstd-frames.ts'
 
 /** A content coding, undone in three ways. They fail as zlib does; too much output is ERR_BUFFER_TOO_LARGE. */
@@ -16,14 +16,10 @@ export interface Coding {
   createStream(first: Uint8Array): Transform
   /** The body in the pieces that the stream has to be given it in, if that matters. */
   pieces?(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
-}
-
-/** What decoding has to know of the exchange. */
-export interface Decoding {
-  /** For messages. */
-  readonly origin: string
-  /** Bytes of the decoded body; Infinity = none. */
-  readonly limit: number
+  /** Instead of the stream, where that is not enough. */
+  decodeStream?(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
+  /** What `decodeSync` refuses, `decode` may take: it has more patience. */
+  readonly isPatient?: boolean
 }
 
 interface Options {
@@ -44,18 +40,18 @@ const inflate = coding('deflate', zlib.inflateSync, zlib.inflate, zlib.createInf
 const inflateRaw = coding('deflate', zlib.inflateRawSync, zlib.inflateRaw, zlib.createInflateRaw)
 const brotli = coding('br', zlib.brotliDecompressSync, zlib.brotliDecompress, zlib.createBrotliDecompress)
 
+/** Of a file that zlib has refused: nobody makes more, and each costs a run of zlib. */
+const mostMembers = 1000
+
 const gzip: Coding = {
-  name: 'gzip',
-  decodeSync(body, limit) {
-    try {
-      return gunzip.decodeSync(body, limit)
-    } catch (error) {
-      return gunzipMembers(body, limit, error)
-    }
-  },
+  ...gunzip,
+  isPatient: true,
   decode: async (body, limit) =>
-    gunzip.decode(body, limit).catch((error: unknown) => gunzipMembersLater(body, limit, error)),
-  createStream: (first) => gunzip.createStream(first),
+    gunzip.decode(body, limit).catch(async (refusal: unknown) => {
+      if (isTooLarge(refusal)) throw refusal
+      return collect(gunzipMembers(bytesIn(body), mostMembers), limit)
+    }),
+  decodeStream: (body) => gunzipMembers(body, Infinity),
 }
 
 /** HTTP means the zlib format by "deflate"; servers that send bare deflate data are old, and still there. */
@@ -84,6 +80,22 @@ function coding(name: string, decodeSync: Method, decode: AsyncMethod, createStr
   }
 }
 
+async function* bytesIn(body: Buffer): AsyncGenerator<Buffer, void, void> {
+  yield body
+}
+
+/** In one piece; fails as zlib does where it is more than `limit`. */
+async function collect(chunks: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
+  const collected: Uint8Array[] = []
+  let size = 0
+  for await (const chunk of chunks) {
+    size += chunk.byteLength
+    if (size > limit) throw Object.assign(new RangeError('too much output'), { code: 'ERR_BUFFER_TOO_LARGE' })
+    collected.push(chunk)
+  }
+  return Buffer.concat(collected, size)
+}
+
 function optionsFor(limit: number): Options {
   return limit === Infinity ? {} : { maxOutputLength: Math.max(1, limit) }
 }
@@ -92,20 +104,4 @@ function optionsFor(limit: number): Options {
 function hasZlibHeader(bytes: Uint8Array): boolean {
   const [first = 0, second = 0] = bytes
   return (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0
-}
-
-/** What zlib says, in our words. What says it already, as it is. */
-export function decodingFailure(error: unknown, coding: Coding, { origin, limit }: Decoding): Error {
-  if (error instanceof FuturesError) return error
-  if ((error as { code?: unknown } | null)?.code === 'ERR_BUFFER_TOO_LARGE')
-    return decodedTooLarge({ origin, limit }, error)
-  const reason = error instanceof Error ? error.message : String(error)
-  return new ContentDecodingError(`Could not decode the response of ${origin} as ${coding.name}: ${reason}`, {
-    cause: error,
-  })
-}
-
-export function decodedTooLarge({ origin, limit }: Decoding, cause?: unknown): ResponseTooLargeError {
-  const message = `Could not read the response of ${origin}: it is larger than ${limit} bytes once decoded`
-  return new ResponseTooLargeError(message, { cause, limit })
 }

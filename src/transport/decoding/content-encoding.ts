@@ -1,6 +1,8 @@
-import { ContentDecodingError } from '../../errors.ts'
-import { codings, decodingFailure } from './codings.ts'
-import type { Coding, Decoding } from './codings.ts'
+import { ContentDecodingError, FuturesError } from '../../errors.ts'
+import { codings } from './codings.ts'
+import type { Coding } from './codings.ts'
+import { decodingFailure, isTooLarge } from './decoding-failures.ts'
+import type { Decoding } from './decoding-failures.ts'
 
 /** What can be decoded, as the value of an Accept-Encoding header. */
 export const acceptEncoding: string = [...codings.keys()].join(', ')
@@ -49,7 +51,8 @@ export function decodeBody(body: Buffer, todo: readonly Coding[], of: Decoding):
   try {
     return decodeBody(coding.decodeSync(body, Math.min(limit, syncOutput)), rest, of)
   } catch (error) {
-    if (isTooLarge(error) && limit > syncOutput) return decodeLater(body, todo, of)
+    const mayBeDecoded = isTooLarge(error) ? limit > syncOutput : coding.isPatient === true && !isOurs(error)
+    if (mayBeDecoded) return decodeLater(body, todo, of)
     throw decodingFailure(error, coding, of)
   }
 }
@@ -67,6 +70,7 @@ async function decodeLater(body: Buffer, todo: readonly Coding[], of: Decoding):
   return decoded
 }
 
-function isTooLarge(error: unknown): boolean {
-  return (error as { code?: unknown } | null)?.code === 'ERR_BUFFER_TOO_LARGE'
+/** It is that of a coding further in. */
+function isOurs(error: unknown): boolean {
+  return error instanceof FuturesError
 }

@@ -1,7 +1,8 @@
 import { pipeline } from 'node:stream'
 import type { BodyDecoder } from '../body-stream.ts'
-import { decodedTooLarge, decodingFailure } from './codings.ts'
-import type { Coding, Decoding } from './codings.ts'
+import { decodedTooLarge, decodingFailure } from './decoding-failures.ts'
+import type { Coding } from './codings.ts'
+import type { Decoding } from './decoding-failures.ts'
 import { parseCodings } from './content-encoding.ts'
 import type { ExchangeRequest } from '../exchange.ts'
 import type { ResponseHeaders } from '../reception.ts'
@@ -36,14 +37,18 @@ async function* decode(source: AsyncIterable<Uint8Array>, coding: Coding, of: De
   const first = await firstBytes(chunks)
   // An empty body is empty in every coding.
   if (first.byteLength === 0) return
-  const stream = coding.createStream(first)
   const body = joined(first, chunks)
-  pipeline(coding.pieces?.(body) ?? body, stream, () => {})
   try {
-    for await (const chunk of stream) yield chunk as Buffer
+    yield* coding.decodeStream?.(body) ?? throughStream(body, coding, first)
   } catch (error) {
     throw decodingFailure(error, coding, of)
   }
+}
+
+function throughStream(body: AsyncIterable<Uint8Array>, coding: Coding, first: Uint8Array): AsyncIterable<Uint8Array> {
+  const stream = coding.createStream(first)
+  pipeline(coding.pieces?.(body) ?? body, stream, () => {})
+  return stream as AsyncIterable<Buffer>
 }
 
 async function firstBytes(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array> {

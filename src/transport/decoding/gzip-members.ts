@@ -1,108 +1,96 @@
-import { promisify } from 'node:util'
 import zlib from 'node:zlib'
+import type { InflateRaw } from 'node:zlib'
+import { ByteInput } from './byte-input.ts'
 
+const magic = Buffer.from([0x1f, 0x8b, 8])
 const headerSize = 10
 const trailerSize = 8
-const flag = { headerCrc: 2, extra: 4, name: 8, comment: 16 }
-
-/** Of a file that zlib has refused: nobody makes more, and each costs a run of zlib. */
-const mostMembers = 1000
-
-interface Inflated {
-  readonly buffer: Buffer
-  /** What was read of the input. */
-  readonly engine: { readonly bytesWritten: number }
-}
-
-/** What is to be inflated next; it gets nothing where that fails. */
-type Steps = Generator<{ readonly bytes: Buffer; readonly limit: number }, Buffer | undefined, Inflated | undefined>
+const flag = { headerCrc: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 }
 
 /**
- * Decodes a gzip file that zlib has refused, for `requests` and browsers are more patient: what follows the last member
- * of a file and is no member itself is ignored. A member that breaks off, or whose checksum is wrong, is still an error.
- *
- * @param refusal what zlib said
- * @throws `refusal`, if it was right
+ * Decodes a gzip file (RFC 1952) while it comes, member after member. What follows the last one and is no member itself is
+ * ignored, as by `requests` and browsers: zlib's own decoder fails there, and loses what stands before it. A member that
+ * breaks off, or whose checksum is wrong, is an error.
  */
-export function gunzipMembers(body: Buffer, limit: number, refusal: unknown): Buffer {
-  const steps = membersOf(body, limit, refusal)
-  let step = steps.next()
-  while (step.done !== true) step = steps.next(inflateSync(step.value.bytes, step.value.limit))
-  if (step.value === undefined) throw refusal
-  return step.value
+export async function* gunzipMembers(
+  body: AsyncIterable<Uint8Array>,
+  mostMembers: number,
+): AsyncGenerator<Uint8Array, void, void> {
+  const input = new ByteInput(body)
+  if (!(await startsMember(input))) throw new Error('incorrect header check')
+  let members = 0
+  do {
+    if (++members > mostMembers) throw new Error(`more than ${mostMembers} members`)
+    await skipHeader(input)
+    yield* readMember(input)
+  } while (await startsMember(input))
 }
 
-/** The same, on a thread of libuv's pool. */
-export async function gunzipMembersLater(body: Buffer, limit: number, refusal: unknown): Promise<Buffer> {
-  const steps = membersOf(body, limit, refusal)
-  let step = steps.next()
-  while (step.done !== true) step = steps.next(await inflateLater(step.value.bytes, step.value.limit))
-  if (step.value === undefined) throw refusal
-  return step.value
+/** One that breaks off at once is one, too. */
+async function startsMember(input: ByteInput): Promise<boolean> {
+  const bytes = await input.peek(magic.length)
+  return bytes.length > 0 && bytes.equals(magic.subarray(0, bytes.length))
 }
 
-function* membersOf(body: Buffer, limit: number, refusal: unknown): Steps {
-  if ((refusal as { code?: unknown } | null)?.code === 'ERR_BUFFER_TOO_LARGE') return undefined
-  const members: Buffer[] = []
+async function skipHeader(input: ByteInput): Promise<void> {
+  const header = await input.take(headerSize)
+  const flags = header[3] ?? 0
+  if (flags & flag.reserved) throw new Error('unknown header flags set')
+  let crc = zlib.crc32(header)
+  if (flags & flag.extra) {
+    const size = await input.take(2)
+    crc = zlib.crc32(await input.take(size.readUInt16LE()), zlib.crc32(size, crc))
+  }
+  if (flags & flag.name) crc = await skipText(input, crc)
+  if (flags & flag.comment) crc = await skipText(input, crc)
+  if (flags & flag.headerCrc && (await input.take(2)).readUInt16LE() !== (crc & 0xffff)) {
+    throw new Error('header crc mismatch')
+  }
+}
+
+/** To behind the zero byte that ends it. @returns the checksum with it */
+async function skipText(input: ByteInput, crc: number): Promise<number> {
+  let sum = crc
+  for (let bytes = await input.next(); bytes !== undefined; bytes = await input.next()) {
+    const end = bytes.indexOf(0) + 1
+    const text = end === 0 ? bytes : bytes.subarray(0, end)
+    sum = zlib.crc32(text, sum)
+    if (end > 0) {
+      input.unread(bytes.subarray(end))
+      return sum
+    }
+  }
+  throw new Error('unexpected end of file')
+}
+
+async function* readMember(input: ByteInput): AsyncGenerator<Uint8Array, void, void> {
+  const inflate = zlib.createInflateRaw()
+  const fed = feed(inflate, input).catch((error: unknown) => void inflate.destroy(error as Error))
+  let crc = 0
   let size = 0
-  let rest = body
-  while (startsMember(rest)) {
-    if (members.length === mostMembers) return undefined
-    const start = endOfHeader(rest)
-    const inflated = yield { bytes: rest.subarray(start), limit: limit - size }
-    const end = inflated && endOfMember(rest, start, inflated)
-    if (inflated === undefined || end === undefined) return undefined
-    members.push(inflated.buffer)
-    size += inflated.buffer.length
-    rest = rest.subarray(end)
+  for await (const chunk of inflate as AsyncIterable<Buffer>) {
+    crc = zlib.crc32(chunk, crc)
+    size += chunk.length
+    yield chunk
   }
-  return members.length === 0 ? undefined : Buffer.concat(members, size)
+  await fed
+  const trailer = await input.take(trailerSize)
+  if (trailer.readUInt32LE(0) !== crc) throw new Error('incorrect data check')
+  if (trailer.readUInt32LE(4) !== size % 2 ** 32) throw new Error('incorrect length check')
 }
 
-function startsMember(bytes: Buffer): boolean {
-  return bytes.length > headerSize && bytes[0] === 0x1f && bytes[1] === 0x8b && bytes[2] === 8
-}
-
-/** RFC 1952. Nothing, if it is corrupt or truncated. */
-function endOfMember(bytes: Buffer, start: number, { buffer, engine }: Inflated): number | undefined {
-  const trailer = start + engine.bytesWritten
-  if (bytes.length < trailer + trailerSize || bytes.readUInt32LE(trailer) !== zlib.crc32(buffer)) return undefined
-  return trailer + trailerSize
-}
-
-const inflateRaw = promisify<Buffer, zlib.ZlibOptions, unknown>(zlib.inflateRaw)
-
-function inflateSync(bytes: Buffer, limit: number): Inflated | undefined {
-  try {
-    return zlib.inflateRawSync(bytes, optionsFor(limit)) as unknown as Inflated
-  } catch {
-    return undefined
+/** One chunk at a time: what is left of the last one belongs to whoever reads on. */
+async function feed(inflate: InflateRaw, input: ByteInput): Promise<void> {
+  let given = 0
+  while (!inflate.destroyed) {
+    const chunk = await input.next()
+    if (chunk === undefined) return void inflate.end()
+    given += chunk.length
+    // An error comes out of the other end.
+    await new Promise<void>((resolve) => inflate.write(chunk, () => resolve()))
+    const left = given - inflate.bytesWritten
+    if (left <= 0) continue
+    input.unread(chunk.subarray(chunk.length - left))
+    return
   }
-}
-
-function inflateLater(bytes: Buffer, limit: number): Promise<Inflated | undefined> {
-  return inflateRaw(bytes, optionsFor(limit)).then(
-    (inflated) => inflated as Inflated,
-    () => undefined,
-  )
-}
-
-function optionsFor(limit: number): zlib.ZlibOptions {
-  return { info: true, ...(limit !== Infinity && { maxOutputLength: Math.max(1, limit) }) }
-}
-
-function endOfHeader(bytes: Buffer): number {
-  const flags = bytes[3] ?? 0
-  let end = headerSize
-  if (flags & flag.extra) end += 2 + (bytes[end] ?? 0) + ((bytes[end + 1] ?? 0) << 8)
-  if (flags & flag.name) end = endOfText(bytes, end)
-  if (flags & flag.comment) end = endOfText(bytes, end)
-  if (flags & flag.headerCrc) end += 2
-  return end
-}
-
-/** Behind the zero byte that ends it. */
-function endOfText(bytes: Buffer, start: number): number {
-  const end = bytes.indexOf(0, start)
-  return end === -1 ? bytes.length : end + 1
 }
