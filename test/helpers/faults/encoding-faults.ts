@@ -96,11 +96,7 @@ function otherFaults(): Fault[] {
   })
   const whole = zlib.gzipSync('fine')
   return [
-    {
-      ...fault('gzip-and-garbage', 'gzip', Buffer.concat([whole, Buffer.from('and then some')]), { status: 200 }),
-      // zlib gives up the last bytes with the error, so that there is nothing to forgive with.
-      expectedOfStream: { status: 200, error: 'ContentDecodingError' },
-    },
+    fault('gzip-and-garbage', 'gzip', Buffer.concat([whole, Buffer.from('and then some')]), { status: 200 }),
     fault('gzip-that-is-none', 'gzip', Buffer.from('fine'), { status: 200, error: 'ContentDecodingError' }),
     fault('gzip-six-times', Array(6).fill('gzip').join(), whole, { status: 200, error: 'ContentDecodingError' }),
     fault('unknown-coding', 'rot13', Buffer.from('fine'), { status: 200 }),
