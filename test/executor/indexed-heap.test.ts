@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../helpers/fast-check.ts'
 import { expect, test } from 'vitest'
 import { IndexedHeap, type HeapElement } from '../../src/executor/indexed-heap.ts'
 

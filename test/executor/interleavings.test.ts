@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../helpers/fast-check.ts'
 import { expect, test } from 'vitest'
 import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
 import { FutureController } from '../../src/future/future-controller.ts'

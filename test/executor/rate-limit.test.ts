@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../helpers/fast-check.ts'
 import { describe, expect, test, vi } from 'vitest'
 import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
 import type { RateLimit } from '../../src/executor/start-log.ts'

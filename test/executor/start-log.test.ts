@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../helpers/fast-check.ts'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { checkRateLimit, StartLog } from '../../src/executor/start-log.ts'
 

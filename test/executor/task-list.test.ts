@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../helpers/fast-check.ts'
 import { expect, test } from 'vitest'
 import { QueuedTask } from '../../src/executor/queued-task.ts'
 import { TaskList } from '../../src/executor/task-list.ts'

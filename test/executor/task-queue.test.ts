@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../helpers/fast-check.ts'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { QueuedTask } from '../../src/executor/queued-task.ts'
 import type { RateLimit } from '../../src/executor/start-log.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../helpers/fast-check.ts'
 import { expect, test } from 'vitest'
 import { CancelledError, InvalidStateError } from '../../src/errors.ts'
 import { asCompleted } from '../../src/future/as-completed.ts'

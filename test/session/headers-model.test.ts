@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../helpers/fast-check.ts'
 import { expect, it } from 'vitest'
 import { HeaderMap } from '../../src/session/headers.ts'
 import type { HeadersOption } from '../../src/session/options/options.ts'

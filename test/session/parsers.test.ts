@@ -31,6 +31,8 @@ interface Parser {
   readonly repeated: readonly string[]
   /** ... and behind what. */
   readonly starts?: readonly string[]
+  /** How many texts it is tried on, if not 100 000: it is not just a parser. */
+  readonly count?: number
   /** What it may throw. */
   readonly throws?: readonly (new (...args: never[]) => Error)[]
 }
@@ -54,7 +56,7 @@ const parsers: readonly Parser[] = [
   { ...url, name: 'withoutCredentials()', parse: withoutCredentials },
   { ...url, name: 'resolveLocation()', parse: (text) => resolveLocation(text, base), throws: urlErrors, starts: ['', '//'] },
   { ...url, name: 'parseProxyUrl()', parse: (text) => parseProxyUrl('http', text), throws: [InvalidProxyURLError] },
-  { ...url, name: 'new Session({ baseUrl })', parse: prepare, throws: [TypeError, ...urlErrors], repeated: ['/', '@', 'a/'], starts: ['http://h/'] },
+  { ...url, name: 'new Session({ baseUrl })', parse: prepare, count: 10_000, throws: [TypeError, ...urlErrors], repeated: ['/', '@', 'a/'], starts: ['http://h/'] },
   { name: 'isDirect()', parse: (list) => hosts.map((url) => isDirect(url, list)),
     words: ['*', ',', ' ', '.', 'example.org', 'org', ':80', ':', '/', '8', '/8', '10.0.0.0', '::1', '[::1]', '[', ']', 'fe80::1%e', '%', 'é', '-'],
     repeated: [',', 'a,', 'a', '.', ':', '[', '1,', '10.0.0.0/8,', '/', 'é'] },
@@ -91,9 +93,9 @@ function rememberCookie(header: string): unknown {
   return cookieHeader(responseCookies(home, header), home, undefined)
 }
 
-describe.each(parsers)('$name', ({ parse, words, repeated, throws = [], starts = [''] }) => {
-  it('takes 100 000 texts, whatever they are, and throws nothing but its own errors', () => {
-    for (const each of randomTexts(words, 100_000, seed)) {
+describe.each(parsers)('$name', ({ parse, words, repeated, throws = [], starts = [''], count = 100_000 }) => {
+  it('takes any texts, and throws nothing but its own errors', () => {
+    for (const each of randomTexts(words, count, seed)) {
       try {
         parse(each)
       } catch (error) {

@@ -1,6 +1,6 @@
 import { createHash } from 'node:crypto'
 import type http from 'node:http'
-import fc from 'fast-check'
+import fc from '../helpers/fast-check.ts'
 import { Cookie } from 'tough-cookie'
 import { afterAll, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { InvalidHeaderError } from '../../src/errors.ts'

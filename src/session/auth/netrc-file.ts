@@ -68,13 +68,16 @@ class Words {
     const isQuoted = this.#text.charAt(this.#at) === '"'
     if (isQuoted) this.#at++
     let word = ''
-    while (this.#at < this.#text.length) {
-      let char = this.#text.charAt(this.#at)
+    let start = this.#at
+    for (; this.#at < this.#text.length; this.#at++) {
+      const char = this.#text.charAt(this.#at)
       if (isQuoted ? char === '"' : isBlank(char)) break
-      if (char === '\\') char = this.#text.charAt(++this.#at)
-      word += char
-      this.#at++
+      if (char !== '\\') continue
+      word += this.#text.slice(start, this.#at)
+      // What follows it stands for itself.
+      start = ++this.#at
     }
+    word += this.#text.slice(start, this.#at)
     if (isQuoted) this.#at++
     return word
   }

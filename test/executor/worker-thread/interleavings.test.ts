@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../helpers/fast-check.ts'
 import { expect, test } from 'vitest'
 import { ExecutorClosedError, QueueFullError } from '../../../src/errors.ts'
 import type { Future } from '../../../src/future/future.ts'

@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import { parseChallenges, parseParameters, unquote } from '../../../src/session/auth/challenges.ts'
 import { strongestChallenge } from '../../../src/session/auth/digest-challenge.ts'

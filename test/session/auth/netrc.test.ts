@@ -1,7 +1,7 @@
 import { chmod, mkdir, mkdtemp, rm, utimes, writeFile } from 'node:fs/promises'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
-import fc from 'fast-check'
+import fc from '../../helpers/fast-check.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
 import { netrcAuth } from '../../../src/session/auth/netrc.ts'
 import { parseNetrc } from '../../../src/session/auth/netrc-file.ts'

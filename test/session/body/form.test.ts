@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import { InvalidOptionError } from '../../../src/errors.ts'
 import { encodeForm, entriesOf, fieldsOf } from '../../../src/session/body/form.ts'

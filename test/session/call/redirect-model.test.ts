@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../helpers/fast-check.ts'
 import { afterAll, beforeAll, expect, it } from 'vitest'
 import { TooManyRedirectsError } from '../../../src/errors.ts'
 import { Session } from '../../../src/session/session.ts'

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import fc from 'fast-check'
+import fc from '../../helpers/fast-check.ts'
 import { Cookie, CookieJar, MemoryCookieStore, Store } from 'tough-cookie'
 import { describe, expect, it, vi } from 'vitest'
 import { InvalidHeaderError } from '../../../src/errors.ts'

@@ -1,5 +1,5 @@
 import { inspect } from 'node:util'
-import fc from 'fast-check'
+import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import { InvalidOptionError, InvalidProxyURLError } from '../../../src/errors.ts'
 import { isDirect } from '../../../src/session/network/no-proxy.ts'

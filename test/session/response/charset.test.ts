@@ -1,4 +1,4 @@
-import fc from 'fast-check'
+import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import { decodeText, decoderFor, encodingFrom } from '../../../src/session/response/charset.ts'
 import { decodeJsonText } from '../../../src/session/response/json-text.ts'

@@ -1,5 +1,5 @@
 import zlib from 'node:zlib'
-import fc from 'fast-check'
+import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import { ContentDecodingError } from '../../../src/errors.ts'
 import { decodeBody, parseCodings } from '../../../src/transport/decoding/content-encoding.ts'
