@@ -103,14 +103,14 @@ describe('What a session adds to its requests', () => {
       maxRedirects: 1,
       raiseForStatus: true,
       maxResponseSize: 100,
-      timeout: { read: 1_000 },
     })
     const names = await Promise.all(
-      ['ok', 'loop', 'bad', 'slow'].map(
-        async (path) => ((await session.get(path).exception()) as Error | undefined)?.name,
-      ),
+      ['ok', 'loop', 'bad'].map(async (path) => ((await session.get(path).exception()) as Error | undefined)?.name),
     )
-    expect(names).toEqual([undefined, 'TooManyRedirectsError', 'HTTPError', 'ReadTimeoutError'])
+    expect(names).toEqual([undefined, 'TooManyRedirectsError', 'HTTPError'])
+    session.timeout = { read: 60 }
+    expect(((await session.get('slow').exception()) as Error).name).toBe('ReadTimeoutError')
+    session.timeout = null
     session.maxResponseSize = 99
     expect(((await session.get('ok').exception()) as Error).name).toBe('ResponseTooLargeError')
   })
