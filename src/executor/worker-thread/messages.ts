@@ -33,6 +33,8 @@ export type FromThread =
   | { readonly kind: 'fulfilled'; readonly results: readonly unknown[] }
   | { readonly kind: 'rejected'; readonly id: number; readonly error: Encoded }
   | { readonly kind: 'message'; readonly id: number; readonly message: unknown }
+  /** The task, which still runs, knows that it shall stop. */
+  | { readonly kind: 'told'; readonly id: number }
   /** A message could not be read. */
   | { readonly kind: 'lost' }
   | { readonly kind: 'census'; readonly upTo: number; readonly running: readonly number[] }

@@ -1,11 +1,11 @@
 import { describe } from '../../checks.ts'
-import type { Deadline } from '../../deadline.ts'
 import { guard, type CancelHandler } from '../../future/listeners.ts'
 import type { TaskReference } from '../../task-reference.ts'
 import type { QueuedTask } from '../queued-task.ts'
 import type { RemoteLink, RemoteTask } from '../remote.ts'
 import { checkCloneable, notCloneable } from '../../cloneable.ts'
 import { isPrimitive } from './messages.ts'
+import type { GracePeriod } from './grace-period.ts'
 import type { Thread } from './thread.ts'
 
 /**
@@ -27,7 +27,7 @@ export class ThreadTask implements TaskReference, RemoteTask, CancelHandler {
   thread: Thread | undefined
   id = 0
   /** Ends its thread, unless it has ended before. */
-  gracePeriod: Deadline | undefined
+  gracePeriod: GracePeriod | undefined
 
   /**
    * @throws {TaskNotCloneableError} an argument that can't leave this isolate

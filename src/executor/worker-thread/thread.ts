@@ -5,6 +5,7 @@ import type { TaskReference } from '../../task-reference.ts'
 import type { SharedValue } from '../remote.ts'
 import { CauseOfDeath } from './cause-of-death.ts'
 import { decode, encode } from './error-codec.ts'
+import { GracePeriod, gracePeriod } from './grace-period.ts'
 import { IdleTimer } from './idle-timer.ts'
 import type { FromThread } from './messages.ts'
 import { Outbox } from './outbox.ts'
@@ -12,9 +13,6 @@ import { StartWatch, type StartFailure } from './start-watch.ts'
 import { startWorker } from './start-worker.ts'
 import { TaskTable } from './task-table.ts'
 import type { ThreadTask } from './thread-task.ts'
-
-/** How long work may take to stop before its thread is ended, in ms. */
-const gracePeriod = 1000
 
 export interface ThreadOptions {
   readonly initializer: TaskReference | undefined
@@ -51,6 +49,8 @@ export class Thread {
   readonly #sendLater = (): void => this.#sendTasks()
   readonly #start: StartWatch
   #endTimer: Deadline | undefined
+  /** How many messages have come. */
+  #heard = 0
 
   /** @param failedStarts how many had died while starting, one after the other, before this one */
   constructor(owner: ThreadOwner, options: ThreadOptions, failedStarts: number) {
@@ -111,15 +111,14 @@ export class Thread {
       this.#restIfIdle()
     } else if (this.#runningTasks.get(task.id) === task && task.gracePeriod === undefined) {
       this.#outbox.post({ kind: 'abort', id: task.id, reason: encode(reason) })
-      task.gracePeriod = new Deadline(gracePeriod, () => {
-        // It may have stopped, while we were too busy to hear: messages are read before this is called.
-        setImmediate(() => this.#endWith(task))
-      }).unref()
+      task.gracePeriod = new GracePeriod(
+        () => this.#heard,
+        () => this.#endWith(task),
+      )
     }
   }
 
   #endWith(task: ThreadTask): void {
-    if (this.#runningTasks.get(task.id) !== task) return
     this.#terminate(`was ended because \`${task.name}\`, which was cancelled, had not stopped ${gracePeriod} ms later`)
   }
 
@@ -162,6 +161,7 @@ export class Thread {
   }
 
   #receive(message: FromThread): void {
+    this.#heard++
     switch (message.kind) {
       case 'ready':
         return this.#handleReady()
@@ -171,6 +171,8 @@ export class Thread {
         return this.#take(message.id)?.fail(decode(message.error))
       case 'message':
         return this.#runningTasks.get(message.id)?.handleMessage(message.message)
+      case 'told':
+        return this.#runningTasks.get(message.id)?.gracePeriod?.noteTold()
       case 'lost':
         return this.#findLost()
       case 'census':

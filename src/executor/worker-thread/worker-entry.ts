@@ -106,8 +106,10 @@ class ThreadSide {
   /** What has not begun, its module being loaded, stops with that, however long the loading takes. */
   #abort(id: number, reason: unknown): void {
     const context = this.#runningTasks.get(id)
-    context?.abort(reason)
-    if (context?.hasBegun === false) this.#reject(id, reason)
+    if (context === undefined) return
+    context.abort(reason)
+    if (context.hasBegun) this.#post({ kind: 'told', id })
+    else this.#reject(id, reason)
   }
 
   /** In an async context of its own: what it does with `enterWith` is nobody else's business. */
