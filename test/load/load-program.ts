@@ -51,6 +51,8 @@ const workers = 64
 const workersPerOrigin = 8
 /** Of requests that are to be cancelled so many wait at once: were it all, they would all be cancelled before their turn. */
 const window = 1000
+/** Requests of another run before, which compile the code and open what stays. */
+const warmUp = 500
 
 const options = JSON.parse(process.argv[2]!) as LoadOptions
 const { mode, seed } = options
@@ -236,7 +238,7 @@ function resourcesLeft(before: readonly string[]): string[] {
   return left
 }
 
-await new Load(server, 1000).run()
+await new Load(server, warmUp).run()
 await server.finalState()
 const heapBefore = await heapUsed()
 const resourcesBefore = process.getActiveResourcesInfo()
