@@ -77,7 +77,8 @@ async function runOne(name) {
 async function runSuite(config, node, table) {
   const file = path.join(folder, `${node.version}-${path.basename(path.dirname(config))}.json`)
   const vitest = ['node_modules/vitest/vitest.mjs', 'run', '--config', config, '--silent=passed-only']
-  const reporters = ['--reporter=dot', '--reporter=json', `--outputFile.json=${file}`]
+  // What names each file as it ends: of a run that is cut off, this is all there is.
+  const reporters = ['--reporter=default', '--reporter=json', `--outputFile.json=${file}`]
   const options = { cwd: projectRoot, env: environment(node), timeout }
   const { code, stdout, stderr } = await run(node.path, [...vitest, ...reporters], options)
   const outcome = judge(await readFile(file, 'utf8').then(JSON.parse, () => undefined), node.version, table)
