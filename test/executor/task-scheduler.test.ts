@@ -45,6 +45,19 @@ describe('TaskScheduler', () => {
     expect([host.balances, host.scheduler.hasReady]).toEqual([2, false])
   })
 
+  test('.startNext() passes over a task whose future is settled, though the scheduler has yet to hear of it', () => {
+    const { scheduler } = new Host()
+    const controller = new FutureController<string>()
+    const starts: boolean[] = []
+    // Before the scheduler's own, which submit() adds.
+    controller.future.addDoneCallback(() => starts.push(scheduler.startNext(() => expect.unreachable())))
+    scheduler.submit(() => expect.unreachable(), { controller })
+    controller.resolve('by somebody else')
+    expect(starts).toEqual([false])
+    expect([scheduler.hasReady, scheduler.aliveCount]).toEqual([false, 0])
+    expect(scheduler.stats()).toMatchObject({ pending: 0, running: 0, fulfilled: 1 })
+  })
+
   test('.startNext() calls back when the work has ended, never before it has returned', async () => {
     const { scheduler } = new Host()
     const order: string[] = []
