@@ -232,10 +232,17 @@ function booksOf({ tally, sessions, executor }: Load): Pick<LoadReport, 'byHand'
   }
 }
 
-function resourcesLeft(before: readonly string[]): string[] {
+function resourcesNow(before: readonly string[]): string[] {
   const left = process.getActiveResourcesInfo()
   for (const resource of before) if (left.includes(resource)) left.splice(left.indexOf(resource), 1)
   return left
+}
+
+/** A session that was disposed has told its work to stop, and not waited: threads may still be at it. */
+async function resourcesLeft(before: readonly string[]): Promise<string[]> {
+  const latest = Date.now() + 20_000
+  while (resourcesNow(before).length > 0 && Date.now() < latest) await new Promise((resolve) => setImmediate(resolve))
+  return resourcesNow(before)
 }
 
 await new Load(server, warmUp).run()
@@ -257,7 +264,7 @@ const report: Omit<LoadReport, 'memory'> = {
   strays,
   server: await server.finalState(),
   listeners: load.listeners,
-  left: { resources: resourcesLeft(resourcesBefore), threads: liveThreads() },
+  left: { resources: await resourcesLeft(resourcesBefore), threads: liveThreads() },
   seconds,
 }
 load = undefined
