@@ -22,9 +22,16 @@ export function describe(value: unknown): string {
 
 /** The name of an object's class, as far as it has one. */
 export function className(value: object): string {
-  const prototype = Object.getPrototypeOf(value) as { constructor?: unknown } | null
-  const constructor = prototype?.constructor
-  return typeof constructor === 'function' && constructor.name !== '' ? constructor.name : 'Object'
+  try {
+    const prototype = Object.getPrototypeOf(value) as { constructor?: unknown } | null
+    const constructor = prototype?.constructor
+    const name: unknown = typeof constructor === 'function' ? constructor.name : undefined
+    // A class may have a static member of that name.
+    return typeof name === 'string' && name !== '' ? name : 'Object'
+  } catch {
+    // A revoked proxy, or a getter that throws: looking at a value is no reason to fail.
+    return 'Object'
+  }
 }
 
 /**

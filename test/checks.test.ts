@@ -47,6 +47,26 @@ test.each([
   expect(className(value as object)).toBe(expected)
 })
 
+test('className() of what refuses to be looked at is Object, and it takes only text for a name', () => {
+  const { proxy, revoke } = Proxy.revocable({}, {})
+  revoke()
+  expect(className(proxy)).toBe('Object')
+  const hostile = {
+    get constructor(): never {
+      throw new Error('hostile')
+    },
+  }
+  expect(className(Object.create(hostile) as object)).toBe('Object')
+  const named = Object.defineProperty(
+    class {
+      readonly value = 1
+    },
+    'name',
+    { value: () => 'secret' },
+  )
+  expect(className(new named())).toBe('Object')
+})
+
 group('checkCount()', () => {
   test('returns whole numbers from the minimum on, and Infinity where it is allowed', () => {
     expect(checkCount('n', 1)).toBe(1)
