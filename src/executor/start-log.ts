@@ -1,4 +1,4 @@
-import { checkCount, checkType } from '../checks.ts'
+import { checkCount, checkType, describe } from '../checks.ts'
 import { Deadline } from '../deadline.ts'
 
 /** At most `limit` starts in any window of `interval` ms. */
@@ -16,7 +16,10 @@ export interface RateLimit {
  * @throws {TypeError | RangeError} bad numbers
  */
 export function checkRateLimit(rateLimit: RateLimit): RateLimit {
-  const { limit, interval, perGroup = false } = (rateLimit as RateLimit | null) ?? ({} as RateLimit)
+  if (typeof (rateLimit as unknown) !== 'object' || (rateLimit as unknown) === null) {
+    throw new TypeError(`Expected \`rateLimit\` to be { limit, interval }, got ${describe(rateLimit)}`)
+  }
+  const { limit, interval, perGroup = false } = rateLimit
   checkType('rateLimit.perGroup', perGroup, 'boolean')
   return { limit: checkCount('rateLimit.limit', limit), interval: checkCount('rateLimit.interval', interval), perGroup }
 }

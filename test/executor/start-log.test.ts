@@ -85,4 +85,12 @@ describe('checkRateLimit()', () => {
   ])('refuses %o', (rateLimit, kind) => {
     expect(() => checkRateLimit(rateLimit as never)).toThrow(kind)
   })
+
+  test.each([
+    [5, '`5` (number)'],
+    [null, '`null`'],
+  ])('names %o, which is no object', (rateLimit, named) => {
+    const message = `Expected \`rateLimit\` to be { limit, interval }, got ${named}`
+    expect(() => checkRateLimit(rateLimit as never)).toThrow(message)
+  })
 })
