@@ -1,5 +1,5 @@
 import { checkCount, checkSignal } from '../checks.ts'
-import { QueueFullError, SessionClosedError } from '../errors.ts'
+import { InvalidOptionError, QueueFullError, SessionClosedError } from '../errors.ts'
 import { ownOptions } from '../own-options.ts'
 import type { Executor } from '../executor/executor.ts'
 import { InProcessExecutor } from '../executor/in-process-executor.ts'
@@ -12,7 +12,7 @@ import { listen, unlisten } from '../shared-signal.ts'
 import type { Progress } from './events.ts'
 import { checkFuturesOptions, type CloseOptions, type FuturesSessionOptions } from './futures-session-options.ts'
 import { Ledger } from './ledger.ts'
-import { RequestDesk } from './request-desk.ts'
+import { RequestDesk, type Refusal } from './request-desk.ts'
 import { RequestMap, specOf, type MapOptions, type RequestInput } from './request-map.ts'
 import type { SessionLike } from './request-run.ts'
 import { ResponseFuture } from './response-future.ts'
@@ -77,9 +77,15 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
    */
   request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<R> {
     this.#checkOpen(method)
-    const misuse = options === undefined ? undefined : misuseOf(options)
-    const future = new ResponseFuture<R>(method, url, misuse === undefined ? options : undefined)
-    return this.#desk.submit(future, this.#throwsIfFull, misuse)
+    const throwsIfFull = this.#throwsIfFull
+    // It is not meant for what a listener of `submit` asks for.
+    this.#throwsIfFull = false
+    try {
+      const { future, refusal } = makeFuture<R>(method, url, options)
+      return this.#desk.submit(future, throwsIfFull, refusal)
+    } finally {
+      this.#throwsIfFull = throwsIfFull
+    }
   }
 
   get(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
@@ -223,5 +229,21 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
 
   #checkOpen(what: string): void {
     if (this.#isClosed) throw new SessionClosedError(`Can't submit ${what}: the session is closed`)
+  }
+}
+
+interface NewFuture<R> {
+  readonly future: ResponseFuture<R>
+  readonly refusal?: Refusal
+}
+
+/** What is wrong with options as a whole, a getter of theirs that throws included, is their future's error. */
+function makeFuture<R>(method: string, url: string | URL, options: RequestOptions | undefined): NewFuture<R> {
+  try {
+    const misuse = options === undefined ? undefined : misuseOf(options)
+    if (misuse !== undefined) throw new InvalidOptionError(misuse)
+    return { future: new ResponseFuture<R>(method, url, options) }
+  } catch (error) {
+    return { future: new ResponseFuture<R>(method, url, undefined), refusal: { error } }
   }
 }

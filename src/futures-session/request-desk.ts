@@ -23,6 +23,11 @@ export interface DeskOptions<R> {
   readonly isGrouped: boolean
 }
 
+/** Why a request was not taken in. */
+export interface Refusal {
+  readonly error: unknown
+}
+
 interface Sending {
   readonly prepared: PreparedRequest
   readonly options: SendOptions | undefined
@@ -52,19 +57,19 @@ export class RequestDesk<R> {
   /**
    * Takes a request in. What is wrong with it is the future's error.
    *
-   * @param misuse what is wrong with it as a whole
+   * @param refusal what is wrong with it as a whole
    * @throws {TaskNotCloneableError} it can't leave this isolate, and the executor is isolated
    * @throws {QueueFullError} only with `throwsIfFull`: nothing has happened then
    */
-  submit(future: ResponseFuture<R>, throwsIfFull: boolean, misuse?: string): ResponseFuture<R> {
+  submit(future: ResponseFuture<R>, throwsIfFull: boolean, refusal?: Refusal): ResponseFuture<R> {
     const controller =
       this.#remote === undefined ? new ResponseController(future, this) : new RemoteController(future, this)
     if (future.detail !== undefined) holdStreams(future.detail)
     const signal: unknown = future.detail?.signal
     const isAborted = signal instanceof AbortSignal && signal.aborted
-    let failure: { readonly error: unknown } | undefined
+    let failure: Refusal | undefined
     try {
-      if (misuse !== undefined) throw new InvalidOptionError(misuse, { request: describeRequest(future) })
+      if (refusal !== undefined) throw refusal.error
       if (!isAborted) this.#admit(controller)
     } catch (error) {
       if (error instanceof TaskNotCloneableError || (throwsIfFull && error instanceof QueueFullError)) {

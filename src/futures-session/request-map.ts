@@ -45,7 +45,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
   #held: { readonly input: RequestInput } | undefined
   #failure: { readonly error: unknown } | undefined
   #isReading = false
-  #isLeft = false
+  #left: { readonly reason: unknown } | undefined
 
   /** @throws {TypeError | RangeError} bad arguments */
   constructor(
@@ -156,10 +156,18 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
   #submit(input: RequestInput): boolean {
     let future: ResponseFuture<R> | undefined
     try {
+      // It tells listeners, and those may ask for the next one, or leave.
+      this.#isReading = true
       future = this.#source.trySubmit(input)
     } catch (error) {
       leave(this.#input).catch(() => undefined)
       this.#endInput({ error })
+      return false
+    } finally {
+      this.#isReading = false
+    }
+    if (this.#left !== undefined) {
+      future?.cancel(this.#left.reason)
       return false
     }
     if (future === undefined) {
@@ -186,7 +194,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
   }
 
   #finishIfOver(): void {
-    if (this.#input !== undefined || this.#flights.size > 0 || this.#isLeft) return
+    if (this.#input !== undefined || this.#flights.size > 0 || this.#left !== undefined) return
     if (this.#signal !== undefined) unlisten(this.#signal, this)
     if (this.#failure === undefined) this.finish()
     else this.fail(this.#failure.error)
@@ -194,7 +202,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
 
   #leave(reason: unknown): Iterator<RequestInput> | AsyncIterator<RequestInput> | undefined {
     const input = this.#input
-    this.#isLeft = true
+    this.#left ??= { reason }
     this.#input = undefined
     this.#held = undefined
     if (this.#signal !== undefined) unlisten(this.#signal, this)

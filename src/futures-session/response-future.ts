@@ -22,7 +22,8 @@ export class ResponseFuture<R = Response> extends Future<R> {
     super()
     // A copy: the caller may change his own before its turn comes.
     const target = url instanceof URL ? new URL(url) : url
-    this.#request = method === 'GET' && options === undefined ? target : specOf(method, target, options)
+    const isPlain = method === 'GET' && options === undefined && !isSpec(target)
+    this.#request = isPlain ? target : specOf(method, target, options)
   }
 
   /** What was asked for. */

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { FuturesSession, InvalidOptionError, type Executor } from '../../src/index.ts'
+import { FuturesSession, InvalidOptionError, InvalidURLError, type Executor } from '../../src/index.ts'
 import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
 import { closeRemoteSessionsAfterEach, openRemote } from '../helpers/remote-sessions.ts'
 import { closeExecutorsAfterEach, open } from '../helpers/thread-executors.ts'
@@ -33,6 +33,33 @@ describe.each(executors)('FuturesSession.get() %s', (_, makeExecutor) => {
     expect(session.stats()).toMatchObject({ submitted: 1, rejected: 1, pending: 0 })
     expect(session.executor.stats()).toMatchObject({ pending: 0, running: 0, rejected: 0 })
   })
+})
+
+test.each<[string, unknown]>([
+  ['a request in one object', { url, method: 'POST' }],
+  ['a list', [url]],
+])('FuturesSession.get() given %s for a URL rejects the future', async (_, target) => {
+  const session = openRemote({ executor: new InProcessExecutor() })
+  const future = session.get(target as never)
+  const error = (await future.exception()) as InvalidURLError
+  expect(error).toBeInstanceOf(InvalidURLError)
+  expect(error.message).toMatch(/`url` to be a string or a URL, got an (array|object)/)
+  expect(future.request).toEqual({ method: 'GET', url: target })
+})
+
+test('FuturesSession.get() given options with a getter that throws rejects the future with its error', async () => {
+  const session = openRemote({ executor: new InProcessExecutor() })
+  const error = new Error('hostile')
+  const options = {
+    get headers(): never {
+      throw error
+    },
+  }
+  const future = session.get(url, options)
+  expect(future.pending()).toBe(false)
+  expect(await future.exception()).toBe(error)
+  expect(future.request).toEqual({ method: 'GET', url })
+  expect(session.stats()).toMatchObject({ submitted: 1, rejected: 1, pending: 0 })
 })
 
 test('FuturesSession.map() takes method and URL in one object', async () => {

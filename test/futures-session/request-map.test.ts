@@ -248,3 +248,63 @@ describe('FuturesSession.map()', () => {
     expect(await iterator.next()).toEqual({ done: true, value: undefined })
   })
 })
+
+describe('A listener of `submit`', () => {
+  test('may leave map(): what is being submitted is cancelled, too, and no more is read', async () => {
+    const inner = new GatedSession()
+    const session = open(inner, { maxWorkers: 4 })
+    const input = endless()
+    const iterator = session.map(input.urls())
+    const states: (() => string)[] = []
+    let returned: Promise<unknown> | undefined
+    session.on('submit', ({ future }) => {
+      states.push(() => future.state)
+      if (states.length === 2) returned = iterator.return!()
+    })
+    expect(await iterator.next()).toEqual({ done: true, value: undefined })
+    await returned
+    expect(states.map((state) => state())).toEqual(['cancelled', 'cancelled'])
+    expect(input).toMatchObject({ read: 2, returned: 1 })
+    expect(await iterator.next()).toEqual({ done: true, value: undefined })
+  })
+
+  test('may abort map(): what is being submitted is cancelled, too, with the reason', async () => {
+    const inner = new GatedSession()
+    const session = open(inner)
+    const controller = new AbortController()
+    const futures: { signal: AbortSignal }[] = []
+    session.on('submit', ({ future }) => {
+      futures.push(future)
+      controller.abort('enough')
+    })
+    const iterator = session.map(endless().urls(), { signal: controller.signal })
+    await expect(iterator.next()).rejects.toBe('enough')
+    expect(futures.map(({ signal }) => (signal.reason as Error | undefined)?.cause)).toEqual(['enough'])
+    expect(getEventListeners(controller.signal, 'abort')).toHaveLength(0)
+  })
+
+  test('may ask map() for the next one: each request is submitted once', async () => {
+    const session = open(new GatedSession())
+    const urls = Array.from({ length: 5 }, (_, index) => `http://x/${index}`)
+    const iterator = session.map(urls)
+    const submitted: unknown[] = []
+    session.on('submit', ({ request }) => {
+      submitted.push(request.url)
+      if (submitted.length < 10) void iterator.next()
+    })
+    session.on('start', ({ future }) => void future.cancel())
+    while ((await iterator.next()).done !== true);
+    expect(submitted).toEqual(urls)
+  })
+
+  test('that asks for a request while map() fills the queue gets a future, however full it is', async () => {
+    const session = open(new GatedSession(), { maxWorkers: 1, maxQueue: 1 })
+    const errors: unknown[] = []
+    session.once('submit', () => errors.push(session.get('http://x/own').exceptionNow()))
+    const iterator = session.map(['http://x/1'])
+    const first = iterator.next()
+    expect(errors).toEqual([expect.objectContaining({ code: 'ERR_QUEUE_FULL' })])
+    session.cancelAll()
+    expect((await first).value!.state).toBe('cancelled')
+  })
+})
