@@ -10,6 +10,14 @@ afterEach(async () => {
 })
 
 describe('FuturesSession, leaving it', () => {
+  test('close() with a signal that is aborted already cancels what is left, for its reason', async () => {
+    const session = new FuturesSession<string>({ session: new GatedSession() })
+    const future = session.get('http://x/1')
+    await until(() => future.running())
+    await session.close({ signal: AbortSignal.abort('enough') })
+    expect(((await future.result().catch((error: unknown) => error)) as Error).cause).toBe('enough')
+  })
+
   test('dispose cancels waiting and running requests, keeps done ones, and closes every socket', async () => {
     const server = await startServer((request, response) => {
       if (request.url === '/done') response.end('done')

@@ -29,6 +29,37 @@ function endless() {
 }
 
 describe('FuturesSession.map()', () => {
+  test('holds at most 1 000 requests where there is no limit of workers', async () => {
+    const inner = new GatedSession()
+    const input = endless()
+    const iterator = open(inner, { maxWorkers: Infinity }).map(input.urls())
+    const first = iterator.next()
+    await until(() => input.read === 1000)
+    await turn()
+    expect(input.read).toBe(1000)
+    await iterator.return?.()
+    expect(await first).toEqual({ done: true, value: undefined })
+  })
+
+  test('tries again where others fill the queue, and nothing of its own is under way', async () => {
+    const [inner, work] = [new GatedSession(), gate<number>()]
+    const executor = new InProcessExecutor({ maxWorkers: 1, maxQueue: 1 })
+    cleanups.push(() => executor.shutdown())
+    const session = open(inner, { executor, maxWorkers: undefined })
+    const running = executor.submit(() => work.promise)
+    await turn()
+    const waiting = executor.submit(() => 2)
+    const iterator = session.map(['http://x/1'])
+    const first = iterator.next()
+    await turn()
+    expect(session.stats().submitted).toBe(0)
+    work.open(1)
+    expect([await running.result(), await waiting.result()]).toEqual([1, 2])
+    await until(() => session.stats().running === 1)
+    session.cancelAll()
+    expect((await first).value?.cancelled()).toBe(true)
+  })
+
   test('reads its input lazily: at most bufferSize requests exist that are not handed out', async () => {
     const inner = new GatedSession()
     const input = endless()

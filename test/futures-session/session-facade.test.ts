@@ -14,6 +14,9 @@ const values = {
   trustEnv: false,
   baseUrl: 'http://a.test/',
   raiseForStatus: true,
+  retry: 2,
+  stream: true,
+  maxResponseSize: 1_000,
 } as const
 
 describe('FuturesSession', () => {

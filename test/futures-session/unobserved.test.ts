@@ -22,6 +22,14 @@ describe('FuturesSession, failures that nobody asked for', () => {
     expect(warn.mock.calls[0]![1]).toMatchObject({ type: 'UnobservedFailureWarning' })
   })
 
+  test('are named by their type where they are no errors', async () => {
+    const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
+    const session = new FuturesSession<never>({ session: { request: () => Promise.reject('a text' as never) } })
+    session.get('http://x/1')
+    await session.close()
+    expect(warn.mock.calls[0]![0]).toBe('GET http://x/1 failed, and nobody asked for it: string')
+  })
+
   test('are told to a listener instead, once per future, at dispose too', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
     const session = new FuturesSession<never>({ session: failing })

@@ -74,6 +74,21 @@ describe('Future.cancel() of a task in a thread', () => {
     gate.open()
   })
 
+  test('while its module is loading, which fails then, is the end of it', async () => {
+    const gate = new ThreadGate()
+    const executor = open({ threads: 1, maxWorkers: 1 })
+    await executor.submit(fixture('slow-module-gate.mjs', 'set', gate.memory)).result()
+    const thread = await executor.submit(whichThread).result()
+    const future = executor.submit(fixture('slow-broken-module.mjs', 'call'))
+    await gate.arrived()
+    future.cancel()
+    gate.open()
+    expect(await executor.submit(fixture('slow-broken-module.mjs', 'call')).exception()).toMatchObject({
+      message: 'broken',
+    })
+    expect(await executor.submit(whichThread).result()).toBe(thread)
+  })
+
   test('accepts any reason, clonable or not', async () => {
     for (const reason of [undefined, 'text', () => 1, Symbol('reason'), { fn: () => 1 }]) {
       const gate = new ThreadGate()
