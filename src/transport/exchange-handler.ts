@@ -80,8 +80,11 @@ export class ExchangeHandler
   }
 
   abort(error: unknown): void {
-    // A body that has arrived may still be read.
-    if (this.#phase === over) return this.#stream?.destroy(error)
+    // A body that has arrived may still be read, or be decoded.
+    if (this.#phase === over) {
+      this.#outcome.reject(error)
+      return this.#stream?.destroy(error)
+    }
     const phase = this.#end()
     if (this.#stream === undefined) this.#outcome.reject(error)
     else this.#stream.destroy(error)
@@ -147,7 +150,10 @@ export class ExchangeHandler
     this.#end()
     this.#carrier.release()
     try {
-      this.#outcome.resolve(reception.end())
+      const response = reception.end()
+      // Not handed on as a promise: while a large body is being decoded, abort() is heard still.
+      if (response instanceof Promise) response.then(this.#outcome.resolve, this.#outcome.reject)
+      else this.#outcome.resolve(response)
     } catch (error) {
       // A listener's.
       this.#outcome.reject(error)

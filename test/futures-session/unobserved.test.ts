@@ -24,7 +24,7 @@ describe('FuturesSession, failures that nobody asked for', () => {
 
   test('are named by their type where they are no errors', async () => {
     const warn = vi.spyOn(process, 'emitWarning').mockImplementation(() => {})
-    const session = new FuturesSession<never>({ session: { request: () => Promise.reject('a text' as never) } })
+    const session = new FuturesSession<never>({ session: { request: () => Promise.reject('a text') } })
     session.get('http://x/1')
     await session.close()
     expect(warn.mock.calls[0]![0]).toBe('GET http://x/1 failed, and nobody asked for it: string')

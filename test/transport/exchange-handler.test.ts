@@ -1,4 +1,5 @@
 import { PassThrough } from 'node:stream'
+import zlib from 'node:zlib'
 import type { Dispatcher as UndiciDispatcher } from 'undici'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { ConnectionError } from '../../src/errors.ts'
@@ -33,6 +34,21 @@ const headers = { 'x-a': 'b' }
 const url = 'http://scripted.test/'
 
 describe('ExchangeHandler', () => {
+  it('hears abort() while a large body is being decoded', async () => {
+    const { controller } = makeController()
+    const body = zlib.gzipSync(Buffer.alloc(64 * 1024 * 1024), { level: 1 })
+    const dispatcher = scripted((handler) => {
+      handler.onRequestStart(controller)
+      handler.onResponseStart(controller, 200, { 'content-encoding': 'gzip' })
+      handler.onResponseData(controller, body)
+      handler.onResponseEnd()
+    })
+    const exchange = transport.start(url, { dispatcher })
+    await Promise.resolve()
+    exchange.abort(new Error('enough'))
+    await expect(exchange.response).rejects.toThrow('enough')
+  })
+
   let transport: TestConnections
   beforeEach(() => void (transport = new TestConnections()))
   afterEach(async () => transport.close())

@@ -7,8 +7,12 @@ import { fixture } from '../../helpers/thread-executors.ts'
 test('Thread.end() hands over what was assigned in the same turn, and sends it nowhere', async () => {
   const [ready, gone] = [gate<undefined>(), gate<readonly ThreadTask[]>()]
   const owner = {
-    handleReady: () => void ready.open(undefined),
-    handleGone: (_thread: Thread, unsentTasks: Iterable<ThreadTask>) => void gone.open([...unsentTasks]),
+    handleReady: () => {
+      ready.open(undefined)
+    },
+    handleGone: (_thread: Thread, unsentTasks: Iterable<ThreadTask>) => {
+      gone.open([...unsentTasks])
+    },
   }
   const options = { initializer: undefined, resourceLimits: undefined, idleTimeout: Infinity, startTimeout: Infinity }
   const thread = new Thread(owner, options, 0)
