@@ -19,7 +19,7 @@ describe('Outbox.send()', () => {
     const outcomes = tasks.map((task) =>
       task.begin({ runInAsyncScope: () => undefined } as never).then(
         () => 'fulfilled',
-        (error: Error) => error.name,
+        (error: unknown) => (error as Error).name,
       ),
     )
     expect(outbox.send(tasks)).toEqual([tasks[0], tasks[2]])
