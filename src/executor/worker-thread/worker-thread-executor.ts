@@ -55,7 +55,7 @@ const noLink: RemoteLink = {}
  * a task that wants to keep one calls `markAsUntransferable` of `node:worker_threads` on it.
  *
  * *Waiting* tasks that are cancelled never leave the parent. *Running* ones are told, through their signal; a thread with
- * one that has not stopped after 1 000 ms is ended, and its other tasks fail with a WorkerCrashedError. A thread that dies
+ * one that has not stopped 1 000 ms after it heard is ended, and its other tasks fail with a WorkerCrashedError. A thread that dies
  * does the same to all of its tasks, and is replaced.
  *
  * Bundlers: `worker-entry.js` of the package must stand beside the bundle, and for requests `remote-request.js` too, all of
