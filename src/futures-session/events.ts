@@ -149,6 +149,6 @@ export class GuardedEmitter<Events extends EventEmitter.ValidEventTypes> extends
   }
 
   override listeners<E extends EventEmitter.EventNames<Events>>(event: E): EventEmitter.EventListener<Events, E>[] {
-    return super.listeners(event).map((twin) => (originals.get(twin) ?? twin) as typeof twin)
+    return super.listeners(event).map((twin) => originals.get(twin) as typeof twin)
   }
 }

@@ -3,6 +3,7 @@ import { afterEach, describe, expect, test } from 'vitest'
 import {
   FuturesSession,
   InvalidOptionError,
+  PreparedRequest,
   QueueTimeoutError,
   type Response,
   Session,
@@ -127,6 +128,15 @@ describe('FuturesSession around somebody else’s session', () => {
     const future = open({ session: empty }).get('http://x/')
     expect(await future.exception()).toBe(undefined)
     expect(future.state).toBe('rejected')
+  })
+
+  test('without `send` fails prepared requests, each by its future', async () => {
+    const session = open({ session: new GatedSession() })
+    const prepared = new PreparedRequest({ method: 'GET', url: 'http://x/' })
+    const error = await session.send(prepared).exception()
+    expect(error).toBeInstanceOf(TypeError)
+    expect((error as TypeError).message).toContain('has no `send`')
+    expect(session.stats()).toMatchObject({ rejected: 1, running: 0 })
   })
 
   test('a subclass that overrides Session.request is called, not bypassed', async () => {

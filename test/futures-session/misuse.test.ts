@@ -1,6 +1,16 @@
 import { describe, expect, test } from 'vitest'
-import { FuturesSession, InvalidOptionError, InvalidURLError, type Executor } from '../../src/index.ts'
-import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
+import {
+  FutureController,
+  FuturesSession,
+  InProcessExecutor,
+  InvalidOptionError,
+  InvalidURLError,
+  PreparedRequest,
+  type Executor,
+  type SubmitOptions,
+  type Task,
+  type TaskReference,
+} from '../../src/index.ts'
 import { closeRemoteSessionsAfterEach, openRemote } from '../helpers/remote-sessions.ts'
 import { closeExecutorsAfterEach, open } from '../helpers/thread-executors.ts'
 
@@ -60,6 +70,57 @@ test('FuturesSession.get() given options with a getter that throws rejects the f
   expect(await future.exception()).toBe(error)
   expect(future.request).toEqual({ method: 'GET', url })
   expect(session.stats()).toMatchObject({ submitted: 1, rejected: 1, pending: 0 })
+})
+
+test.each<[string, unknown, RegExp]>([
+  ['files that are no pairs', { files: ['text'] }, /files/],
+  ['files of no kind', { files: 5 }, /files/],
+])('FuturesSession.post() given %s rejects the future', async (_, options, message) => {
+  for (const makeExecutor of executors.map(([, make]) => make)) {
+    const session = openRemote({ executor: makeExecutor() })
+    const error = (await session.post(url, options as never).exception()) as InvalidOptionError
+    expect(error).toBeInstanceOf(InvalidOptionError)
+    expect(error.message).toMatch(message)
+  }
+})
+
+test.each(['method', 'url'])('FuturesSession.send() given another `%s` sends the request as it is', async (name) => {
+  const session = openRemote({ executor: new InProcessExecutor() })
+  const future = session.send(new PreparedRequest({ method: 'GET', url }), { [name]: 'other' })
+  expect(await future.exception()).toMatchObject({ name: 'ConnectionError', request: { method: 'GET', url } })
+  expect(future.request).toMatchObject({ method: 'GET', url })
+})
+
+test('FuturesSession on an executor that starts what was cancelled, and settles twice, counts each request once', async () => {
+  const answers: boolean[] = []
+  const inner = new InProcessExecutor()
+  const careless: Executor = {
+    maxWorkers: 1,
+    isolated: false,
+    submit: <T>(
+      work: Task<T> | TaskReference<T>,
+      { controller = new FutureController<T>() }: SubmitOptions<T> = {},
+    ) => {
+      const run = async (): Promise<void> => {
+        answers.push(controller.start())
+        if (controller.future.done()) return
+        const context = { signal: controller.future.signal, onCancel: () => undefined }
+        const value = await (work as Task<T>)(context)
+        answers.push(controller.resolve(value), controller.resolve(value), controller.reject(new Error('late')))
+      }
+      void Promise.resolve().then(run)
+      return controller.future
+    },
+    shutdown: () => inner.shutdown(),
+    stats: () => inner.stats(),
+    [Symbol.asyncDispose]: () => inner.shutdown(),
+  }
+  const session = new FuturesSession({ executor: careless, session: { request: async () => 'answer' } })
+  session.get(url).cancel()
+  expect(await session.get(url).result()).toBe('answer')
+  await session.onIdle()
+  expect(answers).toEqual([false, true, true, false, false])
+  expect(session.stats()).toMatchObject({ submitted: 2, fulfilled: 1, cancelled: 1, rejected: 0, running: 0 })
 })
 
 test('FuturesSession.map() takes method and URL in one object', async () => {

@@ -65,6 +65,15 @@ describe('What a session adds to its requests', () => {
     expect((await session.get(server.url).result()).data).toBeUndefined()
   })
 
+  test('may be parameters of any kind, edited in place', async () => {
+    const server = await serve(echo)
+    const params = new Map<string, string | bigint>([['a', 12345678901234567890n]])
+    const session = openRemote({ params } as never)
+    expect(await session.get(server.url).json()).toMatchObject({ url: '/?a=12345678901234567890' })
+    params.set('b', '2')
+    expect(await session.get(server.url).json()).toMatchObject({ url: '/?a=12345678901234567890&b=2' })
+  })
+
   test('crosses once to each thread, and once more when it changes', async () => {
     const server = await serve(echo)
     const session = openRemote({ verify: tlsFixture('ca.pem') }, { threads: 1 })

@@ -185,6 +185,51 @@ describe('FuturesSession.map()', () => {
     await until(() => isClosed)
   })
 
+  test('an input that fails after it was left disturbs nobody', async () => {
+    const element = gate<IteratorResult<string>>()
+    const input = {
+      [Symbol.asyncIterator]: () => ({
+        next: () => element.promise,
+        return: () => Promise.reject(new Error('return')),
+      }),
+    }
+    const session = open(new GatedSession())
+    const iterator = session.map(input)
+    const first = iterator.next()
+    await iterator.return?.()
+    element.fail(new Error('late'))
+    await turn()
+    expect(await first).toEqual({ done: true, value: undefined })
+    expect(session.stats().submitted).toBe(0)
+  })
+
+  test('an input whose return() fails after an abort disturbs nobody: the reason is what is told', async () => {
+    const controller = new AbortController()
+    const input = {
+      [Symbol.iterator]: () => ({
+        next: () => ({ done: false as const, value: 'http://x/1' }),
+        return: () => {
+          throw new Error('return')
+        },
+      }),
+    }
+    const iterator = open(new GatedSession()).map(input, { signal: controller.signal })
+    const first = iterator.next()
+    controller.abort('enough')
+    await expect(first).rejects.toBe('enough')
+  })
+
+  test('lets go of its signal when it has come to its end', async () => {
+    const [inner, { signal }] = [new GatedSession(), new AbortController()]
+    const iterator = open(inner).map(['http://x/1'], { signal })
+    const first = iterator.next()
+    await until(() => inner.requests.length === 1)
+    inner.answer(0)
+    expect((await first).value?.resultNow()).toBe('http://x/1')
+    expect(await iterator.next()).toEqual({ done: true, value: undefined })
+    expect(getEventListeners(signal, 'abort')).toEqual([])
+  })
+
   test('an aborted signal does the same, and the iterator rejects with its reason', async () => {
     const inner = new GatedSession()
     const input = endless()
@@ -262,6 +307,21 @@ describe('FuturesSession.map()', () => {
     expect((await first).value!.state).toBe('cancelled')
     expect((await iterator.next()).value!.state).toBe('cancelled')
     await expect(iterator.next()).rejects.toThrow(SessionClosedError)
+  })
+
+  test('ends with SessionClosedError, even where return() of the input fails, too', async () => {
+    const session = open(new GatedSession())
+    const input = {
+      [Symbol.iterator]: () => ({
+        next: () => ({ done: false as const, value: 'http://x/1' }),
+        return: () => {
+          throw new Error('return')
+        },
+      }),
+    }
+    const iterator = session.map(input)
+    await session.close()
+    await expect(iterator.next()).rejects.toBeInstanceOf(SessionClosedError)
   })
 
   test('bad arguments are thrown at the call', () => {

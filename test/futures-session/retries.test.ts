@@ -4,9 +4,13 @@ import {
   ConnectionError,
   ExecutorClosedError,
   FuturesSession,
-  type FuturesSessionOptions,
   InProcessExecutor,
   TotalTimeoutError,
+  type Executor,
+  type Future,
+  type FuturesSessionOptions,
+  type SubmitOptions,
+  type Task,
 } from '../../src/index.ts'
 import { turn, until } from '../helpers/gate.ts'
 import { startServer, type TestServer } from '../helpers/server.ts'
@@ -86,6 +90,36 @@ describe('FuturesSession with `retry`', () => {
     expect(await future.result().catch((error: unknown) => error)).toBeInstanceOf(CancelledError)
     await session.close()
     expect(server.seen).toHaveLength(1)
+  })
+
+  test('a listener of `retry` may cancel: no other attempt is made', async () => {
+    const server = await serveFailures(9)
+    const session = open({ retry: { total: 3, ...quick } })
+    session.on('retry', ({ future }) => future.cancel('enough'))
+    await expect(session.get(server.url).result()).rejects.toMatchObject({ name: 'AbortError', cause: 'enough' })
+    await session.onIdle()
+    await turn()
+    expect(server.seen).toHaveLength(1)
+    expect(session.stats()).toMatchObject({ cancelled: 1, running: 0 })
+  })
+
+  test('an executor that does not take the next attempt fails it: nothing is lost', async () => {
+    const server = await serveFailures(9)
+    class OnceOnly extends InProcessExecutor {
+      #isUsed = false
+
+      override submit<T>(...args: Parameters<Executor['submit']>): Future<T> {
+        if (this.#isUsed) throw new ExecutorClosedError('no more')
+        this.#isUsed = true
+        return super.submit<T>(args[0] as Task<T>, args[1] as SubmitOptions<T>)
+      }
+    }
+    const executor = new OnceOnly()
+    cleanups.push(() => executor.shutdown())
+    const session = open({ executor, retry: { total: 3, ...quick } })
+    expect(await session.get(server.url).exception()).toMatchObject({ name: 'ExecutorClosedError', message: 'no more' })
+    expect(session.stats()).toMatchObject({ rejected: 1, running: 0 })
+    await executor.onIdle()
   })
 
   test('the total timeout runs through the waits', async () => {

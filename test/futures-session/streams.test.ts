@@ -87,6 +87,15 @@ describe('FuturesSession with `stream: true`', () => {
     await until(() => server.active === 0)
   })
 
+  test('a signal that a callback of the future aborts ends the body', async () => {
+    const server = await serveSlowly()
+    const controller = new AbortController()
+    const future = open().get(`${server.url}/never`, { stream: true, signal: controller.signal })
+    future.addDoneCallback(() => controller.abort('enough'))
+    const response = await future.result()
+    await expect(response.read()).rejects.toMatchObject({ name: 'AbortError', cause: 'enough' })
+  })
+
   test('the total timeout acts until the body ends', async () => {
     const server = await serveSlowly()
     const session = open()

@@ -82,6 +82,8 @@ describe('Future.cancel() of a task in a thread', () => {
     const future = executor.submit(fixture('slow-broken-module.mjs', 'call'))
     await gate.arrived()
     future.cancel()
+    // There is one worker: when this one has run, the thread has heard of the cancellation.
+    expect(await executor.submit(whichThread).result()).toBe(thread)
     gate.open()
     expect(await executor.submit(fixture('slow-broken-module.mjs', 'call')).exception()).toMatchObject({
       message: 'broken',
