@@ -9,6 +9,7 @@ import type { PreparedRequest } from '../../session/prepared-request.ts'
 import { openBody, type Response } from '../../session/response/response.ts'
 import { packContexts } from './error-contexts.ts'
 import type { MessageContent, Order, Parcel } from './protocol.ts'
+import { largeBodies } from './response-packer.ts'
 import { ThreadOrder } from './thread-order.ts'
 
 /** The task: one attempt at a request, with its redirects, its authentication and its hooks. */
@@ -22,6 +23,8 @@ class RemoteRequest implements CallObserver {
   readonly #order: ThreadOrder
   readonly #unsaid: Parcel[] = []
   #bytes = 0
+  /** What has come in last: of all that did, only this can become the outcome, or that of an error. */
+  #last: Response | undefined
 
   constructor(order: Order, context: TaskContext & Partial<RemoteContext>) {
     this.#context = context
@@ -35,9 +38,11 @@ class RemoteRequest implements CallObserver {
     try {
       outcome = await call.attempt()
     } catch (error) {
+      this.#order.packer.spend(this.#last)
       this.#tellFailure(error)
       throw error
     }
+    this.#order.packer.spend(this.#last)
     if (outcome instanceof Continuation) return this.#goOn(call, outcome)
     if (openBody(outcome) !== undefined) await outcome.read()
     return this.#seal({ kind: 'done', response: this.#order.packer.pack(outcome) })
@@ -45,7 +50,6 @@ class RemoteRequest implements CallObserver {
 
   redirected(response: Response, next: PreparedRequest): void {
     const { packer } = this.#order
-    // Copied: hooks may still want to read it.
     this.#say({ kind: 'redirect', response: packer.pack(response), next: packer.packRequest(next) })
   }
 
@@ -53,8 +57,9 @@ class RemoteRequest implements CallObserver {
     return this.#order.stopsBefore(origin)
   }
 
-  received(bytes: number): void {
+  received(bytes: number, response: Response): void {
     this.#bytes += bytes
+    this.#last = response
   }
 
   abandoned(error: unknown): void {
@@ -92,8 +97,13 @@ class RemoteRequest implements CallObserver {
 
   #say(content: MessageContent, beside?: Partial<Parcel>): void {
     const parcel = this.#seal(content, beside)
-    if (this.#context.post === undefined) this.#unsaid.push(parcel)
-    else this.#context.post(parcel)
+    if (this.#context.post === undefined) return void this.#unsaid.push(parcel)
+    try {
+      this.#context.post(parcel, largeBodies(parcel))
+    } catch {
+      // Some can't be moved (`markAsUntransferable`), and nothing was.
+      this.#context.post(parcel)
+    }
   }
 
   #seal(content: MessageContent, beside?: Partial<Parcel>): Parcel {

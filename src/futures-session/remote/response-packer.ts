@@ -7,6 +7,8 @@ import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './proto
 
 /** Bytes of bodies that cross as text: an ArrayBuffer more costs both sides more than to copy so many. */
 const mostText = 4096
+/** Bytes of bodies from which on moving is cheaper than copying. */
+const leastMoved = 64 * 1024
 
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] }
 
@@ -18,11 +20,15 @@ export interface PackingContext {
   readonly given: unknown
 }
 
-/** Writes responses and requests in a form that can cross, each response once. */
+/**
+ * Writes responses and requests in a form that can cross, each response once. The bodies in what it seals may be moved: they
+ * are copies, but for that of the response that is spent.
+ */
 export class ResponsePacker {
   readonly #context: PackingContext
   readonly #numbers = new Map<Response, number>()
   #count: number
+  #spent: Response | undefined
   #bodies: (Uint8Array | string)[] = []
   #data: unknown[] = []
 
@@ -40,6 +46,11 @@ export class ResponsePacker {
 
   numberOf(response: Response): number | undefined {
     return this.#numbers.get(response)
+  }
+
+  /** Has come in, and nobody here needs its body any more. All others may be a module's, that answers with them again. */
+  spend(response: Response | undefined): void {
+    this.#spent = response
   }
 
   /** @returns what is said, with what belongs to what was packed since the last call */
@@ -71,7 +82,7 @@ export class ResponsePacker {
       request,
     }
     if (url !== request.url) packed.url = url
-    if (content.byteLength > 0) packed.body = this.#addBody(content)
+    if (content.byteLength > 0) packed.body = this.#addBody(content, response === this.#spent)
     if (history.length > 0) packed.history = history.map((each) => this.pack(each))
     if (next !== undefined) packed.next = this.packRequest(next)
     if (data !== undefined) packed.data = this.#data.push(data) - 1
@@ -95,7 +106,7 @@ export class ResponsePacker {
 
   #packBody(body: PreparedBody): Pick<PackedRequest, 'body' | 'hasGivenBody'> {
     if (this.#isGiven(body)) return { hasGivenBody: true }
-    return { body: typeof body === 'string' ? body : this.#addBody(body as Uint8Array) }
+    return { body: typeof body === 'string' ? body : this.#addBody(body as Uint8Array, false) }
   }
 
   /** One that is produced while it is sent can't be anything else, unless a hook has put it there. */
@@ -104,18 +115,27 @@ export class ResponsePacker {
   }
 
   /** @returns its number */
-  #addBody(bytes: Uint8Array): number {
-    return this.#bodies.push(bytes.byteLength < mostText ? latin1Of(bytes) : aloneOf(bytes)) - 1
+  #addBody(bytes: Uint8Array, isSpent: boolean): number {
+    if (bytes.byteLength < mostText) return this.#bodies.push(latin1Of(bytes)) - 1
+    // In memory of its own, or its neighbours would cross with it.
+    const isAlone = bytes.byteLength === bytes.buffer.byteLength
+    const mayGo = isSpent || bytes.byteLength < leastMoved
+    return this.#bodies.push(isAlone && mayGo ? bytes : Uint8Array.prototype.slice.call(bytes)) - 1
   }
+}
+
+/** What of a parcel is to be moved, where the executor does not see to it. */
+export function largeBodies(parcel: Parcel): ArrayBuffer[] {
+  const buffers: ArrayBuffer[] = []
+  for (let number = 0; parcel[number] !== undefined; number++) {
+    const body = parcel[number] as Uint8Array<ArrayBuffer> | string
+    if (typeof body !== 'string' && body.byteLength >= leastMoved) buffers.push(body.buffer)
+  }
+  return buffers
 }
 
 function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
-}
-
-/** In memory of its own, or its neighbours would cross with it. */
-function aloneOf(bytes: Uint8Array): Uint8Array {
-  return bytes.byteLength === bytes.buffer.byteLength ? bytes : Uint8Array.prototype.slice.call(bytes)
 }
 
 function contentOf(response: Response): Uint8Array {

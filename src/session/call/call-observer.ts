@@ -7,8 +7,8 @@ export interface CallObserver {
   redirected?(response: Response, next: PreparedRequest): void
   /** Whether the attempt is to stop, and be taken up anew, before a redirect leads it to this origin: where these are counted. */
   stopsBefore?(origin: string): boolean
-  /** Wire bytes of a body, once it is in. */
-  received?(bytes: number): void
+  /** Wire bytes of a body, once it is in, and whose it is. */
+  received?(bytes: number, response: Response): void
   /**
    * The total timeout has run out, and nothing was on its way that could fail with this error: it was waiting for another
    * attempt, or for a hook. An attempt that runs rejects with it as soon as its hooks let it.

@@ -12,7 +12,7 @@ const drainLimit = 64 * 1024
 
 interface ByteObserver {
   /** Told of the wire bytes of each body, once it is in. */
-  received?(bytes: number): void
+  received?(bytes: number, response: Response): void
 }
 
 /** The sendings of one call, one after the other, and the way to stop them. */
@@ -86,7 +86,7 @@ export class Exchanges implements OpenBody {
     this.#isWhole = incoming.isWhole
     const response = new Response({ status, statusText, headers, content, stream, url, request, history, elapsed })
     if (stream !== undefined) this.#watch(stream, response)
-    else this.#observer.received?.(incoming.bytes)
+    else this.#observer.received?.(incoming.bytes, response)
     return response
   }
 
@@ -120,7 +120,7 @@ export class Exchanges implements OpenBody {
     this.#core.openBodies.add(this)
     void stream.ended.then(() => {
       if (this.#streamed === response) this.#core.openBodies.delete(this)
-      this.#observer.received?.(stream.bytes)
+      this.#observer.received?.(stream.bytes, response)
     })
   }
 }
