@@ -72,6 +72,14 @@ test('FuturesSession.get() given options with a getter that throws rejects the f
   expect(session.stats()).toMatchObject({ submitted: 1, rejected: 1, pending: 0 })
 })
 
+test('FuturesSession.request() and map() given null for a method reject the future', async () => {
+  const session = openRemote({ executor: new InProcessExecutor() })
+  const refused = { name: 'InvalidOptionError', option: 'method' }
+  expect(await session.request(null as never, url).exception()).toMatchObject(refused)
+  for await (const future of session.map([{ method: null as never, url }]))
+    expect(await future.exception()).toMatchObject(refused)
+})
+
 test.each<[string, unknown, RegExp]>([
   ['files that are no pairs', { files: ['text'] }, /files/],
   ['files of no kind', { files: 5 }, /files/],

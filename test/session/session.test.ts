@@ -71,6 +71,12 @@ describe('Session, its verbs', () => {
     expect((await session.request('patch', server.url)).json()).toMatchObject({ method: 'PATCH' })
   })
 
+  it.each([null, 5, '', 'GET it', {}])('refuses what is no method: %j', async (method) => {
+    const error = await session.request(method as string, server.url).catch((thrown: unknown) => thrown)
+    expect(error).toMatchObject({ name: 'InvalidOptionError', option: 'method' })
+    expect((error as Error).message).toContain('Expected `method` to be a token such as GET')
+  })
+
   it('takes URL objects', async () => {
     expect((await session.get(new URL('/u?x=1#f', server.url))).url).toBe(`${server.url}/u?x=1#f`)
   })

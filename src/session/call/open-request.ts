@@ -38,7 +38,7 @@ export function openRequest(
 ): Hop {
   if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
   const preparation =
-    asked instanceof PreparedRequest ? reuse(asked) : prepare(core, asked.method ?? 'GET', asked.url, options)
+    asked instanceof PreparedRequest ? reuse(asked) : prepare(core, methodOf(asked), asked.url, options)
   const { request, location } = preparation
   const hop = { request, location, auth: authorize(core, options, preparation), cookies: options.cookies }
   return position === undefined ? hop : resumedHop(position, hop)
@@ -74,6 +74,9 @@ function addNetrc({ environment }: SessionCore, from: URL, request: PreparedRequ
   const pair = netrcAuth(hostname, environment.variables, { mayBeDefault: false })
   if (pair !== undefined) request.headers.set('Authorization', basicValue(...pair))
 }
+
+/** One that is left out is GET; any other value is the caller's, to be used or refused. */
+const methodOf = ({ method }: { readonly method?: unknown }): unknown => (method === undefined ? 'GET' : method)
 
 /** A copy: a prepared request may be sent any number of times. */
 function reuse(prepared: PreparedRequest): Preparation {
