@@ -1,4 +1,5 @@
 import { readdirSync } from 'node:fs'
+import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
 
@@ -11,6 +12,8 @@ export default defineConfig({
     include: ['test/**/*.test.ts'],
     exclude: ['test/real/**', 'test/matrix/**', 'node_modules/**'],
     pool: 'forks',
+    // Left to itself vitest runs one file at a time where there are two cores: it keeps one for itself, and hardly needs it.
+    maxWorkers: Math.max(2, availableParallelism() - 1),
     // What hangs is found, and what is slow on a busy machine does not fail.
     testTimeout: 60_000,
     hookTimeout: 60_000,
