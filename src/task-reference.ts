@@ -30,7 +30,7 @@ export interface TaskReference<T = unknown> {
  */
 export function taskReference<T>(module: string | URL, name: string, ...args: unknown[]): TaskReference<T> {
   const specifier: unknown = module instanceof URL ? module.href : module
-  if (typeof specifier !== 'string' || specifier === '' || /^[./\\]/.test(specifier)) {
+  if (typeof specifier !== 'string' || specifier === '' || /^(?:[./\\]|[a-z]:)/i.test(specifier)) {
     throw new TypeError(
       `Expected \`module\` to be an absolute URL or a package name, got ${describe(specifier)}: ` +
         'write `new URL(path, import.meta.url)`',

@@ -29,7 +29,16 @@ describe('taskReference()', () => {
     expectTypeOf(taskReference<number>('node:path', 'join')).toEqualTypeOf<TaskReference<number>>()
   })
 
-  test.each(['./tasks.js', '../tasks.js', '/tmp/tasks.js', '.', '', '\\\\server\\tasks.js', 1, null, undefined])(
+  const paths = [
+    './tasks.js',
+    '../tasks.js',
+    '/tmp/tasks.js',
+    '.',
+    '\\\\server\\tasks.js',
+    'C:\\tasks.js',
+    'c:/tasks.js',
+  ]
+  test.each([...paths, '', 1, null, undefined])(
     'refuses the module %o with a TypeError that says what to write',
     (module) => {
       expect(() => taskReference(module as string, 'run')).toThrow(TypeError)
