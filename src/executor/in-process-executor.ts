@@ -80,11 +80,11 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     return this.#scheduler.stats()
   }
 
-  shutdown(options?: ShutdownOptions): Promise<void> {
+  async shutdown(options?: ShutdownOptions): Promise<void> {
     const over = this.#scheduler.shutdown(options)
     this.#isShutDown = true
     this.resume()
-    return over
+    await over
   }
 
   [Symbol.asyncDispose](): Promise<void> {

@@ -57,9 +57,10 @@ export class TaskScheduler implements TaskOwner {
   /** @throws {TypeError | RangeError} bad numbers */
   constructor(host: SchedulerHost, options: SchedulerOptions) {
     this.#host = host
-    this.#maxPerGroup = checkCount('maxPerGroup', options.maxPerGroup ?? Infinity, { infinite: true })
-    this.#maxQueue = checkCount('maxQueue', options.maxQueue ?? Infinity, { infinite: true })
-    this.#waiting = new TaskQueue(this, options.groupRate, () => this.#scheduleBalance())
+    const { maxPerGroup = Infinity, maxQueue = Infinity, groupRate } = options
+    this.#maxPerGroup = checkCount('maxPerGroup', maxPerGroup, { infinite: true })
+    this.#maxQueue = checkCount('maxQueue', maxQueue, { infinite: true })
+    this.#waiting = new TaskQueue(this, groupRate, () => this.#scheduleBalance())
   }
 
   get hasReady(): boolean {
@@ -134,7 +135,8 @@ export class TaskScheduler implements TaskOwner {
     })
   }
 
-  async shutdown({ wait = true, cancelPending = false, cancelRunning = false }: ShutdownOptions = {}): Promise<void> {
+  /** @throws {TypeError} `null`; nothing has happened then */
+  shutdown({ wait = true, cancelPending = false, cancelRunning = false }: ShutdownOptions = {}): Promise<void> {
     this.#isClosed = true
     const reason = new ExecutorClosedError('The executor was shut down')
     const waiting = this.#waiting.list()
@@ -142,7 +144,7 @@ export class TaskScheduler implements TaskOwner {
     const running = cancelRunning ? [...this.#alive, ...this.#resting, ...waiting.filter(isContinuation)] : []
     for (const { controller } of [...pending, ...running]) controller.future.cancel(reason)
     this.#scheduleBalance()
-    if (wait) await this.onIdle()
+    return wait ? this.onIdle() : Promise.resolve()
   }
 
   /** From now on nothing can run: what waits is rejected, each future with an error of its own, and `submit` throws. */

@@ -51,14 +51,14 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
   constructor(
     source: MapSource<R>,
     requests: Iterable<RequestInput> | AsyncIterable<RequestInput>,
-    { ordered = false, bufferSize, signal }: MapOptions = {},
+    { ordered = false, bufferSize = source.defaultBufferSize, signal }: MapOptions = {},
   ) {
     super()
     checkSignal(signal)
     if (typeof (ordered as unknown) !== 'boolean')
       throw new TypeError(`Expected \`ordered\` to be a boolean, got ${describe(ordered)}`)
     this.#source = source
-    this.#bufferSize = checkCount('bufferSize', bufferSize ?? source.defaultBufferSize, { infinite: true })
+    this.#bufferSize = checkCount('bufferSize', bufferSize, { infinite: true })
     this.#signal = signal
     this.#order = ordered ? new Fifo() : undefined
     this.#input = openInput(requests)

@@ -28,6 +28,9 @@ describe('InProcessExecutor', () => {
     [{ maxWorkers: null }, TypeError],
     [{ maxPerGroup: 0 }, RangeError],
     [{ maxPerGroup: '1' }, TypeError],
+    [{ maxPerGroup: null }, TypeError],
+    [{ maxQueue: null }, TypeError],
+    [{ rateLimit: null }, TypeError],
     [{ maxQueue: 0 }, RangeError],
     [{ maxQueue: NaN }, TypeError],
     [{ rateLimit: { limit: 0, interval: 1 } }, RangeError],
@@ -409,6 +412,18 @@ describe('InProcessExecutor.shutdown()', () => {
       expect(future.cancelled()).toBe(true)
       await expect(future.result()).rejects.toMatchObject({ cause: expect.any(ExecutorClosedError) })
     }
+  })
+
+  test('rejects with a TypeError where it is given null, and nothing has happened', async () => {
+    const executor = new InProcessExecutor()
+    executor.pause()
+    const future = executor.submit(() => 1)
+    await expect(executor.shutdown(null as never)).rejects.toThrow(TypeError)
+    await turn()
+    expect(future.state).toBe('pending')
+    executor.resume()
+    expect(await future.result()).toBe(1)
+    expect(await executor.submit(() => 2).result()).toBe(2)
   })
 
   test('cancels what waits in the queue a second time around, too', async () => {

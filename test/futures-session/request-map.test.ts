@@ -330,6 +330,7 @@ describe('FuturesSession.map()', () => {
     expect(() => session.map('http://x/' as never)).toThrow(TypeError)
     expect(() => session.map([], { bufferSize: 0 })).toThrow(RangeError)
     expect(() => session.map([], { bufferSize: 'x' as never })).toThrow(TypeError)
+    expect(() => session.map([], { bufferSize: null as never })).toThrow(TypeError)
     expect(() => session.map([], { ordered: 1 as never })).toThrow(TypeError)
     expect(() => session.map([], { signal: {} as never })).toThrow(TypeError)
   })

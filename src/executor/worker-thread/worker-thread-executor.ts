@@ -1,7 +1,7 @@
 import { availableParallelism } from 'node:os'
 import type { ResourceLimits } from 'node:worker_threads'
 import { AsyncContext } from '../../async-context.ts'
-import { checkCount, checkTimeout, describe } from '../../checks.ts'
+import { checkCount, checkTimeout, checkType, describe } from '../../checks.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
 import { ownOptions } from '../../own-options.ts'
 import type { Future } from '../../future/future.ts'
@@ -91,11 +91,11 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
       maxQueue,
     } = ownOptions(options)
     this.maxWorkers = checkCount('maxWorkers', maxWorkers, { infinite: true })
-    this.#maxThreads = checkCount('threads', threads ?? Math.min(maxWorkers, Math.max(1, availableParallelism() - 1)))
-    checkInitializer(initializer)
+    const spare = Math.max(1, availableParallelism() - 1)
+    this.#maxThreads = checkCount('threads', threads === undefined ? Math.min(maxWorkers, spare) : threads)
     checkResourceLimits(resourceLimits)
     this.#threadOptions = {
-      initializer,
+      initializer: initializer === undefined ? undefined : checkInitializer(initializer),
       resourceLimits,
       idleTimeout: checkDelay('idleTimeout', idleTimeout, 0),
       startTimeout: checkDelay('startTimeout', startTimeout, 1),
@@ -214,15 +214,17 @@ function functionMessage(path: string): string {
   return `Can't run a function in a worker thread, got one as \`${path}\`: name it with taskReference() (README, "Executors: which one, when")`
 }
 
-function checkInitializer(initializer: unknown): void {
-  if (initializer === undefined) return
+/** @returns only what crosses to threads */
+function checkInitializer(initializer: unknown): TaskReference {
   if (typeof initializer === 'function') {
     throw new TaskNotCloneableError(functionMessage('initializer'), { path: 'initializer' })
   }
   if (!isTaskReference(initializer)) {
     throw new TypeError(`Expected \`initializer\` to be a task reference, got ${describe(initializer)}`)
   }
-  checkCloneable([initializer.args ?? []], { names: ['initializer.args'] })
+  const { module, name, args = [] } = initializer
+  checkCloneable([args], { names: ['initializer.args'] })
+  return { module, name, args }
 }
 
 function checkDelay(name: string, delay: unknown, minimum: number): number {
@@ -231,7 +233,16 @@ function checkDelay(name: string, delay: unknown, minimum: number): number {
   throw new RangeError(`Expected \`${name}\` to be ${minimum} or more milliseconds, got ${describe(delay)}`)
 }
 
+/** Node passes over what is no number, and then nothing is limited. */
 function checkResourceLimits(resourceLimits: unknown): void {
-  if (resourceLimits === undefined || (typeof resourceLimits === 'object' && resourceLimits !== null)) return
-  throw new TypeError(`Expected \`resourceLimits\` to be an object, got ${describe(resourceLimits)}`)
+  if (resourceLimits === undefined) return
+  if (typeof resourceLimits !== 'object' || resourceLimits === null) {
+    throw new TypeError(`Expected \`resourceLimits\` to be an object, got ${describe(resourceLimits)}`)
+  }
+  for (const [key, limit] of Object.entries(resourceLimits)) {
+    if (limit === undefined) continue
+    const name = `resourceLimits.${key}`
+    checkType(name, limit, 'number')
+    if (limit <= 0) throw new RangeError(`Expected \`${name}\` to be a positive number, got ${describe(limit)}`)
+  }
 }

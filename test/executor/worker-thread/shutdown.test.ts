@@ -30,6 +30,14 @@ describe('WorkerThreadExecutor.shutdown()', () => {
     expect(() => executor.submit(whichThread)).toThrow(ExecutorClosedError)
   })
 
+  test('rejects with a TypeError where it is given null, and nothing has happened', async () => {
+    const executor = open({ threads: 1 })
+    await expect(executor.shutdown(null as never)).rejects.toThrow(TypeError)
+    expect(await executor.submit(whichThread).result()).toBeGreaterThan(0)
+    await executor.shutdown()
+    expect(liveThreads()).toBe(0)
+  })
+
   test('with `wait: false` resolves at once; the threads go when the work is over', async () => {
     const gate = new ThreadGate()
     const executor = open({ threads: 1 })

@@ -84,7 +84,7 @@ describe('WorkerThreadExecutor threads', () => {
   })
 
   test('get `resourceLimits`', async () => {
-    const executor = open({ resourceLimits: { maxOldGenerationSizeMb: 77 } })
+    const executor = open({ resourceLimits: { stackSizeMb: undefined, maxOldGenerationSizeMb: 77 } })
     const limits = await executor.submit(fixture('result-tasks.mjs', 'limits')).result()
     expect(limits).toMatchObject({ maxOldGenerationSizeMb: 77 })
   })
@@ -155,6 +155,11 @@ describe('WorkerThreadExecutor initializer', () => {
     const error = await executor.submit(whichThread).exception()
     expect(error).toMatchObject({ name: 'BrokenExecutorError', cause: { cause: { code: 'ERR_WORKER_OUT_OF_MEMORY' } } })
     expect(madeThreads() - before).toBe(3)
+  })
+
+  test("may have properties that are nobody else's business: they stay here", async () => {
+    const executor = open({ initializer: { ...initializer('note', 'a'), note: () => 1 } as never })
+    expect(await executor.submit(whichThread).result()).toBeGreaterThan(0)
   })
 
   test('that can not be sent to a thread any more breaks the executor', async () => {
@@ -236,6 +241,15 @@ describe('new WorkerThreadExecutor()', () => {
     [{ threads: 0 }, RangeError],
     [{ threads: Infinity }, RangeError],
     [{ threads: NaN }, TypeError],
+    [{ threads: null }, TypeError],
+    [{ maxWorkers: null }, TypeError],
+    [{ maxPerGroup: null }, TypeError],
+    [{ maxQueue: null }, TypeError],
+    [{ resourceLimits: null }, TypeError],
+    [{ resourceLimits: { maxOldGenerationSizeMb: '64' } }, TypeError],
+    [{ resourceLimits: { stackSizeMb: NaN } }, TypeError],
+    [{ resourceLimits: { maxYoungGenerationSizeMb: 0 } }, RangeError],
+    [{ initializer: null }, TypeError],
     [{ maxPerGroup: 0 }, RangeError],
     [{ maxQueue: -1 }, RangeError],
     [{ idleTimeout: NaN }, TypeError],
