@@ -14,7 +14,7 @@ const startOfFrame: Field = (bytes) => {
   if (number === magic.frame) return { size: 4, next: frameHeader }
   return number - (number % 16) === magic.skippable
     ? { size: 4, next: skippableFrame }
-    : { size: Infinity, next: garbage }
+    : { size: Infinity, next: startOfFrame }
 }
 
 const skippableFrame: Field = (bytes) =>
@@ -45,15 +45,13 @@ function blockBefore(trailerSize: number): Field {
   return field
 }
 
-const garbage: Field = () => undefined
-
 /** Each frame costs a run of zlib, and may be nine bytes: this many are fine, and one more for each KiB of the body. */
 const manyFrames = 1000
 
 /** Cuts a zstd body where its frames end. What follows the last one and is no frame is left out, as with gzip. */
 class ZstdFrames {
   #field = startOfFrame
-  /** Bytes to pass over before the field. */
+  /** Bytes to pass over before the field. Infinity: what comes is no frame, and nothing comes after it. */
   #ahead = 0
   /** The part of the field that the last chunk ended with. */
   #held: Buffer = Buffer.alloc(0)
@@ -64,7 +62,7 @@ class ZstdFrames {
   /** @throws the body ends within a frame */
   end(): void {
     const isBetweenFrames = this.#field === startOfFrame && this.#ahead === 0 && this.#hasEnded
-    if (!isBetweenFrames && this.#field !== garbage) throw new Error('unexpected end of file')
+    if (!isBetweenFrames && this.#ahead !== Infinity) throw new Error('unexpected end of file')
   }
 
   /** The chunk in pieces, none of which goes on behind the end of a frame. @throws more frames than there is any use for */
@@ -91,7 +89,7 @@ class ZstdFrames {
     }
     this.#held = bytes.subarray(end)
     // A body that is no zstd at all is left to zlib, which knows what to say.
-    if (end > start && !(this.#field === garbage && this.#hasEnded)) yield bytes.subarray(start, end)
+    if (end > start && !(this.#ahead === Infinity && this.#hasEnded)) yield bytes.subarray(start, end)
   }
 }
 
