@@ -8,8 +8,6 @@ export type OpenBody = string | Uint8Array | Upload | undefined
 /** Where an exchange runs: on a connection of ours, or on a dispatcher of the caller's. It has one exchange at a time. */
 export interface Carrier {
   readonly timer: ReadTimer
-  /** It has carried an exchange before: the server may have left since. */
-  readonly isReused: boolean
   /** Hands the exchange to undici. Throws what undici throws. */
   dispatch(exchange: ExchangeHandler, body: OpenBody): void
   /** The exchange is being written from now on. */
@@ -20,6 +18,6 @@ export interface Carrier {
   release(): void
   /** The exchange ended in the middle: nothing can follow. */
   discard(): void
-  /** A fresh one to the same place. */
-  renew(): Carrier
+  /** A fresh one to the same place, if this one has carried an exchange before: the server may have left since. */
+  renew(): Carrier | undefined
 }

@@ -20,10 +20,10 @@ const lost = (): Error => Object.assign(new Error('It was lost before the reques
  */
 export class Connection implements Carrier {
   readonly timer = new ReadTimer()
-  isReused = false
   readonly #route: Route
   readonly #client: Client
   #socket: Socket | undefined = undefined
+  #isReused = false
   #attempt: ConnectAttempt | undefined = undefined
   #exchange: ExchangeHandler | undefined = undefined
   /** What a fresh socket was opened for. */
@@ -76,7 +76,7 @@ export class Connection implements Carrier {
     this.#exchange = undefined
     this.#opener = undefined
     if (!this.isAlive) return this.#end()
-    this.isReused = true
+    this.#isReused = true
     this.#route.giveBack(this)
   }
 
@@ -86,8 +86,8 @@ export class Connection implements Carrier {
     else this.#socket.destroy()
   }
 
-  renew(): Connection {
-    return this.#route.open()
+  renew(): Connection | undefined {
+    return this.#isReused ? this.#route.open() : undefined
   }
 
   /** Ends the exchange, if there is one, with this error, and the connection. */
@@ -108,7 +108,7 @@ export class Connection implements Carrier {
       return this.#end()
     }
     this.#opener = exchange
-    this.isReused = false
+    this.#isReused = false
     this.#attempt = this.#route.connect(exchange.request.connectTimeout, (error, socket) => {
       this.#attempt = undefined
       this.#socket = socket ?? undefined

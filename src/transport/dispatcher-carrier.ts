@@ -9,8 +9,6 @@ import { requestHeaders } from './request-body.ts'
 /** Runs one exchange on a dispatcher of the caller's. Its connections are its own affair. */
 export class DispatcherCarrier implements Carrier {
   readonly timer = new ReadTimer()
-  /** It may be; but the dispatcher does not say. */
-  readonly isReused = false
   /** Its place among those at work; -1 for none. */
   index = -1
   readonly #dispatcher: Dispatcher
@@ -49,9 +47,8 @@ export class DispatcherCarrier implements Carrier {
     this.#end()
   }
 
-  renew(): DispatcherCarrier {
-    return new DispatcherCarrier(this.#dispatcher, this.#onOver)
-  }
+  /** The connection may be a used one; but the dispatcher does not say. */
+  renew(): undefined {}
 
   /** Ends the exchange with this error. */
   destroy(error: unknown): void {

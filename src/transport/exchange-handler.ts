@@ -163,7 +163,8 @@ export class ExchangeHandler
 
   onResponseError(_controller: Controller | null | undefined, error: Error): void {
     if (this.#phase === over) return
-    if (this.#carrier.isReused && this.#maySendAgain && isDeadConnection(error)) return this.#resend()
+    const fresh = this.#maySendAgain && isDeadConnection(error) ? this.#carrier.renew() : undefined
+    if (fresh !== undefined) return this.#resend(fresh)
     // undici takes the Content-Length of a 304 for the length of its body, and misses that (RFC 9110, 15.4.5).
     if (this.#reception?.isBodiless === true) return this.onResponseEnd()
     const phase = this.#phase === waiting ? 'connect' : this.#phase === sent ? 'headers' : 'body'
@@ -221,8 +222,7 @@ export class ExchangeHandler
     return this.#phase === waiting || (this.#phase === sent && this.request.resend && !this.#isAnswered)
   }
 
-  #resend(): void {
-    const fresh = this.#carrier.renew()
+  #resend(fresh: Carrier): void {
     if (this.#phase === sent) {
       this.#upload?.stop()
       this.#upload = undefined
