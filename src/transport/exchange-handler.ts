@@ -180,7 +180,12 @@ export class ExchangeHandler
   handleReadTimeout(): void {
     const { origin, readTimeout } = this.request
     const attempt = this.#phase === receiving ? 'Could not read the response of' : 'No response from'
-    this.abort(new ReadTimeoutError(`${attempt} ${origin}: nothing was received for ${readTimeout} ms`))
+    const error = new ReadTimeoutError(`${attempt} ${origin}: nothing was received for ${readTimeout} ms`)
+    const reception = this.#reception
+    if (reception === undefined || this.#stream !== undefined) return this.abort(error)
+    // The headers are there, and may be all that anybody wants: of a redirect.
+    this.#leave(this.#end(), error)
+    this.#outcome.resolve(reception.breakOff(error))
   }
 
   handleUploadPause(): void {

@@ -1,6 +1,6 @@
 import { afterEach, expect, test } from 'vitest'
-import { ChunkedEncodingError, Session } from '../../../src/index.ts'
-import { answer, startFaultServer, type FaultServer } from '../../helpers/fault-server.ts'
+import { ChunkedEncodingError, ReadTimeoutError, Session, TotalTimeoutError } from '../../../src/index.ts'
+import { answer, startFaultServer, type FaultServer, type Peer } from '../../helpers/fault-server.ts'
 
 let server: FaultServer | undefined
 let session: Session
@@ -9,13 +9,14 @@ afterEach(async () => {
   await server?.close()
 })
 
-/** A redirect whose body breaks off, and what it leads to. */
-async function serveBrokenRedirect(): Promise<string> {
+/** A redirect whose body does not come whole, and what it leads to. */
+async function serveBrokenRedirect(end: (peer: Peer) => unknown = (peer) => peer.socket.end()): Promise<string> {
   server = await startFaultServer(async (peer) => {
     const request = await peer.request()
     if (request?.startsWith('GET /fine')) return peer.write(answer('fine'))
     const head = 'HTTP/1.1 302 Found\r\nLocation: /fine\r\nSet-Cookie: a=b\r\nContent-Length: 10\r\n\r\nhalf'
-    return peer.socket.end(head)
+    await peer.write(head)
+    return end(peer)
   })
   session = new Session({ trustEnv: false })
   return server.url
@@ -47,4 +48,34 @@ test('Session.get() tries a redirect that it does not follow again, and fails', 
   expect(error).toBeInstanceOf(ChunkedEncodingError)
   expect((error as ChunkedEncodingError).request).toMatchObject({ method: 'GET', url: `${url}/` })
   expect(server!.requests).toHaveLength(3)
+})
+
+const silence = (): void => {}
+
+test.each([false, true])('Session.get() follows a redirect whose body goes silent (stream: %s)', async (stream) => {
+  const url = await serveBrokenRedirect(silence)
+  const response = await session.get(url, { stream, timeout: { read: 60 } })
+  await response.read()
+  expect(response.text()).toBe('fine')
+  expect(response.history.map(({ status }) => status)).toEqual([302])
+  expect(server!.requests[1]).toMatch(/cookie: a=b/i)
+  // Nobody may use it again: the rest of the body may still come.
+  expect(server!.connections).toBe(2)
+})
+
+test.each([false, true])('Session.get() is not held up for ever by such a body (stream: %s)', async (stream) => {
+  const url = await serveBrokenRedirect(silence)
+  const failed = session.get(url, { stream, timeout: { read: null, total: 60 } })
+  await expect(failed).rejects.toBeInstanceOf(TotalTimeoutError)
+})
+
+test('Session.get() fails with a read timeout if it does not follow that redirect', async () => {
+  const url = await serveBrokenRedirect(silence)
+  const failed = session.get(url, {
+    allowRedirects: false,
+    timeout: { read: 60 },
+    retry: { total: 1, backoff: { base: 0 } },
+  })
+  await expect(failed).rejects.toBeInstanceOf(ReadTimeoutError)
+  expect(server!.requests).toHaveLength(2)
 })
