@@ -113,7 +113,9 @@ export class Connection implements Carrier {
       this.#attempt = undefined
       this.#socket = socket ?? undefined
       callback(error, socket)
-      if (socket === null) this.#end()
+      if (socket === null) return this.#end()
+      // undici tells of headers only once they are whole; they are read from the socket as they come.
+      socket.on('readable', () => (this.timer.lastActivity = performance.now()))
     })
   }
 

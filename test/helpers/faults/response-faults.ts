@@ -42,6 +42,7 @@ const rows: readonly Row[] = [
   ['103-and-silence', say('HTTP/1.1 103 Early Hints\r\n\r\n'), silentHead, { options: readTimeout }],
   ['silence', stay, silentHead, { options: readTimeout }],
   ['slow-headers', say(ok + 'Content-Le'), silentHead, { options: readTimeout }],
+  ['slow-headers-in-two-parts', say(ok + 'Conte', say('nt-Le')), silentHead, { options: readTimeout }],
   ['slow-body', say(sized + 'half'), silentBody, { options: readTimeout }],
   ['slow-chunks', say(chunked + '4\r\nhalf\r\n'), silentBody, { options: readTimeout }],
   ['slow-end', say(chunked + '4\r\nfine\r\n'), silentBody, { options: readTimeout }],
