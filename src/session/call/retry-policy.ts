@@ -32,34 +32,33 @@ export function resolveRetry(option: unknown): RetryPolicy | undefined {
   if (option === undefined || option === null) return undefined
   const options: RetryOptions =
     typeof option === 'number' ? { total: checkCount('retry', option, counting) } : recordOf('retry', option, retryKeys)
-  const total = checkCount('retry.total', options.total ?? 3, counting)
-  if (total === 0) return undefined
+  const { total = 3, connect = total, read = total, status = total } = options
+  const { methods = idempotentMethods, statusCodes = transientStatusCodes, backoff = {} } = options
+  const { retryAfter = true, maxRetryAfter = 60_000 } = options
+  if (checkCount('retry.total', total, counting) === 0) return undefined
   return {
     total,
     limits: {
-      connect: checkCount('retry.connect', options.connect ?? total, counting),
-      read: checkCount('retry.read', options.read ?? total, counting),
-      status: checkCount('retry.status', options.status ?? total, counting),
+      connect: checkCount('retry.connect', connect, counting),
+      read: checkCount('retry.read', read, counting),
+      status: checkCount('retry.status', status, counting),
     },
-    methods: new Set(
-      checkList('retry.methods', options.methods ?? idempotentMethods, 'method names', isMethod).map(toUpperCase),
-    ),
-    statusCodes: new Set(
-      checkList('retry.statusCodes', options.statusCodes ?? transientStatusCodes, 'status codes', isStatus),
-    ),
-    backoff: resolveBackoff(options.backoff ?? {}),
-    retryAfter: checkFlag('retry.retryAfter', options.retryAfter ?? true),
-    maxRetryAfter: checkNumber('retry.maxRetryAfter', options.maxRetryAfter ?? 60_000),
+    methods: new Set(checkList('retry.methods', methods, 'method names', isMethod).map(toUpperCase)),
+    statusCodes: new Set(checkList('retry.statusCodes', statusCodes, 'status codes', isStatus)),
+    backoff: resolveBackoff(backoff),
+    retryAfter: checkFlag('retry.retryAfter', retryAfter),
+    maxRetryAfter: checkNumber('retry.maxRetryAfter', maxRetryAfter),
   }
 }
 
 function resolveBackoff(option: unknown): RetryPolicy['backoff'] {
   const options: BackoffOptions = recordOf('retry.backoff', option, backoffKeys)
+  const { base = 300, factor = 2, max = 30_000, jitter = true } = options
   return {
-    base: checkNumber('retry.backoff.base', options.base ?? 300),
-    factor: checkNumber('retry.backoff.factor', options.factor ?? 2),
-    max: checkNumber('retry.backoff.max', options.max ?? 30_000),
-    jitter: checkFlag('retry.backoff.jitter', options.jitter ?? true),
+    base: checkNumber('retry.backoff.base', base),
+    factor: checkNumber('retry.backoff.factor', factor),
+    max: checkNumber('retry.backoff.max', max),
+    jitter: checkFlag('retry.backoff.jitter', jitter),
   }
 }
 

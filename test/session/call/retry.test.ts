@@ -181,6 +181,18 @@ describe('resolveRetry()', () => {
     expect(() => resolveRetry(option)).toThrow(errorClass)
     expect(() => resolveRetry(option)).toThrow(message)
   })
+
+  it.each(['total', 'connect', 'read', 'status', 'methods', 'statusCodes', 'backoff', 'retryAfter', 'maxRetryAfter'])(
+    'refuses null as %s: it is no default',
+    (name) => {
+      expect(() => resolveRetry({ [name]: null })).toThrow(TypeError)
+      expect(() => resolveRetry({ [name]: null })).toThrow(`Expected \`retry.${name}\` to be`)
+    },
+  )
+
+  it.each(['base', 'factor', 'max', 'jitter'])('refuses null as backoff.%s', (name) => {
+    expect(() => resolveRetry({ backoff: { [name]: null } })).toThrow(`Expected \`retry.backoff.${name}\` to be`)
+  })
 })
 
 describe('parseRetryAfter()', () => {
