@@ -11,7 +11,7 @@ import { Environment } from './network/environment.ts'
 import { HeaderMap } from './headers.ts'
 import { makeSessionHooks } from './hooks.ts'
 import type { SessionHooks } from './hooks.ts'
-import type { FieldPairs, Fields, ParamsOption, ProxiesOption, RetryOption, TimeoutOption } from './options/options.ts'
+import type { ParamsOption, ProxiesOption, RetryOption, TimeoutOption } from './options/options.ts'
 import { packageDefaults } from './options/resolve-options.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import { SharedConnections } from './shared-connections.ts'
@@ -141,7 +141,7 @@ export class SessionCore {
 function copyParams(params: ParamsOption | undefined): ParamsOption | undefined {
   if (params === undefined || typeof params === 'string') return params
   if (params instanceof URLSearchParams) return new URLSearchParams(params)
-  return Array.isArray(params) ? [...(params as FieldPairs)] : { ...(params as Fields) }
+  return Symbol.iterator in params ? [...params] : { ...params }
 }
 
 /** By what it does: undici 7 and 8 have classes of their own, and MockAgent is one more. */

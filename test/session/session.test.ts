@@ -401,6 +401,21 @@ describe('Session.mount() and dispatcher', () => {
 })
 
 describe('Session.clone()', () => {
+  it.each<[string, () => unknown, (params: never) => void]>([
+    ['an object', () => ({ a: '1' }), (params: { b: string }) => void (params.b = '2')],
+    ['pairs', () => [['a', '1']], (params: string[][]) => void params.push(['b', '2'])],
+    ['a Map', () => new Map([['a', '1']]), (params: Map<string, string>) => void params.set('b', '2')],
+    ['URLSearchParams', () => new URLSearchParams('a=1'), (params: URLSearchParams) => params.set('b', '2')],
+    ['a Set of pairs', () => new Set([['a', '1']]), (params: Set<string[]>) => void params.add(['b', '2'])],
+  ])('has params of its own: %s', (_, make, add) => {
+    const original = new Session({ params: make() as never })
+    const copy = original.clone()
+    add(original.params as never)
+
+    expect(original.prepareRequest({ url: 'http://h.test/' }).url).toBe('http://h.test/?a=1&b=2')
+    expect(copy.prepareRequest({ url: 'http://h.test/' }).url).toBe('http://h.test/?a=1')
+  })
+
   it('has the same settings and a copy of the jar, and shares the connections', async () => {
     await using quiet = await startServer().then(disposable)
     session = new Session({
