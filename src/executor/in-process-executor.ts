@@ -2,6 +2,7 @@ import PQueue from 'p-queue'
 import { checkCount } from '../checks.ts'
 import { Deadline } from '../deadline.ts'
 import type { Future } from '../future/future.ts'
+import { ownOptions } from '../own-options.ts'
 import { loadTaskReference, type TaskReference } from '../task-reference.ts'
 import type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor.ts'
 import type { QueuedTask } from './queued-task.ts'
@@ -40,7 +41,8 @@ export class InProcessExecutor implements Executor, SchedulerHost {
   #isPaused = false
 
   /** @throws {TypeError | RangeError} bad numbers */
-  constructor({ maxWorkers = 8, maxPerGroup, rateLimit, maxQueue }: InProcessExecutorOptions = {}) {
+  constructor(options: InProcessExecutorOptions = {}) {
+    const { maxWorkers = 8, maxPerGroup, rateLimit, maxQueue } = ownOptions(options)
     this.maxWorkers = checkCount('maxWorkers', maxWorkers, { infinite: true })
     const rate = rateLimit === undefined ? undefined : checkRateLimit(rateLimit)
     const isPerGroup = rate?.perGroup === true

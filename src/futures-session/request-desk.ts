@@ -102,12 +102,13 @@ export class RequestDesk<R> {
   enqueue(controller: ResponseController<R>): void {
     const { future } = controller
     const { detail } = future
-    const options: SubmitOptions<R> = { controller }
-    if (detail?.signal !== undefined) options.signal = detail.signal
-    if (detail?.priority !== undefined) options.priority = detail.priority
-    if (this.#isGrouped) {
-      options.group = controller.origin ?? this.#originOf(future)
-      options.maxPerGroup = this.#maxPerOrigin
+    // All of them, for what is not there is looked for on `Object.prototype`.
+    const options: SubmitOptions<R> = {
+      controller,
+      signal: detail?.signal,
+      priority: detail?.priority,
+      group: this.#isGrouped ? (controller.origin ?? this.#originOf(future)) : undefined,
+      maxPerGroup: this.#isGrouped ? this.#maxPerOrigin : undefined,
     }
     if (controller instanceof RemoteController) return this.#enqueueRemote(controller as RemoteController<R>, options)
     // Bound, not an arrow: half the memory, and there is one for each request that waits.

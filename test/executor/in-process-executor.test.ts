@@ -19,6 +19,10 @@ describe('InProcessExecutor', () => {
     expect(new InProcessExecutor({ maxWorkers: Infinity }).maxWorkers).toBe(Infinity)
   })
 
+  test.each([null, 5, 'all'])('refuses %o as its options', (options) => {
+    expect(() => new InProcessExecutor(options as never)).toThrow(TypeError)
+  })
+
   test.each([
     [{ maxWorkers: 0 }, RangeError],
     [{ maxWorkers: -1 }, RangeError],

@@ -181,6 +181,7 @@ describe('FuturesSession', () => {
   test('constructor refuses bad options at once', () => {
     const executor = new InProcessExecutor()
     expect(() => new FuturesSession({ maxWorkers: 0 })).toThrow(RangeError)
+    expect(() => new FuturesSession(null as never)).toThrow(TypeError)
     expect(() => new FuturesSession({ maxWorkers: '8' as never })).toThrow(TypeError)
     expect(() => new FuturesSession({ maxWorkers: Number.NaN })).toThrow(TypeError)
     expect(() => new FuturesSession({ maxWorkers: 1.5 })).toThrow(RangeError)

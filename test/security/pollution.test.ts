@@ -177,7 +177,16 @@ describe('A polluted Object.prototype', () => {
       },
       { module, name: 'default', hooks: { response: { module, name: 'default' } }, auth: ['u', 'p'] },
       { headers: { evil: '1' }, cookies: { evil: '1' }, params: { evil: '1' }, data: 'evil', method: 'POST' },
-      { total: 9, backoff: 'x', methods: 'x', maxWorkers: 'x', maxQueue: 'x', rateLimit: 'x', unobserved: 'x' },
+      {
+        total: 9,
+        backoff: 'x',
+        methods: 'x',
+        maxWorkers: 'x',
+        maxQueue: 'x',
+        maxPerGroup: 'x',
+        rateLimit: 'x',
+        unobserved: 'x',
+      },
     ]
     const trust = { verify: false, rejectUnauthorized: false, ca: 'x', cert: 'x', key: 'x', checkServerIdentity: 'x' }
     const { code, stdout, stderr } = await runSource(`

@@ -234,6 +234,12 @@ describe('WorkerThreadExecutor initializer', () => {
 })
 
 describe('new WorkerThreadExecutor()', () => {
+  test.each([null, 5, 'all'])('refuses %j as its options', (options) => {
+    expect(() => new WorkerThreadExecutor(options as never)).toThrow(
+      `Expected options to be an object, got \`${typeof options === 'string' ? `'${options}'` : String(options)}\``,
+    )
+  })
+
   test.each([
     [{ maxWorkers: 0 }, RangeError],
     [{ maxWorkers: 1.5 }, RangeError],
