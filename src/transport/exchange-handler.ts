@@ -113,7 +113,7 @@ export class ExchangeHandler
     this.#carrier.timer.lastActivity = now
     // 102 and 103 only say that there is more to come. Each is a sign of life; they must not come for ever.
     if (status < 200 && ++this.#informational <= mostInformational) return
-    if (status < 200) return this.#fail(new ConnectionError(`No response from ${this.request.origin}: endless 1xx`))
+    if (status < 200) return this.abort(new ConnectionError(`No response from ${this.request.origin}: endless 1xx`))
     this.#phase = receiving
     const { request } = this
     const stream = request.stream ? new HttpBodyStream(this, decoderFor(request, headers)) : undefined

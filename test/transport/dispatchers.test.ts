@@ -15,7 +15,7 @@ import type { Dispatcher } from '../../src/transport/exchange.ts'
 import { openBlackHole } from '../helpers/black-hole.ts'
 import { TestConnections, readAll, text } from '../helpers/exchanges.ts'
 import { always, answer, silence, startFaultServer } from '../helpers/fault-server.ts'
-import { until } from '../helpers/gate.ts'
+import { gate, until } from '../helpers/gate.ts'
 import { readBody, startServer } from '../helpers/server.ts'
 import { hasUndici8, undici8 } from '../helpers/undici-8.ts'
 
@@ -86,6 +86,20 @@ function testDispatcher(...[, make]: Maker): void {
     const hints = Buffer.from('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n')
     const server = await startFaultServer(always(Buffer.concat([hints, answer('final')])))
     expect(text(await transport.fetch(server.url, on(server.url)))).toBe('final')
+    await server.close()
+  })
+
+  it('ends informational responses without end, and their connection', async () => {
+    const closed = gate()
+    const server = await startFaultServer(async (peer) => {
+      void peer.closed.then(() => closed.open())
+      await peer.request()
+      await peer.write('HTTP/1.1 103 Early Hints\r\n\r\n'.repeat(150))
+    })
+    const error = await transport.failure(server.url, on(server.url))
+    expect(error).toBeInstanceOf(ConnectionError)
+    expect(error.message).toContain('endless 1xx')
+    await closed.promise
     await server.close()
   })
 
