@@ -115,7 +115,7 @@ export class Connection implements Carrier {
       callback(error, socket)
       if (socket === null) return this.#end()
       // undici tells of headers only once they are whole; they are read from the socket as they come.
-      socket.on('readable', () => (this.timer.lastActivity = performance.now()))
+      socket.on('readable', () => this.#exchange?.handleBytes())
     })
   }
 

@@ -102,6 +102,11 @@ export class ExchangeHandler
     this.#carrier.timer.start(this, this.request.readTimeout, this.#sentAt)
   }
 
+  /** Something came in. Of the body only what is body counts: extensions of chunks may be without end. */
+  handleBytes(): void {
+    if (this.#phase === sent) this.#carrier.timer.lastActivity = performance.now()
+  }
+
   /** The first byte of a response, or of an informational one before it. */
   onResponseStarted(): void {
     this.#isAnswered = true

@@ -57,8 +57,8 @@ export interface Fault {
   readonly target?: string
 }
 
-/** Milliseconds after which a silent peer is given up. */
-export const patience = 150
+/** Milliseconds after which a silent peer is given up: longer than a busy machine needs for the peer to have heard of us. */
+export const patience = 300
 
 export const readTimeout: RequestOptions = { timeout: { read: patience } }
 export const connectTimeout: RequestOptions = { timeout: { connect: patience } }
