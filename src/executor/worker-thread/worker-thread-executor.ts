@@ -11,6 +11,7 @@ import type { QueuedTask } from '../queued-task.ts'
 import { forgetShared, submitRemote, type RemoteExecutor, type RemoteLink, type SharedValue } from '../remote.ts'
 import { brokenError, TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
 import { checkCloneable } from '../../cloneable.ts'
+import { SiteAllowance } from './site-allowance.ts'
 import { ThreadTask } from './thread-task.ts'
 import type { StartFailure } from './start-watch.ts'
 import { Thread, type ThreadOptions, type ThreadOwner } from './thread.ts'
@@ -39,10 +40,6 @@ export interface WorkerThreadExecutorOptions {
 
 /** So many threads in a row that die while starting, or never become ready, and the executor gives up. */
 const mostFailedStarts = 3
-/** With more tasks waiting, a new one does not note where it was submitted: that takes about 700 bytes and some microseconds. */
-const mostSites = 1000
-/** The same for requests, which may come by the thousand and take little more themselves. */
-const mostRequestSites = 100
 const noLink: RemoteLink = {}
 
 /**
@@ -66,6 +63,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
   readonly isolated = true
   readonly #scheduler: TaskScheduler
   readonly #onEnd = (): void => this.balance()
+  readonly #sites = new SiteAllowance()
   readonly #threads = new Set<Thread>()
   readonly #maxThreads: number
   readonly #threadOptions: ThreadOptions
@@ -164,8 +162,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
     if (typeof task === 'function') throw new TaskNotCloneableError(functionMessage('task'), { path: 'task' })
     // What is no task at all, the scheduler refuses.
     if (!isTaskReference(task)) return this.#scheduler.submit<T>(task, options)
-    const mostPending = link === noLink ? mostSites : mostRequestSites
-    const site = this.#scheduler.stats().pending < mostPending ? new Error() : undefined
+    const site = this.#sites.take(this.#scheduler.stats().pending) ? new Error() : undefined
     return this.#scheduler.submit(new ThreadTask(task, link, site), options)
   }
 
