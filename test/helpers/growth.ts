@@ -35,20 +35,20 @@ export function superlinear(parse: (text: string) => unknown, make: (size: numbe
     let time = shortest(1, () => parse(text))
     // Memory may have been cleaned up meanwhile, or code compiled: it has to be so each time.
     if (time > tooLong) time = shortest(5, () => parse(text))
-    if (time > tooLong && doublesBy(parse, make, size, time) > 3)
+    if (time > tooLong && quadruplesBy(parse, make, size, time) > 8)
       return `${size} characters: ${time.toFixed(1)} ms, an eighth of them: ${before.toFixed(2)} ms`
     before = time
   }
   return undefined
 }
 
-/** A step (memory that comes in larger pieces) is passed once; what is quadratic takes four times as long, not twice. */
-function doublesBy(
+/** A step (memory that comes in larger pieces) is passed once; what is quadratic takes sixteen times as long, not four times. */
+function quadruplesBy(
   parse: (text: string) => unknown,
   make: (size: number) => string,
   size: number,
   time: number,
 ): number {
-  const text = make(2 * size)
+  const text = make(4 * size)
   return shortest(3, () => parse(text)) / time
 }

@@ -2,9 +2,12 @@
 import type { TaskReference } from '../../task-reference.ts'
 import type { Encoded } from './error-codec.ts'
 
+/** What a thread calls before it takes tasks. */
+export type Initializer = Required<Pick<TaskReference, 'module' | 'name' | 'args'>>
+
 /** `workerData` of a thread. */
 export interface ThreadData {
-  readonly initializer: TaskReference | undefined
+  readonly initializer: Initializer | undefined
 }
 
 /** Its number, that of its function, its arguments, the keys of shared values. A list: names of properties would cross each time. */

@@ -1,14 +1,10 @@
 import { Worker, type ResourceLimits, type WorkerOptions } from 'node:worker_threads'
 import { entryUrl } from '../../entry-url.ts'
 import { ownOptions } from '../../own-options.ts'
-import type { TaskReference } from '../../task-reference.ts'
-import type { ThreadData } from './messages.ts'
+import type { Initializer, ThreadData } from './messages.ts'
 
 /** @throws what Node has against it: a permission is missing, a limit is no number */
-export function startWorker(
-  initializer: TaskReference | undefined,
-  resourceLimits: ResourceLimits | undefined,
-): Worker {
+export function startWorker(initializer: Initializer | undefined, resourceLimits: ResourceLimits | undefined): Worker {
   const workerData: ThreadData = { initializer }
   const options: WorkerOptions = {
     name: 'undici-futures',

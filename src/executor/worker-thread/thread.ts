@@ -1,13 +1,12 @@
 import type { ResourceLimits, Worker } from 'node:worker_threads'
 import { Deadline } from '../../deadline.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
-import type { TaskReference } from '../../task-reference.ts'
 import type { SharedValue } from '../remote.ts'
 import { CauseOfDeath } from './cause-of-death.ts'
 import { decode, encode } from './error-codec.ts'
 import { GracePeriod, gracePeriod } from './grace-period.ts'
 import { IdleTimer } from './idle-timer.ts'
-import type { FromThread } from './messages.ts'
+import type { FromThread, Initializer } from './messages.ts'
 import { Outbox } from './outbox.ts'
 import { StartWatch, type StartFailure } from './start-watch.ts'
 import { startWorker } from './start-worker.ts'
@@ -15,7 +14,7 @@ import { TaskTable } from './task-table.ts'
 import type { ThreadTask } from './thread-task.ts'
 
 export interface ThreadOptions {
-  readonly initializer: TaskReference | undefined
+  readonly initializer: Initializer | undefined
   readonly resourceLimits: ResourceLimits | undefined
   /** ms without a task after which the thread ends itself; Infinity = never. */
   readonly idleTimeout: number

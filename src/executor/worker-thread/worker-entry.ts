@@ -6,7 +6,7 @@ import { loadTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { SharedCopy } from '../remote.ts'
 import { findUncloneable, notCloneable } from '../../cloneable.ts'
 import { decode, encode } from './error-codec.ts'
-import type { FromThread, PackedTask, ThreadData, ToThread } from './messages.ts'
+import type { FromThread, Initializer, PackedTask, ThreadData, ToThread } from './messages.ts'
 import { Results } from './results.ts'
 import { TaskTable } from './task-table.ts'
 import { ThreadTaskContext } from './thread-task-context.ts'
@@ -39,9 +39,9 @@ class ThreadSide {
   }
 
   /** Listens only then: an initializer that waits for nothing that can happen ends the thread, and the parent hears of it. */
-  async start(initializer: TaskReference | undefined): Promise<void> {
+  async start(initializer: Initializer | undefined): Promise<void> {
     try {
-      if (initializer !== undefined) await (await loadTaskReference(initializer))(...(initializer.args ?? []))
+      if (initializer !== undefined) await (await loadTaskReference(initializer))(...initializer.args)
     } catch (error) {
       this.#post({ kind: 'initializer-failed', error: encode(error) })
       return

@@ -11,6 +11,7 @@ import type { QueuedTask } from '../queued-task.ts'
 import { forgetShared, submitRemote, type RemoteExecutor, type RemoteLink, type SharedValue } from '../remote.ts'
 import { brokenError, TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
 import { checkCloneable } from '../../cloneable.ts'
+import type { Initializer } from './messages.ts'
 import { SiteAllowance } from './site-allowance.ts'
 import { ThreadTask } from './thread-task.ts'
 import type { StartFailure } from './start-watch.ts'
@@ -212,7 +213,7 @@ function functionMessage(path: string): string {
 }
 
 /** @returns only what crosses to threads */
-function checkInitializer(initializer: unknown): TaskReference {
+function checkInitializer(initializer: unknown): Initializer {
   if (typeof initializer === 'function') {
     throw new TaskNotCloneableError(functionMessage('initializer'), { path: 'initializer' })
   }
