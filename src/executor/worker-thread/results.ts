@@ -1,5 +1,5 @@
 import type { MessagePort } from 'node:worker_threads'
-import { findLargeBuffers } from './large-buffers.ts'
+import { findLargeBuffers } from '../../large-buffers.ts'
 import { isPrimitive, type FromThread } from './messages.ts'
 
 /** Brings results back to the parent. */

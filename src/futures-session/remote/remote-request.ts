@@ -6,10 +6,10 @@ import type { Call } from '../../session/call/call.ts'
 import type { CallObserver } from '../../session/call/call-observer.ts'
 import { Continuation } from '../../session/call/continuation.ts'
 import type { PreparedRequest } from '../../session/prepared-request.ts'
+import { findLargeBuffers } from '../../large-buffers.ts'
 import { openBody, type Response } from '../../session/response/response.ts'
 import { packContexts } from './error-contexts.ts'
 import type { MessageContent, Order, Parcel } from './protocol.ts'
-import { largeBodies } from './response-packer.ts'
 import { ThreadOrder } from './thread-order.ts'
 
 /** The task: one attempt at a request, with its redirects, its authentication and its hooks. */
@@ -99,7 +99,7 @@ class RemoteRequest implements CallObserver {
     const parcel = this.#seal(content, beside)
     if (this.#context.post === undefined) return void this.#unsaid.push(parcel)
     try {
-      this.#context.post(parcel, largeBodies(parcel))
+      this.#context.post(parcel, findLargeBuffers(parcel))
     } catch {
       // Some can't be moved (`markAsUntransferable`), and nothing was.
       this.#context.post(parcel)

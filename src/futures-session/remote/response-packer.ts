@@ -1,3 +1,4 @@
+import { leastBytes } from '../../large-buffers.ts'
 import type { FailedRequest } from '../../errors.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
 import { flatHeaders, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
@@ -7,8 +8,6 @@ import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './proto
 
 /** Bytes of bodies that cross as text: an ArrayBuffer more costs both sides more than to copy so many. */
 const mostText = 4096
-/** Bytes of bodies from which on moving is cheaper than copying. */
-const leastMoved = 64 * 1024
 
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] }
 
@@ -119,19 +118,9 @@ export class ResponsePacker {
     if (bytes.byteLength < mostText) return this.#bodies.push(latin1Of(bytes)) - 1
     // In memory of its own, or its neighbours would cross with it.
     const isAlone = bytes.byteLength === bytes.buffer.byteLength
-    const mayGo = isSpent || bytes.byteLength < leastMoved
+    const mayGo = isSpent || bytes.byteLength < leastBytes
     return this.#bodies.push(isAlone && mayGo ? bytes : Uint8Array.prototype.slice.call(bytes)) - 1
   }
-}
-
-/** What of a parcel is to be moved, where the executor does not see to it. */
-export function largeBodies(parcel: Parcel): ArrayBuffer[] {
-  const buffers: ArrayBuffer[] = []
-  for (let number = 0; parcel[number] !== undefined; number++) {
-    const body = parcel[number] as Uint8Array<ArrayBuffer> | string
-    if (typeof body !== 'string' && body.byteLength >= leastMoved) buffers.push(body.buffer)
-  }
-  return buffers
 }
 
 function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {

@@ -1,7 +1,7 @@
 import { types } from 'node:util'
 
 /** Below this, copying is cheaper than moving. */
-const leastBytes = 64 * 1024
+export const leastBytes = 64 * 1024
 /** How many properties of a result are looked at. */
 const mostEntries = 64
 
