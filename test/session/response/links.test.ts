@@ -22,7 +22,71 @@ describe('parseLinks()', () => {
     ['<a>; url=b; rel=next', { next: { url: 'a', rel: 'next' } }],
     ['<a>; title=x, y; rel=next', { next: { url: 'a', title: 'x, y', rel: 'next' } }],
     ['<>; rel=next', { next: { url: '', rel: 'next' } }],
+    [
+      '<a>; title="say \\"a, <b>; rel=last\\""; rel=next',
+      { next: { url: 'a', title: 'say "a, <b>; rel=last"', rel: 'next' } },
+    ],
+    ['<a>\t;\trel\t=\t"next"\t', { next: { url: 'a', rel: 'next' } }],
+    ['<a>;; rel=next;', { next: { url: 'a', rel: 'next' } }],
+    ['<a> and so on; rel=next', { next: { url: 'a', rel: 'next' } }],
+    ['<a>; rel="next"and so on; title=t', { next: { url: 'a', rel: 'next', title: 't' } }],
   ])('%s', (header, links) => {
+    expect(parseLinks(header)).toEqual(links)
+  })
+
+  it.each([
+    '</p2>; rel=next,',
+    '</p2>; rel="next",',
+    '</p2>; rel=next , ,',
+    ', </p2>; rel=next',
+    ',,\t,</p2>; rel=next,,',
+    '</p2>; rel=next, ;',
+  ])('empty elements of the list are ignored: %s', (header) => {
+    expect(parseLinks(header)).toEqual({ next: { url: '/p2', rel: 'next' } })
+  })
+
+  it('several headers, each with a comma too many, are one list', () => {
+    const joined = ['</p2>; rel=next,', ', </p9>; rel=last', ''].join(', ')
+
+    expect(parseLinks(joined)).toEqual({ next: { url: '/p2', rel: 'next' }, last: { url: '/p9', rel: 'last' } })
+  })
+
+  it.each<[string, object]>([
+    ['<a>; REL=next; Title=T', { next: { url: 'a', rel: 'next', title: 'T' } }],
+    ['<a>; rel=next; rel=last', { next: { url: 'a', rel: 'next' } }],
+    ['<a>; Rel=next; rEL="last"', { next: { url: 'a', rel: 'next' } }],
+    ['<a>; title=one; TITLE=two; rel=next', { next: { url: 'a', title: 'one', rel: 'next' } }],
+    ['<a>; URL=b; rel=next', { next: { url: 'a', rel: 'next' } }],
+  ])('names of parameters have no case, the first of several counts: %s', (header, links) => {
+    expect(parseLinks(header)).toEqual(links)
+  })
+
+  it('a link with several relations is listed once, and found by each', () => {
+    const links = parseLinks('<a>; rel="next \t last", <b>; rel=last')
+
+    expect(Object.keys(links)).toEqual(['next \t last', 'last'])
+    expect(links.next).toBe(links['next \t last'])
+    expect(links.last?.url).toBe('b')
+  })
+
+  it('a relation in capitals is found in lower case, too', () => {
+    expect(parseLinks('<a>; rel=NEXT').next).toEqual({ url: 'a', rel: 'NEXT' })
+    expect(parseLinks('<a>; rel="Prev NEXT", <b>; rel=PREV')).toMatchObject({ next: { url: 'a' }, prev: { url: 'b' } })
+    expect(parseLinks('<a>; rel=next, stray').next?.url).toBe('a')
+  })
+
+  it.each<[string, object]>([
+    ['<a; rel=next', { next: { url: 'a', rel: 'next' } }],
+    ['<a; rel=next, <b>; rel=last', { next: { url: 'a', rel: 'next' }, last: { url: 'b', rel: 'last' } }],
+    ['<a, <b>; rel=next', { a: { url: 'a' }, next: { url: 'b', rel: 'next' } }],
+    ['a; rel=next', { next: { url: 'a', rel: 'next' } }],
+    ['<a>; rel="next', { next: { url: 'a', rel: 'next' } }],
+    ['<a>; rel="next, <b>; rel=last', { next: { url: 'a', rel: 'next' }, last: { url: 'b', rel: 'last' } }],
+    ['<a>; title=5"; rel=next', { next: { url: 'a', title: '5', rel: 'next' } }],
+    ['; rel=next', {}],
+    [';', {}],
+    [',', {}],
+  ])('what is never closed costs one link at most: %s', (header, links) => {
     expect(parseLinks(header)).toEqual(links)
   })
 
@@ -43,7 +107,27 @@ describe('parseLinks()', () => {
     )
   })
 
-  it.each(['<', '<>,', '"', '\\', ';', ',', ', ', ' ', '<a>;=', "'"])('takes linear time: %j', (text) => {
+  it.each([
+    '<',
+    '<>,',
+    '"',
+    '\\',
+    ';',
+    ',',
+    ', ',
+    ' ',
+    '<a>;=',
+    "'",
+    ', x',
+    '<;',
+    '<,',
+    '="',
+    ';="',
+    ',;',
+    '="\\"',
+    ';a= ',
+    '<a>;rel=x,',
+  ])('takes linear time: %j', (text) => {
     const start = performance.now()
     parseLinks(text.repeat(100_000))
     parseLinks(`<a>${text.repeat(100_000)}`)
