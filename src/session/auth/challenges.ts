@@ -31,7 +31,7 @@ export function unquote(text: string): string {
   return text.replace(/\\(["\\])/g, '$1')
 }
 
-/** Every call of a method moves on, whatever the text is. */
+/** Every call of a method moves on, whatever the text is. Blanks are spaces and tabs: \xa0 is half a letter in UTF-8. */
 class Scanner {
   readonly #text: string
   #at = 0
@@ -43,24 +43,24 @@ class Scanner {
   /** Goes to the next word; false at the end. */
   next(): boolean {
     for (;;) {
-      this.#skip(/[\s,=]*/y)
+      this.#skip(/[ \t,=]*/y)
       if (this.#text.charAt(this.#at) !== '"') return this.#at < this.#text.length
       this.value()
     }
   }
 
   word(): string {
-    return this.#skip(/[^\s,="]*/y)
+    return this.#skip(/[^ \t,="]*/y)
   }
 
   skipEquals(): boolean {
-    this.#skip(/\s*/y)
+    this.#skip(/[ \t]*/y)
     return this.#skip(/=?/y) !== ''
   }
 
   /** A quoted string (one that is not closed goes to the end), or a word. */
   value(): string {
-    this.#skip(/\s*/y)
+    this.#skip(/[ \t]*/y)
     if (this.#text.charAt(this.#at) !== '"') return this.word()
     const start = ++this.#at
     while (this.#at < this.#text.length && this.#text.charAt(this.#at) !== '"') {

@@ -9,21 +9,23 @@ export interface Account {
   readonly password: string
 }
 
-/** The answers to one nonce, counted (RFC 7616, 3.4). */
+/**
+ * The answers to one nonce, counted (RFC 7616, 3.4). Every text in here has one character for each byte, as headers have:
+ * what the server wrote is hashed as it came over the wire, whatever encoding that is, user and password as UTF-8.
+ */
 export class DigestAnswers {
   readonly challenge: DigestChallenge
   readonly #account: Account
+  readonly #user: string
   /** `H(A1)`. Of a session it is made from the nonces of the first answer, and serves all of them. */
   readonly #secret: string
   readonly #cnonce = makeNonce()
   #count = 0
 
   constructor(account: Account, challenge: DigestChallenge, secret?: string) {
-    const form = challenge.isUtf8 ? 'NFC' : undefined
-    const user = form === undefined ? account.user : account.user.normalize(form)
-    const password = form === undefined ? account.password : account.password.normalize(form)
     this.challenge = challenge
-    this.#account = { user, password }
+    this.#account = account
+    this.#user = this.#encode(account.user)
     this.#secret = secret ?? this.#makeSecret()
   }
 
@@ -62,22 +64,25 @@ export class DigestAnswers {
 
   #makeSecret(): string {
     const { realm, nonce, isSession } = this.challenge
-    const secret = this.#hash(`${this.#account.user}:${realm}:${this.#account.password}`)
+    const secret = this.#hash(`${this.#user}:${realm}:${this.#encode(this.#account.password)}`)
     return isSession ? this.#hash(`${secret}:${nonce}:${this.#cnonce}`) : secret
   }
 
   #userField(): string {
     const { realm, hasUserHash, isUtf8 } = this.challenge
-    const { user } = this.#account
-    if (hasUserHash) return `username="${this.#hash(`${user}:${realm}`)}"`
-    if (isUtf8 && /[^\x20-\x7e]/.test(user)) return `username*=UTF-8''${percentEncode(user)}`
-    // A header is latin1, as far as that goes (requests does so); beyond it the bytes of UTF-8 are the best guess (curl's).
-    const text = /[^\x00-\xff]/.test(user) ? Buffer.from(user).toString('latin1') : user
-    return `username="${text.replace(/["\\]/g, '\\$&')}"`
+    if (hasUserHash) return `username="${this.#hash(`${this.#user}:${realm}`)}"`
+    if (isUtf8 && /[^\x20-\x7e]/.test(this.#user)) return `username*=UTF-8''${percentEncode(this.#user)}`
+    // The bytes that are hashed, as curl and browsers send them.
+    return `username="${this.#user.replace(/["\\]/g, '\\$&')}"`
   }
 
-  #hash(text: string): string {
-    return createHash(this.challenge.hash).update(text).digest('hex')
+  /** A server that speaks of UTF-8 compares characters that are composed. */
+  #encode(text: string): string {
+    return Buffer.from(this.challenge.isUtf8 ? text.normalize('NFC') : text).toString('latin1')
+  }
+
+  #hash(bytes: string): string {
+    return createHash(this.challenge.hash).update(bytes, 'latin1').digest('hex')
   }
 }
 
@@ -94,7 +99,9 @@ function makeNonce(): string {
 }
 
 /** RFC 8187. */
-function percentEncode(text: string): string {
-  const escape = (char: string): string => `%${char.charCodeAt(0).toString(16).toUpperCase()}`
-  return encodeURIComponent(Buffer.from(text).toString()).replace(/['()*]/g, escape)
+function percentEncode(bytes: string): string {
+  return bytes.replace(/[^\w!#$&+\-.^`|~]/g, (byte) => {
+    const hex = byte.charCodeAt(0).toString(16).toUpperCase()
+    return `%${hex.padStart(2, '0')}`
+  })
 }
