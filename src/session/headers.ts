@@ -45,11 +45,16 @@ export class HeaderMap implements Iterable<[string, string]> {
     return headers
   }
 
-  /** What a response brought, taken as it is. */
+  /** What a response brought, taken as it is; blanks around a value are not part of it (RFC 9110, 5.5). */
   static readOnly(fields: ResponseFields): HeaderMap {
     const headers = new HeaderMap()
-    if (Symbol.iterator in fields) for (const [name, value] of fields) headers.#add(name, value)
-    else for (const [name, value] of Object.entries(fields)) headers.#fields.set(name.toLowerCase(), { name, value })
+    if (Symbol.iterator in fields) for (const [name, value] of fields) headers.#add(name, trimmed(value))
+    else {
+      for (const [name, given] of Object.entries(fields)) {
+        const value = typeof given === 'string' ? trimmed(given) : given.map(trimmed)
+        headers.#fields.set(name.toLowerCase(), { name, value })
+      }
+    }
     headers.#isReadOnly = true
     return headers
   }
@@ -187,6 +192,17 @@ export class HeaderMap implements Iterable<[string, string]> {
     setOwnName(this, 'HeaderMap')
   }
 }
+
+/** Not `trim()`: \xa0 is the second half of many letters, where a header is in UTF-8. */
+function trimmed(value: string): string {
+  let start = 0
+  let end = value.length
+  while (start < end && isBlank(value.charCodeAt(start))) start++
+  while (end > start && isBlank(value.charCodeAt(end - 1))) end--
+  return end - start === value.length ? value : value.slice(start, end)
+}
+
+const isBlank = (code: number): boolean => code === 32 || code === 9
 
 function checkHeaders(headers: unknown): HeadersOption {
   if (typeof headers === 'object' && headers !== null) return headers as HeadersOption

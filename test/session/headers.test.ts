@@ -157,6 +157,17 @@ describe('HeaderMap', () => {
     expect(inspect({ nested: { headers } })).not.toContain('s3cret')
   })
 
+  it('readOnly() drops the blanks around a value, and nothing else', () => {
+    const headers = HeaderMap.readOnly({ a: ' \t1 ', b: ['2 ', '\t3'], c: '\xa04 5\xa0', d: ' ' })
+    expect([...headers]).toEqual([
+      ['a', '1'],
+      ['b', '2, 3'],
+      ['c', '\xa04 5\xa0'],
+      ['d', ''],
+    ])
+    expect(HeaderMap.readOnly([['a', '1\t']]).get('a')).toBe('1')
+  })
+
   it('readOnly() refuses every change with a TypeError', () => {
     const headers = HeaderMap.readOnly({ a: '1' })
 

@@ -172,6 +172,27 @@ describe('redirects, what the caller sees', () => {
     },
   )
 
+  it.each(['/x ', ' /x', '\t/x\t ', 'HERE/x   ', '  HERE/x\t', '/x?'.padEnd(8, ' '), '/x#top '])(
+    'blanks around a Location are no part of it: %j',
+    async (location) => {
+      const response = await go(`/302/${encodeURIComponent(location)}`)
+      const unsent = await go(`/302/${encodeURIComponent(location)}`, { allowRedirects: false })
+
+      expect(seen.map(({ url }) => url).slice(1, 2)).toEqual(['/x'])
+      expect(response.text()).toBe('end')
+      expect(response.history[0]?.headers.get('location')).toBe(unsent.headers.get('location')?.trim())
+      expect(unsent.next?.url.replace('#top', '')).toBe(`${here.url}/x`)
+    },
+  )
+
+  it('a Location of blanks is an empty one, blanks within are escaped, bytes of letters stay', async () => {
+    expect((await go('/302/%20%09')).text()).toBe('hop')
+    expect((await go(`/302/${encodeURIComponent(' /a b ')}`)).url).toBe(`${here.url}/a%20b`)
+    // The last byte of this letter is \xa0.
+    const letter = Buffer.from('/\u00e0').toString('latin1')
+    expect((await go(`/302/${encodeURIComponent(letter)}`)).url).toBe(`${here.url}/%C3%A0`)
+  })
+
   it('a hop whose body can not be decoded is followed all the same', async () => {
     const broken = await startServer((request, response) => {
       if (request.url === '/end') return void response.end('end')
