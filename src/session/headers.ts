@@ -204,6 +204,15 @@ function trimmed(value: string): string {
 
 const isBlank = (code: number): boolean => code === 32 || code === 9
 
+/** Whether a flat list of headers has one of that name, which is given in lower case. */
+export function hasHeader(flat: readonly string[], name: string): boolean {
+  for (let index = 0; index < flat.length; index += 2) {
+    const each = flat[index] ?? ''
+    if (each.length === name.length && each.toLowerCase() === name) return true
+  }
+  return false
+}
+
 function checkHeaders(headers: unknown): HeadersOption {
   if (typeof headers === 'object' && headers !== null) return headers as HeadersOption
   throw new InvalidHeaderError(`Expected \`headers\` to be an object, pairs or Headers, got ${kindOf(headers)}`)

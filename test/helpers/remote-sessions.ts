@@ -30,5 +30,12 @@ export function openRemote(
   return session
 }
 
+/** A session whose requests run here. */
+export function openHere(options: FuturesSessionOptions = {}): FuturesSession {
+  const session = new FuturesSession({ unobserved: 'ignore', ...options })
+  sessions.push(session)
+  return session
+}
+
 /** A hook or an auth function of `test/fixtures/request-hooks.mjs`. */
 export const hook = (name: string, ...args: unknown[]) => fixture('request-hooks.mjs', name, ...args)

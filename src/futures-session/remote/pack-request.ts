@@ -17,6 +17,8 @@ export interface Common {
   readonly core: SessionCore
   readonly settings: Settings
   readonly jar: SharedJar | undefined
+  /** The session's jar may be replaced, or switched off, while a request waits for its next attempt. */
+  jarNow(): SharedJar | undefined
   /** Home, settings and what the places say; the parts of the jar are added when an attempt is handed to its thread. */
   readonly shared: readonly SharedValue[]
   readonly places: SharedPlaces
@@ -63,6 +65,7 @@ export function packRequest(subject: CallSubject, common: Common, refusal: Refus
 export function unpackerFor({ subject: { request }, order, common }: PackedRequestParts): ResponseUnpacker {
   return new ResponseUnpacker({
     headers: common.settings.value.headers,
+    options: request instanceof PreparedRequest ? requestNotes.get(request).options : undefined,
     bodyAsGiven: (contentType) => givenBody(order.body, request, contentType),
   })
 }

@@ -32,7 +32,7 @@ export interface SharedPlaces {
   /** Of the session's. */
   readonly sessionAuth?: number
   /** The rules of the jar; all after them are parts of it. Without it there are no cookies. */
-  readonly jar?: number
+  readonly jar?: number | undefined
 }
 
 export type PackedOptions = Readonly<Record<string, unknown>>
@@ -166,6 +166,10 @@ export interface PackedRequest {
   readonly hasGivenBody?: true
   /** Method and URL are all that is known. */
   readonly isOutline?: true
-  /** `auth: null`: nobody's credentials are for it. */
+  /** `auth: null`, and no cookies of its own: nobody's credentials are for it. */
   readonly hasNoAuth?: true
+  /** It carries the options of the prepared request that was given. */
+  readonly hasOptions?: true
+  /** The Cookie header was made from the jar: whoever sends the request again makes a new one. */
+  readonly hasJarCookie?: true
 }

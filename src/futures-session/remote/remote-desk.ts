@@ -81,7 +81,15 @@ export class RemoteDesk {
       ...(recipe !== undefined && { sessionAuth: 2 }),
       ...(jar !== undefined && { jar: shared.length }),
     }
-    return { core, settings, jar, shared, places, isLinked: isRemoteExecutor(this.#executor) }
+    return {
+      core,
+      settings,
+      jar,
+      jarNow: () => jarOf(core),
+      shared,
+      places,
+      isLinked: isRemoteExecutor(this.#executor),
+    }
   }
 }
 

@@ -12,6 +12,7 @@ import { monotonicTime } from './monotonic-time.ts'
 import type { MessageContent, Order, Parcel } from './protocol.ts'
 import { unpackerFor, type PackedRequestParts } from './pack-request.ts'
 import type { ResponseUnpacker } from './response-unpacker.ts'
+import type { SharedJar } from './shared-jar.ts'
 
 /** Who is told what comes from the thread. */
 export interface RunObserver {
@@ -49,11 +50,14 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   #aside: Aside<'again' | 'failure'> | undefined
   /** Where the last attempt stopped. */
   #position: Parcel | undefined
+  /** Of the attempt. */
+  #jar: SharedJar | undefined
 
   constructor(parts: PackedRequestParts, observer: RunObserver) {
     super(false)
     this.#parts = parts
     this.#observer = observer
+    this.#jar = parts.common.jar
   }
 
   /** By those who packed the order, with better names. */
@@ -67,17 +71,22 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
 
   /** As they are when an attempt is handed to its thread. */
   get shared(): readonly SharedValue[] {
-    const { shared, common } = this.#parts
-    const { jar } = common
-    return jar === undefined ? shared : [...shared, ...jar.values]
+    const { shared } = this.#parts
+    return this.#jar === undefined ? shared : [...shared, ...this.#jar.values]
   }
 
-  /** What the next attempt is to do. */
+  /**
+   * What the next attempt is to do. After the first it goes by the jar that the session has now.
+   *
+   * @throws {TaskNotCloneableError} a jar that can't leave this isolate
+   */
   orderFor(boundTo: string | undefined): Order {
-    const { order } = this.#parts
+    const { order, shared, common } = this.#parts
     const position = this.#position
     if (position === undefined) return boundTo === undefined ? order : { ...order, boundTo }
-    return { ...order, boundTo, position, startedAt: this.#startedAt }
+    this.#jar = common.jarNow()
+    const places = { ...order.places, jar: this.#jar === undefined ? undefined : shared.length }
+    return { ...order, places, boundTo, position, startedAt: this.#startedAt }
   }
 
   /** Nobody calls it: attempts are made by the executor. */
@@ -168,7 +177,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   #open({ text, cookies }: Parcel): MessageContent {
     const content = JSON.parse(text) as MessageContent
     if (content.bytes !== undefined) this.#observer.received(content.bytes)
-    if (cookies !== undefined) this.#parts.common.jar?.merge(cookies)
+    if (cookies !== undefined) this.#jar?.merge(cookies)
     return content
   }
 

@@ -1,8 +1,9 @@
 import { leastBytes } from '../../large-buffers.ts'
 import type { FailedRequest } from '../../errors.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
-import { flatHeaders, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
+import { flatHeaders, PreparedRequest, requestNotes, type RequestNotes } from '../../session/prepared-request.ts'
 import { partsOf, type Response } from '../../session/response/response.ts'
+import { hasJarCookie } from '../../session/cookies/request-cookies.ts'
 import { StreamBody } from '../../session/body/stream-body.ts'
 import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
 
@@ -98,7 +99,8 @@ export class ResponsePacker {
       method,
       url,
       ...(headers === this.#context.headers ? undefined : { headers }),
-      ...(requestNotes.get(request).options?.auth === null ? { hasNoAuth: true } : undefined),
+      ...marksOf(requestNotes.get(request)),
+      ...(hasJarCookie(request) ? { hasJarCookie: true } : undefined),
       ...(request.body === undefined ? undefined : this.#packBody(request.body)),
     }
   }
@@ -121,6 +123,11 @@ export class ResponsePacker {
     const mayGo = isSpent || bytes.byteLength < leastBytes
     return this.#bodies.push(isAlone && mayGo ? bytes : Uint8Array.prototype.slice.call(bytes)) - 1
   }
+}
+
+function marksOf({ options }: RequestNotes): Pick<PackedRequest, 'hasNoAuth' | 'hasOptions'> | undefined {
+  if (options === undefined) return undefined
+  return options.auth === null && options.cookies === undefined ? { hasNoAuth: true } : { hasOptions: true }
 }
 
 function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {

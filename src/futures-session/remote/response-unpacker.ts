@@ -1,12 +1,14 @@
 import type { FailedRequest } from '../../errors.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
 import { HeaderMap } from '../../session/headers.ts'
-import { PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
+import { PreparedRequest, requestNotes, type CarriedOptions } from '../../session/prepared-request.ts'
 import { Response } from '../../session/response/response.ts'
 import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
 
 export interface UnpackingContext {
   readonly headers: readonly string[]
+  /** Of a prepared request that was given: it carries them on. */
+  readonly options: CarriedOptions | undefined
   /** The body that was given, once more. */
   bodyAsGiven(contentType: string | undefined): PreparedBody | undefined
 }
@@ -46,11 +48,14 @@ export class ResponseUnpacker {
   }
 
   unpackRequest(packed: PackedRequest, parcel: Parcel): PreparedRequest {
-    const { method, url, headers = this.#context.headers, body, hasGivenBody, hasNoAuth } = packed
+    const { method, url, headers = this.#context.headers, body, hasGivenBody } = packed
     const request = new PreparedRequest({ method, url, headers: HeaderMap.fromFlat(headers) })
     if (hasGivenBody) request.body = this.#context.bodyAsGiven(request.headers.get('content-type'))
     else request.body = typeof body === 'number' ? bytesAt(parcel, body) : body
-    if (hasNoAuth) requestNotes.add(request, { options: { auth: null } })
+    const { options } = this.#context
+    if (packed.hasOptions) requestNotes.add(request, { options })
+    if (packed.hasNoAuth) requestNotes.add(request, { options: { ...options, auth: null, cookies: undefined } })
+    if (packed.hasJarCookie) requestNotes.add(request, { cookie: request.headers.get('cookie') })
     return request
   }
 

@@ -97,6 +97,7 @@ export class ThreadOrder {
     const { isHome, redirects, attempts, counts } = position
     const unpacker = new ResponseUnpacker({
       headers: this.#headers,
+      options: this.#order.prepared?.options,
       bodyAsGiven: (contentType) => bodyAsGiven(this.#body, contentType),
     })
     const history = position.history.map((each) => unpacker.unpack(each, parcel))

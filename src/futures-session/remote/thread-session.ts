@@ -22,7 +22,9 @@ export interface PackedHome {
 }
 
 const connections = new WeakMap<SharedCopy, SharedConnections>()
-const sessions = new WeakMap<SharedCopy, Session>()
+/** By settings and jar: a request that goes on may find another jar than the one that it began with. */
+const sessions = new WeakMap<SharedCopy, WeakMap<object, Session>>()
+const noJar = {}
 const jars = new WeakMap<SharedCopy, ThreadJar>()
 const authFunctions = new WeakMap<SharedCopy, AuthFunction>()
 /** Of executors that share nothing: their copies are new each time. */
@@ -39,11 +41,12 @@ export class ThreadSession {
     this.jar = jar === undefined ? undefined : jarOf(shared[jar] as SharedCopy)
     if (jar !== undefined) this.jar?.follow(shared.slice(jar + 1))
     this.auth = auth === undefined ? undefined : authOf(shared[auth] as SharedCopy)
-    let session = sessions.get(settings)
+    const known = sessions.get(settings) ?? new WeakMap<object, Session>()
+    let session = known.get(this.jar ?? noJar)
     if (session === undefined) {
       session = makeSession(connectionsOf(home), settings.value as PackedSettings, this.jar)
       if (sessionAuth !== undefined) session.auth = authOf(shared[sessionAuth] as SharedCopy)
-      sessions.set(settings, session)
+      sessions.set(settings, known.set(this.jar ?? noJar, session))
     }
     this.session = session
   }

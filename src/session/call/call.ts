@@ -61,7 +61,7 @@ export class Call implements Correspondence {
   async attempt(): Promise<Response | Continuation> {
     this.#hooks.attempt++
     try {
-      this.#hop ??= this.#open()
+      this.#hop = this.#hop === undefined ? this.#open() : this.#openAgain(this.#hop)
       for (;;) {
         const { request } = this.#hop
         // The usual case makes no promise of its own.
@@ -134,6 +134,11 @@ export class Call implements Correspondence {
     const remaining = Math.max(0, total - (position?.elapsed ?? 0))
     if (total !== Infinity) this.#deadline = new Deadline(remaining, () => this.#expire(total))
     return hop
+  }
+
+  /** What the attempt before has sent stays as it was: its response and its error show it. */
+  #openAgain(hop: Hop): Hop {
+    return this.#isPlain ? { ...hop, request: hop.request.copy() } : hop
   }
 
   #start(request: PreparedRequest): Promise<ExchangeResponse> {

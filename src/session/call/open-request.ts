@@ -8,9 +8,9 @@ import type { OrReference } from '../options/options.ts'
 import type { RequestCookies } from '../cookies/cookies.ts'
 import { prepare } from '../prepare.ts'
 import type { Preparation } from '../prepare.ts'
-import { PreparedRequest } from '../prepared-request.ts'
+import { flatHeaders, PreparedRequest } from '../prepared-request.ts'
 import { keepsCredentials } from '../credentials.ts'
-import { hasHeader } from '../cookies/request-cookies.ts'
+import { hasHeader } from '../headers.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { SessionCore } from '../session-core.ts'
 
@@ -60,7 +60,8 @@ function resumedHop({ request, isHome, keepsBody }: ResumedPosition, first: Hop)
 export function nextHop(core: SessionCore, { auth }: ResolvedOptions, hop: Hop, request: PreparedRequest): Hop {
   const location = new URL(request.url)
   if (keepsCredentials(hop.location, location)) return { ...hop, request, location }
-  if (core.trustEnv && auth !== null && !hasHeader(request, 'authorization')) addNetrc(core, hop.location, request)
+  if (core.trustEnv && auth !== null && !hasHeader(flatHeaders(request), 'authorization'))
+    addNetrc(core, hop.location, request)
   return { request, location, auth: undefined, cookies: undefined }
 }
 
@@ -102,7 +103,7 @@ function chooseAuth(
   options: ResolvedOptions,
   { request, location, credentials }: Preparation,
 ): AuthOption | undefined {
-  if (hasHeader(request, 'authorization')) return undefined
+  if (hasHeader(flatHeaders(request), 'authorization')) return undefined
   const own = options.auth ?? credentials
   if (own !== undefined || options.auth === null) return own
   return auth ?? (trustEnv ? netrcAuth(location.hostname, environment.variables) : undefined)

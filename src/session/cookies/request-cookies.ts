@@ -1,19 +1,10 @@
 import { keepsCredentials } from '../credentials.ts'
 import { cookieHeader } from './cookies.ts'
 import type { RequestCookies } from './cookies.ts'
+import { hasHeader } from '../headers.ts'
 import { flatHeaders, requestNotes } from '../prepared-request.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
 import type { SessionCore } from '../session-core.ts'
-
-/** Whether a flat list of headers has one of that name. */
-export function hasHeader(request: PreparedRequest, name: string): boolean {
-  const flat = flatHeaders(request)
-  for (let index = 0; index < flat.length; index += 2) {
-    const each = flat[index] ?? ''
-    if (each.length === name.length && each.toLowerCase() === name) return true
-  }
-  return false
-}
 
 /**
  * Gives a request the Cookie header that belongs to its URL now, in place of the one it got here before. One that was
@@ -21,9 +12,10 @@ export function hasHeader(request: PreparedRequest, name: string): boolean {
  */
 export function addCookies(request: PreparedRequest, { jar }: SessionCore, hop: CookieSource | undefined): void {
   const own = hop && ownCookies(request, hop)
-  if (!jar && own === undefined) return
+  // Also where cookies are off now: the last sending may have had some.
   dropJarCookie(request)
-  if (hasHeader(request, 'cookie')) return
+  if (!jar && own === undefined) return
+  if (hasHeader(flatHeaders(request), 'cookie')) return
   const { url } = request
   const cookie = cookieHeader(jar || undefined, hop?.location.href === url ? hop.location : url, own)
   if (cookie === undefined) return
@@ -39,10 +31,15 @@ function ownCookies({ url }: PreparedRequest, { location, cookies }: CookieSourc
 
 /** Takes away the Cookie header that came from here, not one that was written by hand. */
 export function dropJarCookie(request: PreparedRequest): void {
-  const { cookie } = requestNotes.get(request)
-  if (cookie === undefined) return
-  if (request.headers.get('cookie') === cookie) request.headers.delete('cookie')
+  if (requestNotes.get(request).cookie === undefined) return
+  if (hasJarCookie(request)) request.headers.delete('cookie')
   requestNotes.add(request, { cookie: undefined })
+}
+
+/** Whether its Cookie header came from here: whoever sends it again makes a new one. */
+export function hasJarCookie(request: PreparedRequest): boolean {
+  const { cookie } = requestNotes.get(request)
+  return cookie !== undefined && request.headers.get('cookie') === cookie
 }
 
 /** A hop, as far as cookies go. */
