@@ -125,6 +125,7 @@ export class ExchangeHandler
     const reception = new Reception(request, status, statusText, headers, now - this.#sentAt, stream)
     this.#reception = reception
     try {
+      request.headersListener?.handleHeaders(headers)
       reception.begin(request)
     } catch (error) {
       return this.abort(error)

@@ -41,6 +41,12 @@ export interface ExchangeRequest {
   readonly resend: boolean
   readonly onUploadProgress?: ProgressListener | undefined
   readonly onDownloadProgress?: ProgressListener | undefined
+  readonly headersListener?: HeadersListener | undefined
+}
+
+export interface HeadersListener {
+  /** The headers of the response are there, whatever becomes of its body. What it throws, the exchange rejects with. */
+  handleHeaders(headers: ExchangeResponse['headers']): void
 }
 
 export type WireBody = string | Uint8Array | StreamSource

@@ -7,7 +7,7 @@ import type { CallObserver } from '../../session/call/call-observer.ts'
 import { Continuation } from '../../session/call/continuation.ts'
 import type { PreparedRequest } from '../../session/prepared-request.ts'
 import { findLargeBuffers } from '../../large-buffers.ts'
-import { openBody, type Response } from '../../session/response/response.ts'
+import { openBody, Response } from '../../session/response/response.ts'
 import { packContexts } from './error-contexts.ts'
 import type { MessageContent, Order, Parcel } from './protocol.ts'
 import { ThreadOrder } from './thread-order.ts'
@@ -25,6 +25,7 @@ class RemoteRequest implements CallObserver {
   #bytes = 0
   /** What has come in last: of all that did, only this can become the outcome, or that of an error. */
   #last: Response | undefined
+  #isOver = false
 
   constructor(order: Order, context: TaskContext & Partial<RemoteContext>) {
     this.#context = context
@@ -37,14 +38,17 @@ class RemoteRequest implements CallObserver {
     let outcome: Response | Continuation
     try {
       outcome = await call.attempt()
+      // One that a hook has put there.
+      if (outcome instanceof Response && openBody(outcome) !== undefined) await outcome.read()
     } catch (error) {
       this.#order.packer.spend(this.#last)
       this.#tellFailure(error)
       throw error
+    } finally {
+      this.#isOver = true
     }
     this.#order.packer.spend(this.#last)
     if (outcome instanceof Continuation) return this.#goOn(call, outcome)
-    if (openBody(outcome) !== undefined) await outcome.read()
     return this.#seal({ kind: 'done', response: this.#order.packer.pack(outcome) })
   }
 
@@ -60,6 +64,13 @@ class RemoteRequest implements CallObserver {
   received(bytes: number, response: Response): void {
     this.#bytes += bytes
     this.#last = response
+  }
+
+  /** Not only with the outcome: the body may take long, or for ever. Where it is in already, there is nothing left to tell. */
+  cookiesStored(): void {
+    setImmediate(() => {
+      if (!this.#isOver) this.#tellCookies()
+    })
   }
 
   abandoned(error: unknown): void {
@@ -110,10 +121,17 @@ class RemoteRequest implements CallObserver {
     if (this.#bytes > 0) content.bytes = this.#bytes
     this.#bytes = 0
     const parcel = this.#order.packer.seal(content)
-    const cookies = this.#order.jar?.report()
-    if (this.#context.post === undefined) return Object.assign(parcel, { cookies, unsaid: this.#unsaid }, beside)
+    if (this.#context.post === undefined) {
+      return Object.assign(parcel, { cookies: this.#order.jar?.report(), unsaid: this.#unsaid }, beside)
+    }
     // By themselves: what they would go with may turn out not to be cloneable.
-    if (cookies !== undefined) this.#context.post({ text: '{"kind":"cookies"}', cookies })
+    this.#tellCookies()
     return beside === undefined ? parcel : Object.assign(parcel, beside)
+  }
+
+  #tellCookies(): void {
+    if (this.#context.post === undefined) return
+    const cookies = this.#order.jar?.report()
+    if (cookies !== undefined) this.#context.post({ text: '{"kind":"cookies"}', cookies })
   }
 }

@@ -7,6 +7,8 @@ export interface CallObserver {
   redirected?(response: Response, next: PreparedRequest): void
   /** Whether the attempt is to stop, and be taken up anew, before a redirect leads it to this origin: where these are counted. */
   stopsBefore?(origin: string): boolean
+  /** Cookies of a response were stored, before its body is in. */
+  cookiesStored?(): void
   /** Wire bytes of a body, once it is in, and whose it is. */
   received?(bytes: number, response: Response): void
   /**

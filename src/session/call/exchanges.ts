@@ -1,5 +1,5 @@
 import type { RequestError } from '../../errors.ts'
-import type { BodyStream, Exchange, ExchangeResponse } from '../../transport/exchange.ts'
+import type { BodyStream, Exchange, ExchangeResponse, HeadersListener } from '../../transport/exchange.ts'
 import { storeCookies } from '../cookies/cookies.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
@@ -10,16 +10,20 @@ import { toExchange } from './wire.ts'
 /** Bytes of a body nobody wants that are still read, so that its connection can be used again. */
 const drainLimit = 64 * 1024
 
-interface ByteObserver {
+interface ExchangeObserver {
   /** Told of the wire bytes of each body, once it is in. */
   received?(bytes: number, response: Response): void
+  /** Cookies of a response were stored, before its body is in. */
+  cookiesStored?(): void
 }
 
 /** The sendings of one call, one after the other, and the way to stop them. */
-export class Exchanges implements OpenBody {
+export class Exchanges implements OpenBody, HeadersListener {
   readonly #core: SessionCore
-  readonly #observer: ByteObserver
+  readonly #observer: ExchangeObserver
   #current: Exchange | undefined
+  /** Of the request that was sent last. */
+  #url = ''
   /** The last response that streams. */
   #streamed: Response | undefined
   #aborted: { readonly error: unknown } | undefined
@@ -28,7 +32,7 @@ export class Exchanges implements OpenBody {
   #failure: RequestError | undefined
   #isWhole = true
 
-  constructor(core: SessionCore, observer: ByteObserver) {
+  constructor(core: SessionCore, observer: ExchangeObserver) {
     this.#core = core
     this.#observer = observer
   }
@@ -68,9 +72,18 @@ export class Exchanges implements OpenBody {
   start(options: ResolvedOptions, request: PreparedRequest, location: URL | undefined): Promise<ExchangeResponse> {
     this.throwIfAborted()
     if (this.#expired !== undefined) throw this.#expired.error
-    this.#current = this.#core.connections.exchange(toExchange(this.#core, options, request, location))
+    this.#url = request.url
+    this.#current = this.#core.connections.exchange(toExchange(this.#core, options, request, this, location))
     this.#isSending = true
     return this.#current.response
+  }
+
+  /** Cookies are stored at once, as in requests: they hold also where the body fails, or nobody waits for it any more. */
+  handleHeaders({ 'set-cookie': setCookie }: ExchangeResponse['headers']): void {
+    const jar = setCookie === undefined ? undefined : this.#core.demandJar()
+    if (jar === undefined) return
+    storeCookies(jar, this.#url, setCookie)
+    this.#observer.cookiesStored?.()
   }
 
   /** @param history the responses that led to this one */
@@ -79,9 +92,6 @@ export class Exchanges implements OpenBody {
     this.throwIfAborted()
     const { url } = request
     const { status, statusText, headers, content, stream, elapsed } = incoming
-    const setCookie = headers['set-cookie']
-    const jar = setCookie === undefined ? undefined : this.#core.demandJar()
-    if (jar !== undefined) storeCookies(jar, url, setCookie)
     this.#failure = incoming.failure
     this.#isWhole = incoming.isWhole
     const response = new Response({ status, statusText, headers, content, stream, url, request, history, elapsed })

@@ -1,4 +1,4 @@
-import type { ExchangeRequest, WireBody } from '../../transport/exchange.ts'
+import type { ExchangeRequest, HeadersListener, WireBody } from '../../transport/exchange.ts'
 import { prepareBody } from '../body/body.ts'
 import { flatHeaders } from '../prepared-request.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
@@ -13,6 +13,7 @@ const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS'
 /**
  * One sending of a request, as the transport wants it.
  *
+ * @param headersListener told of the headers of the response
  * @param location its URL, parsed, if that is at hand
  * @throws {RequestError} a proxy, a certificate or a body that can't be used
  */
@@ -20,6 +21,7 @@ export function toExchange(
   core: SessionCore,
   options: ResolvedOptions,
   request: PreparedRequest,
+  headersListener: HeadersListener,
   location: URL = new URL(request.url),
 ): ExchangeRequest {
   const { method, url } = request
@@ -49,6 +51,7 @@ export function toExchange(
     resend: idempotentMethods.has(method) && !(body instanceof StreamBody && !body.isReplayable),
     onUploadProgress: options.onUploadProgress,
     onDownloadProgress: options.onDownloadProgress,
+    headersListener,
   }
 }
 
