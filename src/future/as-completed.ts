@@ -1,6 +1,7 @@
 import { AsyncQueue } from '../async-queue.ts'
 import { describe } from '../checks.ts'
 import { TimeoutError } from '../errors.ts'
+import { Input } from '../input.ts'
 import type { Future } from './future.ts'
 import { checkFuture, listFutures } from './future-list.ts'
 import { subscribe, unsubscribe, type DoneListener } from './subscription.ts'
@@ -31,7 +32,7 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
   readonly #unfinished = new Set<F>()
   /** Only of an async input: what came already, to collapse duplicates. */
   #seen: WeakSet<F> | undefined
-  #source: AsyncIterator<F> | undefined
+  #source: Input<F> | undefined
   /** What the input threw: it comes after the futures that the input gave before. */
   #failure: { readonly error: unknown } | undefined
   #isPulling = false
@@ -42,7 +43,7 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
     this.#limits = new WaitLimits(options)
     const input = futures as Partial<AsyncIterable<F> & Iterable<F>> | null | undefined
     if (typeof input?.[Symbol.iterator] !== 'function' && typeof input?.[Symbol.asyncIterator] === 'function') {
-      this.#source = input[Symbol.asyncIterator]?.()
+      this.#source = new Input((futures as AsyncIterable<F>)[Symbol.asyncIterator](), { isAsync: true })
       this.#seen = new WeakSet()
       return
     }
@@ -66,8 +67,9 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
     this.#detach()
     const answer = super.return()
     if (source === undefined) return answer
-    const left = leave(source)
-    if (!this.#isPulling) return left.then(() => answer)
+    const { isAtWork } = source
+    const left = source.leave()
+    if (!isAtWork) return left.then(() => answer)
     // A generator at work hears of it when it is done with that: nobody waits so long.
     left.catch(() => undefined)
     return answer
@@ -94,7 +96,7 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
   #giveUp(): void {
     const counts = { unfinished: this.#unfinished.size, total: this.#total }
     const { isAborted, signal } = this.#limits
-    if (this.#source !== undefined) leave(this.#source).catch(() => undefined)
+    this.#source?.leave().catch(() => undefined)
     this.#detach()
     this.fail(
       isAborted
@@ -131,7 +133,7 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
     try {
       checkFuture(result.value, this.#total)
     } catch (error) {
-      leave(this.#source).catch(() => undefined)
+      this.#source.leave().catch(() => undefined)
       this.#fail(error)
       return
     }
@@ -159,12 +161,7 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
   }
 }
 
-// Iterators that people write by hand throw at once, or return what is no promise.
-
-async function read<F>(source: AsyncIterator<F>): Promise<IteratorResult<F>> {
-  return source.next()
-}
-
-async function leave(source: AsyncIterator<unknown>): Promise<void> {
-  await source.return?.()
+/** Iterators that people write by hand throw at once, or return what is no promise. */
+async function read<F>(source: Input<F>): Promise<IteratorResult<F>> {
+  return source.context.run(() => source.next())
 }

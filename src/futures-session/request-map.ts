@@ -1,6 +1,7 @@
 import { AsyncQueue } from '../async-queue.ts'
 import { checkCount, checkSignal, describe, isThenable } from '../checks.ts'
 import { Fifo } from '../fifo.ts'
+import { Input } from '../input.ts'
 import type { RequestSpec } from '../session/options/options.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
 import { Flights, type FlightOwner } from './flights.ts'
@@ -25,7 +26,7 @@ export interface MapSource<R> {
   trySubmit(input: RequestInput): ResponseFuture<R> | undefined
 }
 
-/** How long a full queue of somebody else's executor is left alone, where no end of ours can tell that there is room. Milliseconds. */
+/** How long a full queue is left alone. Milliseconds. */
 const retryDelay = 5
 
 /**
@@ -40,11 +41,15 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
   /** With `ordered`: everything not delivered yet, in input order. */
   readonly #order: Fifo<ResponseFuture<R>> | undefined
   #orderHead: ResponseFuture<R> | undefined
-  #input: Iterator<RequestInput> | AsyncIterator<RequestInput> | undefined
-  /** Read, and not submitted yet: the queue was full. */
+  #input: Input<RequestInput> | undefined
+  /** Read, and not submitted yet. */
   #held: { readonly input: RequestInput } | undefined
   #failure: { readonly error: unknown } | undefined
+  /** The input was asked, and what it gives has not come yet. */
   #isReading = false
+  /** What it asks for, and what it tells, may lead back to it: it goes on by itself then. */
+  #isFilling = false
+  #retry: NodeJS.Timeout | undefined
   #left: { readonly reason: unknown } | undefined
 
   /** @throws {TypeError | RangeError} bad arguments */
@@ -68,7 +73,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
 
   override next(): Promise<IteratorResult<ResponseFuture<R>, undefined>> {
     const answer = super.next()
-    this.#read()
+    this.#fill()
     return answer
   }
 
@@ -76,9 +81,10 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
   override async return(): Promise<IteratorResult<ResponseFuture<R>, undefined>> {
     const input = this.#leave('The iteration of `map` was left')
     const answer = super.return()
-    const left = leave(input)
-    // A generator at work hears of it when it is done with that: nobody waits so long.
-    if (this.#isReading) left.catch(() => undefined)
+    const isAtWork = input?.isAtWork === true
+    const left = input?.leave()
+    // An input at work hears of it when it is done with that: nobody waits so long.
+    if (isAtWork) left?.catch(() => undefined)
     else await left
     return answer
   }
@@ -87,7 +93,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
     const input = this.#leave(reason)
     this.clear()
     this.fail(reason)
-    leave(input).catch(() => undefined)
+    input?.leave().catch(() => undefined)
   }
 
   /** @internal */
@@ -95,7 +101,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
     if (this.#order === undefined) this.push(future)
     else this.#pushInOrder()
     this.#finishIfOver()
-    this.#read()
+    this.#fill()
   }
 
   /** Requests that exist and are not handed out. */
@@ -116,76 +122,85 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
     }
   }
 
-  /** Reads the input while there is room: one element at a time, never two at once. */
-  #read(): void {
-    while (!this.#isReading && this.#input !== undefined && this.#undelivered < this.#bufferSize) {
-      if (this.#held !== undefined) {
-        if (!this.#submit(this.#held.input)) return
-        continue
-      }
-      try {
-        const result = this.#input.next()
-        if (isThenable(result)) {
-          this.#isReading = true
-          result.then(
-            (settled) => this.#receiveLater(settled),
-            (error: unknown) => this.#endInput({ error }),
-          )
-        } else {
-          this.#receive(result)
-        }
-      } catch (error) {
-        this.#endInput({ error })
-      }
+  /** Reads and submits while there is room, in the async context of whoever called `map`. */
+  #fill(): void {
+    if (this.#isFilling || !this.#hasRoom) return
+    this.#isFilling = true
+    this.#input?.context.run(() => this.#fillNow())
+    this.#isFilling = false
+  }
+
+  /** One element at a time, whatever the input, and those who are told of requests, do meanwhile. */
+  #fillNow(): void {
+    while (this.#hasRoom) {
+      if (this.#held === undefined) this.#read(this.#input as Input<RequestInput>)
+      else if (!this.#submit(this.#held.input)) return
     }
   }
 
-  #receiveLater(result: IteratorResult<RequestInput>): void {
-    this.#isReading = false
-    this.#receive(result)
-    this.#read()
+  get #hasRoom(): boolean {
+    return !this.#isReading && this.#input !== undefined && this.#undelivered < this.#bufferSize
+  }
+
+  #read(input: Input<RequestInput>): void {
+    this.#isReading = true
+    try {
+      const result = input.next()
+      if (!isThenable(result)) return this.#receive(result)
+      result.then(
+        (settled) => {
+          this.#receive(settled)
+          this.#fill()
+        },
+        (error: unknown) => this.#endInput({ error }),
+      )
+    } catch (error) {
+      this.#endInput({ error })
+    }
   }
 
   #receive(result: IteratorResult<RequestInput>): void {
+    this.#isReading = false
     if (this.#input === undefined) return
     if (result.done === true) this.#endInput(undefined)
     else this.#held = { input: result.value }
   }
 
-  /** @returns false if the executor's queue is full: it will be tried again */
+  /** @returns false if it can't go on: the executor's queue is full, and it will be tried again, or it is over */
   #submit(input: RequestInput): boolean {
     let future: ResponseFuture<R> | undefined
     try {
-      // It tells listeners, and those may ask for the next one, or leave.
-      this.#isReading = true
+      // It tells listeners, and those may leave.
       future = this.#source.trySubmit(input)
     } catch (error) {
-      leave(this.#input).catch(() => undefined)
+      this.#input?.leave().catch(() => undefined)
       this.#endInput({ error })
       return false
-    } finally {
-      this.#isReading = false
     }
     if (this.#left !== undefined) {
       future?.cancel(this.#left.reason)
       return false
     }
     if (future === undefined) {
-      if (this.#flights.size === 0) setTimeout(() => this.#read(), retryDelay)
+      this.#retryLater()
       return false
     }
     this.#held = undefined
     this.#order?.push(future)
-    // One that failed at once answers at once: `#read` is already at work then.
-    this.#isReading = true
     this.#flights.add(future)
-    this.#isReading = false
     return true
+  }
+
+  /** No end of ours need tell that there is room: others fill the queue, too. */
+  #retryLater(): void {
+    this.#retry ??= setTimeout(() => {
+      this.#retry = undefined
+      this.#fill()
+    }, retryDelay)
   }
 
   /** No more will be read; what was started is delivered still, then the failure. */
   #endInput(failure: { readonly error: unknown } | undefined): void {
-    this.#isReading = false
     if (this.#input === undefined) return
     this.#input = undefined
     this.#held = undefined
@@ -200,29 +215,23 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
     else this.fail(this.#failure.error)
   }
 
-  #leave(reason: unknown): Iterator<RequestInput> | AsyncIterator<RequestInput> | undefined {
+  #leave(reason: unknown): Input<RequestInput> | undefined {
     const input = this.#input
     this.#left ??= { reason }
     this.#input = undefined
     this.#held = undefined
+    clearTimeout(this.#retry)
     if (this.#signal !== undefined) unlisten(this.#signal, this)
     this.#flights.cancel(reason)
     return input
   }
 }
 
-/** Iterators that people write by hand throw at once. */
-async function leave(input: Iterator<RequestInput> | AsyncIterator<RequestInput> | undefined): Promise<void> {
-  await input?.return?.()
-}
-
-function openInput(
-  requests: Iterable<RequestInput> | AsyncIterable<RequestInput>,
-): Iterator<RequestInput> | AsyncIterator<RequestInput> {
-  const input = requests as Partial<Iterable<RequestInput> & AsyncIterable<RequestInput>> | null | undefined
-  const iterator =
-    typeof requests === 'string' ? undefined : (input?.[Symbol.asyncIterator]?.() ?? input?.[Symbol.iterator]?.())
-  if (iterator !== undefined) return iterator
+function openInput(requests: Iterable<RequestInput> | AsyncIterable<RequestInput>): Input<RequestInput> {
+  const given = requests as Partial<Iterable<RequestInput> & AsyncIterable<RequestInput>> | null | undefined
+  const later = typeof requests === 'string' ? undefined : given?.[Symbol.asyncIterator]?.()
+  const iterator = typeof requests === 'string' ? undefined : (later ?? given?.[Symbol.iterator]?.())
+  if (iterator !== undefined) return new Input(iterator, { isAsync: later !== undefined })
   throw new TypeError(`Expected an iterable or async iterable of requests, got ${describe(requests)}`)
 }
 

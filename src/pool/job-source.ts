@@ -1,9 +1,7 @@
 import { AsyncContext } from '../async-context.ts'
-import { isThenable } from '../checks.ts'
 import { Fifo } from '../fifo.ts'
+import { Input } from '../input.ts'
 import { checkIterable, readJob, type QueuedJob } from './job.ts'
-
-type Input = Iterator<unknown> | AsyncIterator<unknown>
 
 /**
  * Where a pool's jobs come from: those of a list and those that were put, in that order; and while there is none, an input
@@ -18,7 +16,7 @@ export class JobSource {
   readonly #waiting = new Fifo<QueuedJob>()
   /** The input, and what comes from it, runs in the context of whoever made the pool. */
   readonly #context = new AsyncContext()
-  #input: Input | undefined
+  #input: Input<unknown> | undefined
   #isAsking = false
   #inputIndex = 0
 
@@ -33,7 +31,9 @@ export class JobSource {
     if (Array.isArray(jobs)) {
       for (const [index, job] of jobs.entries()) this.#add(job, `element ${index} of the jobs`, this.#context)
     } else {
-      this.#input = Symbol.asyncIterator in jobs ? jobs[Symbol.asyncIterator]() : jobs[Symbol.iterator]()
+      const isAsync = Symbol.asyncIterator in jobs
+      const iterator = isAsync ? jobs[Symbol.asyncIterator]() : jobs[Symbol.iterator]()
+      this.#input = new Input(iterator, { isAsync, context: this.#context })
     }
   }
 
@@ -88,11 +88,7 @@ export class JobSource {
   #leave(): void {
     const input = this.#input
     this.#input = undefined
-    try {
-      const left = this.#context.run(() => input?.return?.())
-      if (isThenable(left)) left.then(undefined, () => undefined)
-    } catch {
-      // The pool has its outcome already.
-    }
+    // The pool has its outcome already.
+    input?.leave().catch(() => undefined)
   }
 }
