@@ -1,11 +1,13 @@
 /** SECURITY.md, "Credentials across origins" and "Proxies": a proxy's password is for the proxy, and a proxy is no origin. */
 import type { Duplex } from 'node:stream'
+import { inspect } from 'node:util'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { ProxyError, SSLError } from '../../src/errors.ts'
+import { FuturesSession, InvalidProxyURLError, ProxyError, SSLError, WorkerThreadExecutor } from '../../src/index.ts'
 import { Session } from '../../src/session/session.ts'
 import { Origins, pathTo } from '../helpers/origins.ts'
-import { startHttpProxy, type HttpProxyOptions, type TestProxy } from '../helpers/proxy.ts'
+import { startHttpProxy, startSocksProxy, type HttpProxyOptions, type TestProxy } from '../helpers/proxy.ts'
 import type { TestServer } from '../helpers/server.ts'
+import { straysOf } from '../helpers/strays.ts'
 import { startTlsServer, tlsFixture } from '../helpers/tls.ts'
 
 const secret = 's3cret'
@@ -73,6 +75,38 @@ describe('The password of a proxy', () => {
     expect(proxy.headers[0]?.['proxy-authorization']).toBe(`Basic ${encoded}`)
     expect(origins.visits).toHaveLength(1)
     expect(withoutSecret(origins.visits)).toBe(true)
+  })
+})
+
+describe('A password that SOCKS can not carry', () => {
+  const tooLong = `${secret}${'ü'.repeat(126)}`
+  const modes: [string, () => FuturesSession, { stream?: boolean }?][] = [
+    ['in process', () => new FuturesSession()],
+    ['streamed', () => new FuturesSession(), { stream: true }],
+    ['in a thread', () => new FuturesSession({ executor: new WorkerThreadExecutor({ threads: 1 }) })],
+  ]
+
+  it.each(modes)('is the error of that one request, which shows nothing of it, %s', async (_, open, options) => {
+    const proxy = await startSocksProxy({ credentials: `user:${secret}` })
+    proxies.push(proxy)
+    const urlFor = (password: string, scheme: string): string => `${scheme}://user:${password}@127.0.0.1:${proxy.port}`
+    const futures = open()
+    const strays = await straysOf(async () => {
+      const bad = ['socks5', 'socks5h'].flatMap((scheme) => [tooLong, ''].map((password) => urlFor(password, scheme)))
+      const failures = bad.map((all) => futures.get(server.url, { ...options, proxies: { all }, retry: 2 }))
+      const good = futures.get(server.url, { ...options, proxies: { all: urlFor(secret, 'socks5') } })
+      for (const failure of failures) {
+        const error = await failure.exception()
+        expect(error).toBeInstanceOf(InvalidProxyURLError)
+        expect((error as InvalidProxyURLError).request.url).toBe(`${server.url}/`)
+        expect(inspect(error)).not.toMatch(/s3cret|ü/)
+      }
+      expect((await (await good.result()).read()).status).toBe(200)
+    })
+    await futures.close()
+    await futures.executor.shutdown()
+    expect(strays).toEqual([])
+    expect(proxy.connections).toBe(1)
   })
 })
 

@@ -4,12 +4,15 @@ import net from 'node:net'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import tls from 'node:tls'
+import { buildConnector } from 'undici'
 import { describe, expect, it, vi } from 'vitest'
+import { ConnectionError } from '../../src/errors.ts'
 import { Connections } from '../../src/transport/connections.ts'
-import type { PoolOptions } from '../../src/transport/pool-options.ts'
+import type { ConnectFunction, PoolOptions } from '../../src/transport/pool-options.ts'
 import { TestConnections, text } from '../helpers/exchanges.ts'
 import { until } from '../helpers/gate.ts'
 import { startServer } from '../helpers/server.ts'
+import { straysOf } from '../helpers/strays.ts'
 import { startTlsServer, tlsFixture } from '../helpers/tls.ts'
 
 /** Runs with connections of these options, and a server. */
@@ -153,6 +156,21 @@ describe('new Connections(poolOptions)', () => {
     expect(seen).toEqual([['localhost', 'https:', String(server.port)]])
     await transport.close()
     await server.close()
+  })
+
+  it("connect may be undici's own connector, which gives no socket with its error", async () => {
+    const server = await startServer()
+    const transport = new TestConnections({ connect: buildConnector({}) as ConnectFunction })
+    expect((await transport.fetch(server.url)).status).toBe(200)
+    await server.close()
+    await until(() => server.openSockets.size === 0)
+    const strays = await straysOf(async () => {
+      const error = await transport.failure(server.url.replace('127.0.0.1', 'localhost'))
+      expect(error).toBeInstanceOf(ConnectionError)
+      expect(error.message).toContain('ECONNREFUSED')
+    })
+    expect(strays).toEqual([])
+    await transport.close()
   })
 
   it('a connect function that fails, or comes too late, is met', async () => {

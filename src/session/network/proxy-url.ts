@@ -12,6 +12,9 @@ const schemes: Readonly<Record<string, readonly [protocol: ProxyTarget['protocol
   'socks5h:': ['socks5h:', 1080],
 }
 
+/** Bytes of a user or a password of SOCKS (RFC 1929); the shortest is 1. */
+const longestSocksField = 255
+
 const maxTargets = 1000
 const targets = new Map<string, ProxyTarget>()
 
@@ -20,7 +23,7 @@ const targets = new Map<string, ProxyTarget>()
  * no credential, as in requests (`user:@` is). Path and query say nothing. Equal URLs give the same object.
  *
  * @param key where it comes from, for the message: `http`, `HTTPS_PROXY` ...
- * @throws {InvalidProxyURLError} no host, a bad port, another scheme; shown without credentials
+ * @throws {InvalidProxyURLError} no host, a bad port, another scheme, credentials that SOCKS can't carry; shown without them
  * @throws {InvalidOptionError} neither text nor a URL
  */
 export function parseProxyUrl(key: string, value: unknown): ProxyTarget {
@@ -46,13 +49,22 @@ function parse(key: string, text: string): ProxyTarget {
     throw invalid(key, text, 'expected the scheme http, https, socks5 or socks5h')
   }
   const isPair = url.password !== '' || (url.username !== '' && text.includes(':@'))
+  const credentials = isPair ? { username: decode(url.username), password: decode(url.password) } : undefined
+  if (credentials !== undefined && protocol.startsWith('socks') && !Object.values(credentials).every(fitsSocks)) {
+    throw invalid(key, text, `expected user and password of 1 to ${longestSocksField} bytes for SOCKS`)
+  }
   return {
     protocol,
     hostname: url.hostname.toLowerCase(),
     port: url.port === '' ? defaultPort : Number(url.port),
-    ...(isPair && { username: decode(url.username), password: decode(url.password) }),
+    ...credentials,
     url: `${protocol}//${url.host}`,
   }
+}
+
+function fitsSocks(text: string): boolean {
+  const size = Buffer.byteLength(text)
+  return size > 0 && size <= longestSocksField
 }
 
 /** The web's parser would take `http:/x` and `http:///x` for the host x. */

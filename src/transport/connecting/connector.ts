@@ -68,8 +68,11 @@ export class Connector {
     const host = `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
     const protocol = isSecure ? 'https:' : 'http:'
     return new Promise((resolve, reject) => {
-      connector({ hostname, host, protocol, port: String(port) }, (error, socket) => {
-        if (socket === null) return reject(error ?? new Error('`poolOptions.connect` gave no socket'))
+      connector({ hostname, host, protocol, port: String(port) }, (error, socket?: Socket | null) => {
+        // undici's own give nothing but the error.
+        if (socket === null || socket === undefined) {
+          return reject(error ?? new Error('`poolOptions.connect` gave no socket'))
+        }
         attempt.hold(socket.on('error', reject))
         resolve(socket)
       })

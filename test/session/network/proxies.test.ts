@@ -180,7 +180,27 @@ describe('parseProxyUrl()', () => {
     expect((error as Error).message).toContain('`https`')
   })
 
+  it('takes SOCKS credentials of 1 to 255 bytes each', () => {
+    const [longest, multibyte] = ['x'.repeat(255), `${'ü'.repeat(127)}x`]
+
+    expect(parseProxyUrl('all', `socks5://${longest}:${multibyte}@p`)).toMatchObject({
+      username: longest,
+      password: multibyte,
+    })
+    expect(parseProxyUrl('all', 'socks5h://u@p')).not.toHaveProperty('username')
+    expect(parseProxyUrl('all', 'socks5h://:@p')).not.toHaveProperty('username')
+    // Nothing bounds those of HTTP.
+    expect(parseProxyUrl('all', `http://${'x'.repeat(256)}:@p`)).toMatchObject({ password: '' })
+  })
+
   it.each([
+    `socks5://${'sesame'.repeat(43)}:p@p`,
+    `socks5h://u:${'sesame'.repeat(43)}@p`,
+    `socks://u:${'sesame'.repeat(43)}@p`,
+    `SOCKS5://u:${'s%C3%A4same'.repeat(37)}@p`,
+    `socks5://u:${'säsame'.repeat(37)}@p`,
+    `socks5://sesame:@p`,
+    `socks5h://:sesame@p`,
     'ftp://user:sesame@p',
     'http://user:sesame@p:99999',
     'http://user:ses#ame@p:x',
@@ -197,7 +217,7 @@ describe('parseProxyUrl()', () => {
     }
 
     expect(error).toBeInstanceOf(InvalidProxyURLError)
-    expect(inspect(error)).not.toMatch(/sesame|user:|ses#ame/)
+    expect(inspect(error)).not.toMatch(/s[eä]same|s%C3%A4same|user:|ses#ame/)
   })
 
   it('takes any text', () => {

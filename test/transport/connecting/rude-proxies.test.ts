@@ -1,9 +1,11 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ConnectionError, ProxyError, SSLError } from '../../../src/errors.ts'
+import { ConnectionError, ProxyError, RequestError, SSLError } from '../../../src/errors.ts'
 import type { ProxyTarget } from '../../../src/transport/exchange.ts'
 import { TestConnections, text } from '../../helpers/exchanges.ts'
 import { answer, startFaultServer, type FaultServer, type Script } from '../../helpers/fault-server.ts'
+import fc from '../../helpers/fast-check.ts'
 import { until } from '../../helpers/gate.ts'
+import { straysOf } from '../../helpers/strays.ts'
 
 let transport: TestConnections
 let proxy: FaultServer | undefined
@@ -71,6 +73,32 @@ describe('openSocksTunnel()', () => {
     const error = await transport.failure('http://127.0.0.1:1', { proxy: target })
     expect(error.constructor).toBe(ConnectionError)
     expect(error.message).toMatch(/^No response from|^Could not connect/)
+  })
+
+  it('meets whatever a proxy says, in whatever pieces, with an error of this one exchange', async () => {
+    const words = [[5, 0], [5, 2], [5, 0xff], [1, 0], [1, 1], [...granted], [5, 0, 0, 3, 3, 97, 98], [5, 0, 0, 3, 255],
+      [5, 0, 0, 4, ...Array<number>(18).fill(255)], [5, 0, 0, 9, 0], [0], [72, 84, 84, 80], Array<number>(300).fill(5)] // prettier-ignore
+    const answers = fc.array(fc.constantFrom(...words), { maxLength: 5 }).map((each) => Buffer.from(each.flat()))
+    const ends = fc.constantFrom('end', 'destroy', 'resetAndDestroy', undefined)
+    let script: Script = () => undefined
+    const target = await startProxy('socks5h:', (peer) => script(peer))
+    const property = fc.asyncProperty(
+      answers, fc.integer({ min: 1, max: 40 }), ends, fc.boolean(), fc.boolean(),
+      async (bytes, size, end, isSecure, hasPassword) => {
+        script = async (peer) => {
+          for (let at = 0; at < bytes.length; at += size) await peer.write(bytes.subarray(at, at + size))
+          if (end !== undefined) peer.socket[end]()
+        }
+        const credentials = hasPassword ? { username: 'u', password: 'p'.repeat(255) } : {}
+        const proxy = { ...target, ...credentials }
+        const url = `${isSecure ? 'https' : 'http'}://origin.test`
+        const error = await transport.failure(url, { proxy, connectTimeout: 30, readTimeout: 60 })
+        expect(error).toBeInstanceOf(RequestError)
+      },
+    ) // prettier-ignore
+    const strays = await straysOf(() => fc.assert(property, { numRuns: 300 }))
+    expect(strays).toEqual([])
+    await until(() => proxy!.openSockets.size === 0)
   })
 
   it('leaves a socket that works', async () => {
