@@ -3,12 +3,12 @@ import { InvalidSchemaError, InvalidURLError, MissingSchemaError } from '../erro
 import { hasLongHost } from './long-host.ts'
 
 /** Nothing in it that a URL parser and requests see differently. */
-const undisputed = /^https?:\/\/[a-z0-9[][^\s\\%@?#]*(?:\?[^\s\\%?#]+)?(?:#[^\s\\%#]+)?$/i
+const undisputed = /^https?:\/\/[a-z0-9[][^\0-\x1f\s\\%@?#]*(?:\?[^\0-\x1f\s\\%?#]+)?(?:#[^\0-\x1f\s\\%#]+)?$/i
 
 /**
  * A URL of http or https, by the rules of requests where they differ from those of the web: no `http:host`, no host that
- * begins with a star or a dot, blanks are dropped in front and escaped elsewhere, a backslash is a character like others,
- * an empty query is none.
+ * begins with a star or a dot, blanks are dropped in front, they and control characters are escaped elsewhere, also at the
+ * end, a backslash is a character like others, an empty query is none.
  *
  * @param base what a relative URL is relative to; without it there are none
  * @throws {MissingSchemaError} without a scheme
@@ -81,7 +81,7 @@ function checkScheme(text: string): void {
 function escapeOddities(text: string): string {
   return text
     .replace(/^(https?:\/\/[^\\/?#]*)\\/i, '$1/\\')
-    .replace(/[\s\\]/g, encodeURIComponent)
+    .replace(/[\0-\x1f\s\\]/g, encodeURIComponent)
     .replace(/%(?![0-9a-f]{2})/gi, '%25')
 }
 

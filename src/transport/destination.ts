@@ -41,7 +41,8 @@ export function destinationOf(
 ): Destination {
   const { protocol, hostname, port } = new URL(origin)
   const isSecure = protocol === 'https:'
-  const target = { isSecure, hostname: withoutBrackets(hostname), port: Number(port) || (isSecure ? 443 : 80) }
+  const ownPort = port === '' ? (isSecure ? 443 : 80) : Number(port)
+  const target = { isSecure, hostname: withoutBrackets(hostname), port: ownPort }
   const isHttpProxy = proxy?.protocol === 'http:' || proxy?.protocol === 'https:'
   const isAbsoluteForm = isHttpProxy && !isSecure
   return {

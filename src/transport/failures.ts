@@ -45,6 +45,7 @@ const rules: readonly Rule[] = [
   always(/^ENOTFOUND:/, ConnectionError, 'no such host'),
   always(/^EAI_/, ConnectionError, 'the name look-up failed'),
   always(/^E(?:NET|HOST)UNREACH:/, ConnectionError, 'not reachable'),
+  always(/^E[MN]FILE:/, ConnectionError, 'too many open files'),
   rule(/^ETIMEDOUT:/, ConnectTimeoutError, ConnectionError, ChunkedEncodingError, 'the connection timed out'),
   always(/^UND_ERR_CONNECT_TIMEOUT:/, ConnectTimeoutError, 'the connection timed out'),
   always(/^UND_ERR_(?:HEADERS|BODY)_TIMEOUT:/, ReadTimeoutError, 'nothing was received for too long'),
@@ -103,7 +104,9 @@ export function translateFailure(error: unknown, phase: ExchangePhase, origin: s
   const { code, message, isSystem } = read(error)
   const text = `${code}: ${message}`
   const found = rules.find(({ pattern }) => pattern.test(text)) ?? fallback
-  const reason = found.reason ?? (message === '' ? 'it failed' : message)
+  // Node's own words for a socket that got no address.
+  const said = message.replace(' - Local (undefined:undefined)', '')
+  const reason = found.reason ?? (said === '' ? 'it failed' : said)
   const suffix = code === '' || reason.includes(code) ? '' : ` (${code})`
   const through = proxy === undefined ? '' : ` through the proxy ${proxy}`
   const errorClass = classOf(found, phase, isSystem)

@@ -4,7 +4,13 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { InvalidSchemaError, InvalidURLError, MissingSchemaError, RequestError } from '../../src/errors.ts'
+import {
+  ConnectionError,
+  InvalidSchemaError,
+  InvalidURLError,
+  MissingSchemaError,
+  RequestError,
+} from '../../src/errors.ts'
 import { PreparedRequest } from '../../src/session/prepared-request.ts'
 import { Session } from '../../src/session/session.ts'
 import { parseUrl } from '../../src/session/url.ts'
@@ -89,6 +95,29 @@ describe('A URL', () => {
       expect(head).toMatch(/^GET \/\S* HTTP\/1\.1\r\n/)
       expect(head).not.toMatch(/^X-Injected|^GET \/smuggled/m)
     }
+  })
+
+  it.each(['\0', '\x01\x1f', '\r\n', '\t', '\x7f', ' '])(
+    'that ends in %j is asked for with it, escaped; a host or a port that does is none',
+    async (end) => {
+      await session.get(`${server.url}/x${end}`)
+      await session.get(`${server.url}/x?y${end}`)
+      await session.get(`${server.url}/x`, { params: `y${end}` })
+      await session.get(`${server.url}/x#${end}`)
+
+      const escaped = encodeURIComponent(end)
+      const paths = server.requests.map((head) => head.split(' ')[1])
+      expect(paths).toEqual([`/x${escaped}`, `/x?y${escaped}`, `/x?y${escaped}`, '/x'])
+      for (const url of [`${server.url}${end}`, `http://h.test${end}`]) {
+        await expect(session.get(url)).rejects.toThrow(InvalidURLError)
+      }
+    },
+  )
+
+  it('with the port 0 leads there, where nobody can be', async () => {
+    const error: unknown = await session.get('http://127.0.0.1:0/').catch((error: unknown) => error)
+    expect(error).toBeInstanceOf(ConnectionError)
+    expect((error as Error).message).toMatch(/^Could not connect to http:\/\/127\.0\.0\.1:0: /)
   })
 
   it('is one URL for a proxy, too', async () => {

@@ -12,6 +12,12 @@ describe('parseUrl', () => {
     ['http://h.test/a b?c d#e f', 'http://h.test/a%20b?c%20d#e%20f'],
     ['http://h.test/x ', 'http://h.test/x%20'],
     ['http://h.test/a\tb\nc', 'http://h.test/a%09b%0Ac'],
+    ['http://h.test/x\0', 'http://h.test/x%00'],
+    ['http://h.test/x\x1f\x7f', 'http://h.test/x%1F%7F'],
+    ['http://h.test/x?y\x01', 'http://h.test/x?y%01'],
+    ['http://h.test/x#y\x01', 'http://h.test/x#y%01'],
+    ['http://h.test/x\r\n', 'http://h.test/x%0D%0A'],
+    ['http://h.test/x\u0085\u2028', 'http://h.test/x%C2%85%E2%80%A8'],
     ['http://h.test/a\\b', 'http://h.test/a%5Cb'],
     ['http://h.test\\@evil.test/', 'http://h.test/%5C@evil.test/'],
     ['http://h.test/100%', 'http://h.test/100%25'],
@@ -33,6 +39,12 @@ describe('parseUrl', () => {
       expect(() => parseUrl(text)).toThrow(MissingSchemaError)
     },
   )
+
+  it('control characters in front are part of the scheme, which is a foreign one then', () => {
+    for (const text of ['\0http://h.test/', '\x01http://h.test/x', '\x1bhttps://h.test']) {
+      expect(() => parseUrl(text)).toThrow(InvalidSchemaError)
+    }
+  })
 
   it.each(['ftp://h/', 'mailto:a@b', 'file:///etc/passwd', 'localhost:8080/x', '//x:80/', 'httpx://h/', 'data:,x'])(
     '%j has a foreign scheme',
@@ -56,6 +68,10 @@ describe('parseUrl', () => {
     'http://h:99999/',
     'http://h:x/',
     'http://a b/',
+    'http://h.test\0',
+    'http://h.test\x1f',
+    'http://h.test:80\x01',
+    'http://\x01h.test',
   ])('%j has no host, or a bad one', (text) => {
     expect(() => parseUrl(text)).toThrow(InvalidURLError)
   })
@@ -106,6 +122,8 @@ describe('resolveLocation', () => {
     ['https://o.test/x', 'https://o.test/x#frag'],
     ['/a b', 'http://h.test/a%20b#frag'],
     ['/\\evil.test', 'http://h.test/%5Cevil.test#frag'],
+    ['/x\x01', 'http://h.test/x%01#frag'],
+    ['http://o.test/x\x02', 'http://o.test/x%02#frag'],
     ['///x', 'http://h.test/x#frag'],
     ['/x?', 'http://h.test/x#frag'],
     ['http:x', 'http://h.test/dir/x#frag'],

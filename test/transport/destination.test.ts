@@ -37,6 +37,8 @@ describe('destinationOf()', () => {
   it.each([
     ['http://a.test', { isSecure: false, hostname: 'a.test', port: 80 }],
     ['https://a.test', { isSecure: true, hostname: 'a.test', port: 443 }],
+    ['http://a.test:0', { isSecure: false, hostname: 'a.test', port: 0 }],
+    ['https://a.test:0', { isSecure: true, hostname: 'a.test', port: 0 }],
     ['https://a.test:8443', { isSecure: true, hostname: 'a.test', port: 8443 }],
     ['http://[::1]:8080', { isSecure: false, hostname: '::1', port: 8080 }],
   ])('connects to %s', (origin, target) => {

@@ -24,6 +24,8 @@ describe('translateFailure()', () => {
       ConnectionError,
       'Could not connect to https://origin.test: the connection was refused (ECONNREFUSED)',
     ],
+    ['EMFILE', 'connect', ConnectionError, 'Could not connect to https://origin.test: too many open files (EMFILE)'],
+    ['ENFILE', 'proxy', ProxyError, 'Could not connect to https://origin.test: too many open files (ENFILE)'],
     ['ENOTFOUND', 'connect', ConnectionError, 'Could not connect to https://origin.test: no such host (ENOTFOUND)'],
     [
       'ETIMEDOUT',
@@ -99,6 +101,13 @@ describe('translateFailure()', () => {
     for (const refusal of refusals) expect(translateFailure(refusal, 'connect', origin)).toBeInstanceOf(ProxyError)
     expect(translateFailure(foreign('UND_ERR_INVALID_ARG', 'invalid request path'), 'connect', origin)).toBeInstanceOf(
       InvalidURLError,
+    )
+  })
+
+  it('leaves out the address that a socket did not get', () => {
+    const message = 'connect EADDRINUSE 1.2.3.4:80 - Local (undefined:undefined)'
+    expect(translateFailure(foreign('EADDRINUSE', message), 'connect', origin).message).toBe(
+      'Could not connect to https://origin.test: connect EADDRINUSE 1.2.3.4:80',
     )
   })
 

@@ -72,7 +72,8 @@ function urlOf(text: string): URL | undefined {
   const isAbsolute = /^[a-z][a-z0-9+.-]*:\/\//i.test(text)
   const hasBareScheme = !isAbsolute && /^(?:https?|socks[0-9a-z]*):/i.test(text)
   const full = isAbsolute ? text : `http:${text.startsWith('//') ? '' : '//'}${text}`
-  if (hasBareScheme || !/^[^:]*:\/\/(?:[^/?#]*@)?[^/?#:@\\]/.test(full) || /[\s\\]/.test(full)) return undefined
+  if (hasBareScheme || !/^[^:]*:\/\/(?:[^/?#]*@)?[^/?#:@\\]/.test(full) || /[\s\\]|[\0-\x1f]$/.test(full))
+    return undefined
   if (hasLongHost(full)) return undefined
   try {
     return new URL(full)

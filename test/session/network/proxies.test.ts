@@ -162,6 +162,9 @@ describe('parseProxyUrl()', () => {
     'http://p:abc',
     'http://p q',
     'http://p\\q',
+    'http://p:80\x01',
+    'http://p/x\0',
+    '\x02http://p',
     'http://[::1',
     'javascript://x',
     '?',
@@ -176,7 +179,7 @@ describe('parseProxyUrl()', () => {
     }
 
     expect(error).toBeInstanceOf(InvalidProxyURLError)
-    expect((error as Error).message).toContain(text.replaceAll('\\', '\\\\'))
+    expect((error as Error).message).toContain(inspect(text).slice(1, -1))
     expect((error as Error).message).toContain('`https`')
   })
 
