@@ -18,6 +18,8 @@ export interface RemoteExecutor extends Executor {
   [submitRemote]<T>(task: TaskReference<T>, options: SubmitOptions<T>, link: RemoteLink): Future<T>
   /** Threads forget their copies of a value now, not when it is garbage. */
   [forgetShared](value: SharedValue): void
+  /** How many threads share the tasks, at most. */
+  readonly threads: number
 }
 
 export function isRemoteExecutor(executor: Executor): executor is RemoteExecutor {

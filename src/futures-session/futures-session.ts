@@ -7,6 +7,7 @@ import type { RequestOptions, SendOptions } from '../session/options/options.ts'
 import { misuseOf } from '../session/options/unknown-option.ts'
 import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Response } from '../session/response/response.ts'
+import { coreOf } from '../session/session-attributes.ts'
 import { Session } from '../session/session.ts'
 import { listen, unlisten } from '../shared-signal.ts'
 import type { Progress } from './events.ts'
@@ -58,6 +59,7 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
     this.#ownsExecutor = executor === undefined
     this.session = inner
     this.executor = executor ?? new InProcessExecutor({ maxWorkers, rateLimit, maxQueue })
+    if (inner instanceof Session) coreOf(inner).connections.keepFor(this.executor.maxWorkers)
     this.#unobserved = new UnobservedFailures((future, error) => reportUnobserved(this, future, error, unobserved))
     this.#ledger = new Ledger(this, this.#unobserved)
     this.#desk = new RequestDesk({

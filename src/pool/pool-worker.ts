@@ -6,6 +6,7 @@ import { FuturesSession } from '../futures-session/futures-session.ts'
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { OrReference } from '../session/options/options.ts'
 import { openBody, Response } from '../session/response/response.ts'
+import { coreOf } from '../session/session-attributes.ts'
 import { Session } from '../session/session.ts'
 import { isTaskReference, loadTaskReference } from '../task-reference.ts'
 import type { QueuedJob } from './job.ts'
@@ -26,7 +27,9 @@ export class PoolWorker<R> implements DoneListener {
 
   /** @throws {TypeError} no session */
   constructor(session: SessionLike<R>, owned: ReadonlySet<AnySession>, options: ResolvedPoolOptions) {
-    const { executor, raiseForStatus } = options
+    const { executor, raiseForStatus, numProcesses } = options
+    // All workers may share the connections of one session, that clones are made of.
+    if (session instanceof Session) coreOf(session).connections.keepFor(numProcesses)
     this.#session = new FuturesSession<R>({ session, executor, maxWorkers: 1, unobserved: 'ignore' })
     this.#owned = owned
     this.#raiseForStatus = raiseForStatus

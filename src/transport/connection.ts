@@ -20,6 +20,9 @@ const lost = (): Error => Object.assign(new Error('It was lost before the reques
  */
 export class Connection implements Carrier {
   readonly timer = new ReadTimer()
+  /** For its route: when it became idle, and whether it still counts. */
+  idleSince = 0
+  isWrittenOff = false
   readonly #route: Route
   readonly #client: Client
   #socket: Socket | undefined = undefined
@@ -82,12 +85,15 @@ export class Connection implements Carrier {
 
   discard(): void {
     this.#exchange = undefined
+    this.#route.writeOff(this)
     if (this.#socket === undefined) this.#end()
     else this.#socket.destroy()
   }
 
   renew(): Connection | undefined {
-    return this.#isReused ? this.#route.open() : undefined
+    if (!this.#isReused) return undefined
+    this.#route.writeOff(this)
+    return this.#route.open()
   }
 
   /** Ends the exchange, if there is one, with this error, and the connection. */

@@ -8,19 +8,28 @@ import { ExchangeHandler } from './exchange-handler.ts'
 import { resolvePoolOptions } from './pool-options.ts'
 import type { PoolOptions, ResolvedPoolOptions } from './pool-options.ts'
 import { Route } from './connecting/route.ts'
+import type { RouteOwner } from './connecting/route.ts'
+
+/** Connections that are kept, at least; requests keeps the pools of 10 hosts. */
+const fewestKept = 10
 
 /**
  * The owner of all sockets of a session and its clones. An exchange takes the idle connection of its destination that
- * was used last, or opens one; nothing ever waits for a connection. How many there are is up to those who ask.
+ * was used last, or opens one; nothing ever waits for a connection. How many are busy is up to those who ask. One that is
+ * opened takes the place of those that have been idle for longest, wherever they lead, once there are more than `limit`:
+ * a program that asks a thousand hosts would hold a thousand sockets.
  *
  * Idle connections don't keep the process alive.
  */
-export class Connections {
+export class Connections implements RouteOwner {
   readonly #options: ResolvedPoolOptions
   readonly #connector: Connector
   readonly #routes = new Map<string, Route>()
   /** An array, and each knows its place: the tables that a Set has outgrown would keep them, and their answers, alive. */
   readonly #foreign: DispatcherCarrier[] = []
+  #limit = fewestKept
+  /** Connections that are open or being opened. */
+  #open = 0
   #isClosed = false
   #closing: Promise<void> | undefined = undefined
   #resolveClosing: (() => void) | undefined = undefined
@@ -32,6 +41,17 @@ export class Connections {
   constructor(options?: PoolOptions) {
     this.#options = resolvePoolOptions(options)
     this.#connector = new Connector(this.#options)
+  }
+
+  /** How many connections are open before an idle one closes for a new one. */
+  get limit(): number {
+    return this.#limit
+  }
+
+  /** So many exchanges may be under way at once: as many connections are worth keeping. */
+  keepFor(workers: number): void {
+    // An executor of somebody else's may say anything.
+    if (workers > this.#limit) this.#limit = workers
   }
 
   /** Never throws: whatever goes wrong rejects the response. After `close`, a SessionClosedError does. */
@@ -63,12 +83,45 @@ export class Connections {
     for (const carrier of [...this.#foreign]) carrier.destroy(error)
   }
 
+  /** @internal */
+  handleOpen(): void {
+    while (this.#open >= this.#limit) {
+      const route = this.#longestIdle()
+      if (route === undefined) break
+      route.closeLongestIdle()
+    }
+    this.#open++
+  }
+
+  /** @internal */
+  handleClose(): void {
+    this.#open--
+  }
+
+  /** @internal */
+  handleEmpty(route: Route): void {
+    this.#routes.delete(route.destination.key)
+    this.#checkClosed()
+  }
+
+  /** The route whose connection has been idle for longest. There are no more routes than connections. */
+  #longestIdle(): Route | undefined {
+    let longest: Route | undefined
+    let since = Infinity
+    for (const route of this.#routes.values()) {
+      if (route.idleSince >= since) continue
+      longest = route
+      since = route.idleSince
+    }
+    return longest
+  }
+
   #route({ origin, proxy, tls }: ExchangeRequest): Route {
     const key = destinationKey(origin, proxy, tls)
     let route = this.#routes.get(key)
     if (route === undefined) {
       const destination = destinationOf(key, origin, proxy, tls)
-      route = new Route(destination, this.#connector, this.#options.client, () => this.#forget(key))
+      route = new Route(destination, this.#connector, this.#options.client, this)
       this.#routes.set(key, route)
     }
     return route
@@ -89,11 +142,6 @@ export class Connections {
       last.index = carrier.index
     }
     carrier.index = -1
-  }
-
-  #forget(key: string): void {
-    this.#routes.delete(key)
-    this.#checkClosed()
   }
 
   #checkClosed(): void {

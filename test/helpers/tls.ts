@@ -17,6 +17,8 @@ export interface TlsServer {
   readonly connections: number
   /** Of each handshake: the name that was asked for (false = none), the client's name, whether a session was resumed. */
   readonly handshakes: { servername: string | false; client: string | undefined; isResumed: boolean }[]
+  /** TCP connections that are open now. */
+  readonly openSockets: ReadonlySet<Socket>
   close(): Promise<void>
 }
 
@@ -49,6 +51,7 @@ export async function startTlsServer(handler?: Handler, options: https.ServerOpt
       return handshakes.length
     },
     handshakes,
+    openSockets: sockets,
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       for (const socket of sockets) socket.destroy()

@@ -61,12 +61,13 @@ const noLink: RemoteLink = {}
  */
 export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, ThreadOwner {
   readonly maxWorkers: number
+  /** How many threads share the tasks, at most. */
+  readonly threads: number
   readonly isolated = true
   readonly #scheduler: TaskScheduler
   readonly #onEnd = (): void => this.balance()
   readonly #sites = new SiteAllowance()
   readonly #threads = new Set<Thread>()
-  readonly #maxThreads: number
   readonly #threadOptions: ThreadOptions
   /** Threads start in it, not in that of the task they are started for. */
   readonly #context = new AsyncContext()
@@ -91,7 +92,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
     } = ownOptions(options)
     this.maxWorkers = checkCount('maxWorkers', maxWorkers, { infinite: true })
     const spare = Math.max(1, availableParallelism() - 1)
-    this.#maxThreads = checkCount('threads', threads === undefined ? Math.min(maxWorkers, spare) : threads)
+    this.threads = checkCount('threads', threads === undefined ? Math.min(maxWorkers, spare) : threads)
     checkResourceLimits(resourceLimits)
     this.#threadOptions = {
       initializer: initializer === undefined ? undefined : checkInitializer(initializer),
@@ -169,7 +170,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
 
   get #hasRoom(): boolean {
     if (this.#scheduler.aliveCount >= this.maxWorkers) return false
-    if (this.#threads.size < this.#maxThreads) return true
+    if (this.#threads.size < this.threads) return true
     for (const each of this.#threads) if (each.isOpen) return true
     return false
   }
@@ -190,7 +191,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
     for (const each of this.#threads) {
       if (each.isOpen && (leastBusy === undefined || each.load < leastBusy.load)) leastBusy = each
     }
-    if (leastBusy !== undefined && (leastBusy.load === 0 || this.#threads.size >= this.#maxThreads)) return leastBusy
+    if (leastBusy !== undefined && (leastBusy.load === 0 || this.#threads.size >= this.threads)) return leastBusy
     const thread = this.#context.run(() => new Thread(this, this.#threadOptions, this.#failedStarts))
     this.#threads.add(thread)
     return thread

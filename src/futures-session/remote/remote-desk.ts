@@ -74,7 +74,7 @@ export class RemoteDesk {
     // First: it may make the jar, and settings are those with that jar.
     const jar = jarOf(core)
     const settings = new Settings(core, refusal)
-    this.#home ??= homeOf(core)
+    this.#home ??= homeOf(core, this.#executor)
     const recipe = sharedRecipe(core.auth)
     const shared = recipe === undefined ? [this.#home, settings] : [this.#home, settings, recipe]
     const places = {
@@ -97,8 +97,13 @@ function reference<R>(order: Order): TaskReference<R> {
   return { module: entry, name: 'performRequest', args: [order] }
 }
 
-function homeOf({ poolOptions }: SessionCore): SharedValue {
-  const value: PackedHome = { id: randomUUID(), poolOptions: refusal.check(poolOptions, 'poolOptions') }
+function homeOf({ poolOptions, connections }: SessionCore, executor: Executor): SharedValue {
+  const threads = isRemoteExecutor(executor) ? executor.threads : 1
+  const value: PackedHome = {
+    id: randomUUID(),
+    poolOptions: refusal.check(poolOptions, 'poolOptions'),
+    workers: Math.ceil(connections.limit / threads),
+  }
   return { version: 0, value }
 }
 

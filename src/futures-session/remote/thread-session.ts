@@ -19,6 +19,8 @@ import { ThreadJar } from './thread-jar.ts'
 export interface PackedHome {
   readonly id: string
   readonly poolOptions: SessionOptions['poolOptions']
+  /** How many requests may be at work in one thread. */
+  readonly workers: number
 }
 
 const connections = new WeakMap<SharedCopy, SharedConnections>()
@@ -77,7 +79,9 @@ function makeSession(
 function connectionsOf(home: SharedCopy): SharedConnections {
   const known = connections.get(home)
   if (known !== undefined) return known
-  const made = new SharedConnections((home.value as PackedHome).poolOptions)
+  const { poolOptions, workers } = home.value as PackedHome
+  const made = new SharedConnections(poolOptions)
+  made.connections.keepFor(workers)
   connections.set(home, made)
   home.onForget = () => void made.release()
   return made

@@ -5,27 +5,40 @@ import type { Connector } from './connector.ts'
 import { proxiedHeaders } from '../destination.ts'
 import type { Destination } from '../destination.ts'
 
+/** Told by all routes of a session how many connections there are. */
+export interface RouteOwner {
+  /** A connection is about to be opened. */
+  handleOpen(): void
+  /** A connection was closed, or is being closed: it takes up no room any more. */
+  handleClose(): void
+  /** The last connection of a route has ended. */
+  handleEmpty(route: Route): void
+}
+
+/** Counts how often a connection became idle, so that it is known which one has been for longest. */
+let releases = 0
+
 /** All connections to one destination. */
 export class Route {
   readonly destination: Destination
   readonly #connector: Connector
   readonly #options: Client.Options
-  readonly #onEmpty: (route: Route) => void
+  readonly #owner: RouteOwner
   readonly #connections = new Set<Connection>()
   /** The one that was used last is on top; those at the bottom reach their keep-alive timeout. */
   readonly #idleConnections: Connection[] = []
   #isClosed = false
 
-  constructor(
-    destination: Destination,
-    connector: Connector,
-    options: Client.Options,
-    onEmpty: (route: Route) => void,
-  ) {
+  constructor(destination: Destination, connector: Connector, options: Client.Options, owner: RouteOwner) {
     this.destination = destination
     this.#connector = connector
     this.#options = options
-    this.#onEmpty = onEmpty
+    this.#owner = owner
+  }
+
+  /** When its longest idle connection became idle, in the order of all; Infinity for none. */
+  get idleSince(): number {
+    return this.#idleConnections[0]?.idleSince ?? Infinity
   }
 
   /** An idle connection, or a new one. */
@@ -38,6 +51,7 @@ export class Route {
 
   /** A new connection; it connects when it gets its first exchange. */
   open(): Connection {
+    this.#owner.handleOpen()
     const connection = new Connection(this, this.#options)
     this.#connections.add(connection)
     return connection
@@ -56,16 +70,29 @@ export class Route {
   }
 
   giveBack(connection: Connection): void {
-    if (this.#isClosed) connection.discard()
-    else this.#idleConnections.push(connection)
+    if (this.#isClosed) return connection.discard()
+    connection.idleSince = ++releases
+    this.#idleConnections.push(connection)
+  }
+
+  closeLongestIdle(): void {
+    this.#idleConnections.shift()?.discard()
+  }
+
+  /** The connection is of no use any more, though it may take a moment until it has ended. */
+  writeOff(connection: Connection): void {
+    if (connection.isWrittenOff) return
+    connection.isWrittenOff = true
+    this.#owner.handleClose()
   }
 
   /** The connection has ended. */
   forget(connection: Connection): void {
     if (!this.#connections.delete(connection)) return
+    this.writeOff(connection)
     const index = this.#idleConnections.indexOf(connection)
     if (index !== -1) this.#idleConnections.splice(index, 1)
-    if (this.#connections.size === 0) this.#onEmpty(this)
+    if (this.#connections.size === 0) this.#owner.handleEmpty(this)
   }
 
   /** Ends idle connections now and busy ones when their exchange is over. */
