@@ -1,5 +1,5 @@
 import { checkCount, checkType, describe } from '../checks.ts'
-import { Deadline } from '../deadline.ts'
+import { Deadline, monotonicTime } from '../deadline.ts'
 
 /** At most `limit` starts in any window of `interval` ms. */
 export interface RateLimit {
@@ -40,22 +40,22 @@ export class StartLog {
   get delay(): number {
     const { limit, interval } = this.#rateLimit
     if (this.#starts.length < limit) return 0
-    return Math.max(0, (this.#starts[this.#oldest] as number) + interval - performance.now())
+    return Math.max(0, (this.#starts[this.#oldest] as number) + interval - monotonicTime())
   }
 
   get isEmpty(): boolean {
-    return this.#starts.every((start) => start + this.#rateLimit.interval <= performance.now())
+    return this.#starts.every((start) => start + this.#rateLimit.interval <= monotonicTime())
   }
 
   add(): void {
-    this.#starts[this.#oldest] = performance.now()
+    this.#starts[this.#oldest] = monotonicTime()
     this.#oldest = (this.#oldest + 1) % this.#rateLimit.limit
   }
 
   /** The latest start was really now: what came between the decision and the start does not shorten the window. */
   redate(): void {
     const { limit } = this.#rateLimit
-    this.#starts[(this.#oldest + limit - 1) % limit] = performance.now()
+    this.#starts[(this.#oldest + limit - 1) % limit] = monotonicTime()
   }
 
   /** Calls back when one more may start. One call at a time. */

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import { AsyncQueue } from '../async-queue.ts'
 import { describe } from '../checks.ts'
 import { TimeoutError } from '../errors.ts'

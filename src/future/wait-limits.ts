@@ -1,5 +1,5 @@
 import { checkSignal, checkTimeout, describe } from '../checks.ts'
-import { Deadline } from '../deadline.ts'
+import { Deadline, monotonicTime } from '../deadline.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
 
 /** How long somebody is willing to wait. It bounds the waiting, never the work. */
@@ -34,7 +34,7 @@ export class WaitLimits implements AbortListener {
     this.timeout = checkTimeout('timeout', options.timeout)
     checkSignal(options.signal)
     this.signal = options.signal
-    this.#start = this.timeout === Infinity ? 0 : performance.now()
+    this.#start = this.timeout === Infinity ? 0 : monotonicTime()
   }
 
   get isAborted(): boolean {
@@ -65,7 +65,7 @@ export class WaitLimits implements AbortListener {
   }
 
   get #remaining(): number {
-    return this.timeout === Infinity ? Infinity : this.timeout - (performance.now() - this.#start)
+    return this.timeout === Infinity ? Infinity : this.timeout - (monotonicTime() - this.#start)
   }
 
   #reach(): void {

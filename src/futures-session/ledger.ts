@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import type { GuardedEmitter, Progress, SessionEvents } from './events.ts'
 import type { ResponseController } from './response-controller.ts'
 import type { UnobservedFailures } from './unobserved.ts'

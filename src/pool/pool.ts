@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import { ExecutorClosedError } from '../errors.ts'
 import type { Future } from '../future/future.ts'
 import { subscribe } from '../future/subscription.ts'

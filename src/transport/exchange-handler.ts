@@ -1,5 +1,6 @@
 import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
+import { monotonicTime } from '../deadline.ts'
 import { ConnectionError, ReadTimeoutError, RequestError } from '../errors.ts'
 import { HttpBodyStream } from './body-stream.ts'
 import type { BodyFlow } from './body-stream.ts'
@@ -98,13 +99,13 @@ export class ExchangeHandler
     this.#phase = sent
     this.#isAnswered = false
     this.#carrier.handleStart()
-    this.#sentAt = performance.now()
+    this.#sentAt = monotonicTime()
     this.#carrier.timer.start(this, this.request.readTimeout, this.#sentAt)
   }
 
   /** Something came in. Of the body only what is body counts: extensions of chunks may be without end. */
   handleBytes(): void {
-    if (this.#phase === sent) this.#carrier.timer.lastActivity = performance.now()
+    if (this.#phase === sent) this.#carrier.timer.stamp(monotonicTime())
   }
 
   /** The first byte of a response, or of an informational one before it. */
@@ -114,8 +115,8 @@ export class ExchangeHandler
 
   onResponseStart(controller: Controller, status: number, headers: ResponseHeaders, statusText?: string): void {
     if (this.#phase !== sent) return
-    const now = performance.now()
-    this.#carrier.timer.lastActivity = now
+    const now = monotonicTime()
+    this.#carrier.timer.stamp(now)
     // 102 and 103 only say that there is more to come. Each is a sign of life; they must not come for ever.
     if (status < 200 && ++this.#informational <= mostInformational) return
     if (status < 200) return this.abort(new ConnectionError(`No response from ${this.request.origin}: endless 1xx`))
@@ -142,7 +143,7 @@ export class ExchangeHandler
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
     if (this.#phase !== receiving) return
-    this.#carrier.timer.lastActivity = performance.now()
+    this.#carrier.timer.stamp(monotonicTime())
     try {
       this.#reception?.push(chunk)
     } catch (error) {
@@ -225,7 +226,7 @@ export class ExchangeHandler
   }
 
   #watch(): void {
-    this.#carrier.timer.start(this, this.request.readTimeout, performance.now())
+    this.#carrier.timer.start(this, this.request.readTimeout, monotonicTime())
   }
 
   /** Nobody has seen it yet; or nobody has answered, and it does no harm twice. */

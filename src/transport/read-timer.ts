@@ -1,10 +1,10 @@
+import { setImmediate } from 'node:timers'
+import { Deadline, monotonicTime } from '../deadline.ts'
+
 /** Told that nothing was received for longer than its timeout. */
 export interface ReadTimeoutListener {
   handleReadTimeout(): void
 }
-
-/** Node turns a longer delay into one millisecond. */
-const longestDelay = 2 ** 31 - 1
 
 /**
  * The read timeouts of all exchanges that follow each other on one connection, on one timer of Node's. A byte only
@@ -14,26 +14,29 @@ const longestDelay = 2 ** 31 - 1
  * The timer never keeps the process alive: the socket that is being waited for does.
  */
 export class ReadTimer {
-  /** `performance.now()` of the last byte. */
-  lastActivity = 0
+  /** When the last byte came. */
+  #lastActivity = 0
   #listener: ReadTimeoutListener | undefined = undefined
   #timeout = Infinity
-  #timer: NodeJS.Timeout | undefined = undefined
-  /** When `#timer` fires. */
-  #dueAt = 0
+  #deadline: Deadline | undefined = undefined
 
-  /** Runs from now on, until `stop`. */
+  /**
+   * Runs from now on, until `stop`.
+   *
+   * @param now `monotonicTime()`
+   */
   start(listener: ReadTimeoutListener, timeout: number, now: number): void {
-    this.lastActivity = now
     this.#listener = listener
     this.#timeout = timeout
+    this.stamp(now)
     if (timeout === Infinity) return
-    if (this.#timer === undefined) {
-      this.#arm(timeout, now)
-    } else if (this.#dueAt > now + timeout) {
-      clearTimeout(this.#timer)
-      this.#arm(timeout, now)
-    }
+    if (this.#deadline === undefined || this.#deadline.remaining > timeout) this.#arm(timeout)
+  }
+
+  /** Something was received. */
+  stamp(now: number): void {
+    this.#lastActivity = now
+    if (this.#deadline?.isFake === true && this.#timeout !== Infinity) this.#arm(this.#timeout)
   }
 
   /** Stands still; the timer of Node's is left to the next exchange. */
@@ -44,26 +47,24 @@ export class ReadTimer {
   /** Gives the timer back to Node: the connection is gone. */
   clear(): void {
     this.#listener = undefined
-    clearTimeout(this.#timer)
-    this.#timer = undefined
+    this.#deadline?.clear()
+    this.#deadline = undefined
   }
 
-  #arm(delay: number, now: number): void {
-    this.#dueAt = now + delay
-    // One function for all timers, instead of a closure for each.
-    this.#timer = setTimeout(ReadTimer.#look, Math.min(Math.ceil(delay), longestDelay), this)
-    this.#timer.unref()
+  #arm(delay: number): void {
+    this.#deadline?.clear()
+    this.#deadline = new Deadline(delay, () => this.#look()).unref()
   }
 
-  static #look(this: void, timer: ReadTimer): void {
-    timer.#timer = undefined
+  #look(): void {
+    this.#deadline = undefined
     // After a long pause of the event loop, timers come before the bytes that have arrived meanwhile: let those in first.
-    if (timer.#isOver() && timer.#listener !== undefined) setImmediate(ReadTimer.#expire, timer)
+    if (this.#isOver() && this.#listener !== undefined) setImmediate(ReadTimer.#expire, this)
   }
 
   static #expire(this: void, timer: ReadTimer): void {
     const listener = timer.#listener
-    if (listener === undefined || timer.#timer !== undefined || !timer.#isOver()) return
+    if (listener === undefined || timer.#deadline !== undefined || !timer.#isOver()) return
     timer.#listener = undefined
     listener.handleReadTimeout()
   }
@@ -71,10 +72,9 @@ export class ReadTimer {
   /** Otherwise sleeps on, if there is anything to wait for. */
   #isOver(): boolean {
     if (this.#listener === undefined || this.#timeout === Infinity) return false
-    const now = performance.now()
-    const remaining = this.lastActivity + this.#timeout - now
+    const remaining = this.#lastActivity + this.#timeout - monotonicTime()
     if (remaining <= 0) return true
-    this.#arm(remaining, now)
+    this.#arm(remaining)
     return false
   }
 }

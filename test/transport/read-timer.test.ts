@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { monotonicTime } from '../../src/deadline.ts'
 import { ReadTimer } from '../../src/transport/read-timer.ts'
 import { turn } from '../helpers/gate.ts'
 
@@ -19,7 +20,7 @@ describe('ReadTimer', () => {
 
   it('tells its listener once, when nothing was received for the whole time', async () => {
     const [timer, told] = [new ReadTimer(), listener()]
-    timer.start(told, 100, performance.now())
+    timer.start(told, 100, monotonicTime())
     await pass(99)
     expect(told.handleReadTimeout).not.toHaveBeenCalled()
     await pass(500)
@@ -28,10 +29,10 @@ describe('ReadTimer', () => {
 
   it('counts from the last byte', async () => {
     const [timer, told] = [new ReadTimer(), listener()]
-    timer.start(told, 100, performance.now())
+    timer.start(told, 100, monotonicTime())
     for (let byte = 0; byte < 5; byte++) {
       await pass(60)
-      timer.lastActivity = performance.now()
+      timer.stamp(monotonicTime())
     }
     await pass(99)
     expect(told.handleReadTimeout).not.toHaveBeenCalled()
@@ -41,9 +42,9 @@ describe('ReadTimer', () => {
 
   it('with Infinity never tells, even where a timer of an exchange before still runs', async () => {
     const [timer, first, second] = [new ReadTimer(), listener(), listener()]
-    timer.start(first, 100, performance.now())
+    timer.start(first, 100, monotonicTime())
     timer.stop()
-    timer.start(second, Infinity, performance.now())
+    timer.start(second, Infinity, monotonicTime())
     await pass(10_000)
     expect(first.handleReadTimeout).not.toHaveBeenCalled()
     expect(second.handleReadTimeout).not.toHaveBeenCalled()
@@ -52,11 +53,11 @@ describe('ReadTimer', () => {
 
   it('holds a shorter time than the one before, and a longer one', async () => {
     const [timer, short, long] = [new ReadTimer(), listener(), listener()]
-    timer.start(listener(), 1_000, performance.now())
-    timer.start(short, 50, performance.now())
+    timer.start(listener(), 1_000, monotonicTime())
+    timer.start(short, 50, monotonicTime())
     await pass(51)
     expect(short.handleReadTimeout).toHaveBeenCalledTimes(1)
-    timer.start(long, 2_000, performance.now())
+    timer.start(long, 2_000, monotonicTime())
     await pass(1_999)
     expect(long.handleReadTimeout).not.toHaveBeenCalled()
     await pass(2)
@@ -64,12 +65,12 @@ describe('ReadTimer', () => {
   })
 
   it.each([
-    ['a byte', (timer: ReadTimer) => (timer.lastActivity = performance.now())],
+    ['a byte', (timer: ReadTimer) => timer.stamp(monotonicTime())],
     ['the end', (timer: ReadTimer) => timer.stop()],
     ['the end of the connection', (timer: ReadTimer) => timer.clear()],
   ])('lets in %s that has arrived while the event loop stood still', async (_name, arrive) => {
     const [timer, told] = [new ReadTimer(), listener()]
-    timer.start(told, 100, performance.now())
+    timer.start(told, 100, monotonicTime())
     // Timers come before what is read from sockets, and that before immediates.
     vi.advanceTimersByTime(101)
     arrive(timer)

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import { Deadline } from '../../deadline.ts'
 
 /** How long work may take to stop before its thread is ended, in ms. */

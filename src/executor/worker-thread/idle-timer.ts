@@ -1,4 +1,4 @@
-import { Deadline } from '../../deadline.ts'
+import { Deadline, monotonicTime } from '../../deadline.ts'
 
 /** Calls back when a thread has had nothing to do for a while. One timer for the whole while, not one for each task. */
 export class IdleTimer {
@@ -15,8 +15,9 @@ export class IdleTimer {
 
   start(): void {
     if (this.#timeout === Infinity) return
-    this.#idleSince = performance.now()
-    if (this.#timer === undefined) this.#arm(this.#timeout)
+    this.#idleSince = monotonicTime()
+    // One that does not know the time is set anew: how much of its own time has passed, nobody knows.
+    if (this.#timer === undefined || this.#timer.isFake) this.#arm(this.#timeout)
   }
 
   /** There is something to do again. */
@@ -30,10 +31,11 @@ export class IdleTimer {
   }
 
   #arm(delay: number): void {
+    this.#timer?.clear()
     this.#timer = new Deadline(delay, () => {
       this.#timer = undefined
       if (this.#idleSince === undefined) return
-      const remaining = this.#idleSince + this.#timeout - performance.now()
+      const remaining = this.#idleSince + this.#timeout - monotonicTime()
       if (remaining > 0) this.#arm(remaining)
       else this.#callback()
     }).unref()

@@ -1,3 +1,5 @@
+import { monotonicTime } from '../../deadline.ts'
+
 /** More than that are not noted of tasks that wait: each takes some 700 bytes. */
 const mostWaiting = 100
 /** So many at once, and from then on as many as there are milliseconds. */
@@ -9,12 +11,12 @@ const burst = 100
  */
 export class SiteAllowance {
   #left = burst
-  #filledAt = performance.now()
+  #filledAt = monotonicTime()
 
   /** @param waiting how many tasks wait already */
   take(waiting: number): boolean {
     if (waiting >= mostWaiting) return false
-    const now = performance.now()
+    const now = monotonicTime()
     this.#left = Math.min(burst, this.#left + now - this.#filledAt)
     this.#filledAt = now
     if (this.#left < 1) return false

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import { Deadline } from '../../deadline.ts'
 import type { CauseOfDeath } from './cause-of-death.ts'
 

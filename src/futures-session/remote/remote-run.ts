@@ -1,5 +1,5 @@
 import { AsyncContext } from '../../async-context.ts'
-import { Deadline } from '../../deadline.ts'
+import { Deadline, monotonicTime } from '../../deadline.ts'
 import { TotalTimeoutError } from '../../errors.ts'
 import type { RemoteLink, RemoteTask, SharedValue } from '../../executor/remote.ts'
 import { describeRequest } from '../../session/call/call-subject.ts'
@@ -8,11 +8,11 @@ import type { PreparedRequest } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response/response.ts'
 import { RequestRun } from '../request-run.ts'
 import { attachContexts } from './error-contexts.ts'
-import { monotonicTime } from './monotonic-time.ts'
 import type { MessageContent, Order, Parcel } from './protocol.ts'
 import { unpackerFor, type PackedRequestParts } from './pack-request.ts'
 import type { ResponseUnpacker } from './response-unpacker.ts'
 import type { SharedJar } from './shared-jar.ts'
+import { fromSharedTime, toSharedTime } from './shared-time.ts'
 
 /** Who is told what comes from the thread. */
 export interface RunObserver {
@@ -86,7 +86,8 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     if (position === undefined) return boundTo === undefined ? order : { ...order, boundTo }
     this.#jar = common.jarNow()
     const places = { ...order.places, jar: this.#jar === undefined ? undefined : shared.length }
-    return { ...order, places, boundTo, position, startedAt: this.#startedAt }
+    const startedAt = this.#startedAt === undefined ? undefined : toSharedTime(this.#startedAt)
+    return { ...order, places, boundTo, position, startedAt }
   }
 
   /** Nobody calls it: attempts are made by the executor. */
@@ -185,7 +186,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     const { startedAt, delay, attempt, origin } = content
     const response = content.response === undefined ? undefined : this.#unpacker.unpack(content.response, parcel)
     this.#position = parcel.position
-    this.#startedAt = startedAt
+    this.#startedAt = fromSharedTime(startedAt)
     if (!this.isLinked) this.end()
     this.#limit(0)
     const make = (): Continuation => new Continuation(delay, attempt, { response, error }, origin)

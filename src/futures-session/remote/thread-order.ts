@@ -1,3 +1,4 @@
+import { monotonicTime } from '../../deadline.ts'
 import type { SharedCopy } from '../../executor/remote.ts'
 import type { Call } from '../../session/call/call.ts'
 import type { CallObserver } from '../../session/call/call-observer.ts'
@@ -7,19 +8,20 @@ import type { RequestSpec } from '../../session/options/options.ts'
 import { PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response/response.ts'
 import { openCall } from '../../session/session.ts'
-import { monotonicTime } from './monotonic-time.ts'
 import { bodyAsGiven, unpackBody } from './pack-body.ts'
 import type { Order, PackedPosition, Parcel } from './protocol.ts'
 import { ResponsePacker } from './response-packer.ts'
 import { ResponseUnpacker } from './response-unpacker.ts'
 import type { PackedSettings } from './settings.ts'
 import type { ThreadJar } from './thread-jar.ts'
+import { fromSharedTime, toSharedTime } from './shared-time.ts'
 import { keepHome, ThreadSession } from './thread-session.ts'
 
 /** An order, unpacked in the thread. */
 export class ThreadOrder {
   readonly packer: ResponsePacker
-  readonly startedAt: number
+  /** `monotonicTime()` here. */
+  readonly #startedAt: number
   readonly #order: Order
   readonly #home: ThreadSession
   readonly #body: { data?: unknown; files?: unknown }
@@ -28,7 +30,7 @@ export class ThreadOrder {
 
   constructor(order: Order, shared: readonly SharedCopy[] = keepHome(order.shared ?? [])) {
     this.#order = order
-    this.startedAt = order.startedAt ?? monotonicTime()
+    this.#startedAt = order.startedAt === undefined ? monotonicTime() : fromSharedTime(order.startedAt)
     this.#home = new ThreadSession(shared, order.places)
     this.#body = unpackBody(order.body)
     this.#headers = (shared[1]?.value as PackedSettings).headers
@@ -45,6 +47,11 @@ export class ThreadOrder {
       this.#position = undefined
       this.packer = new ResponsePacker(this.#packing)
     }
+  }
+
+  /** For the other side. */
+  get startedAt(): number {
+    return toSharedTime(this.#startedAt)
   }
 
   get jar(): ThreadJar | undefined {
@@ -103,7 +110,7 @@ export class ThreadOrder {
     const history = position.history.map((each) => unpacker.unpack(each, parcel))
     const request = unpacker.unpackRequest(position.request, parcel)
     const keepsBody = position.request.hasGivenBody === true
-    const elapsed = monotonicTime() - this.startedAt
+    const elapsed = monotonicTime() - this.#startedAt
     return { request, isHome, history, redirects, attempts, counts, keepsBody, elapsed }
   }
 }

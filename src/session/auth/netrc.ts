@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs'
 import { homedir } from 'node:os'
 import { join } from 'node:path'
+import { realTime } from '../../deadline.ts'
 import { FileCache } from '../network/file-cache.ts'
 import { defaultMachine, parseNetrc } from './netrc-file.ts'
 import type { NetrcEntry } from './netrc-file.ts'
@@ -31,13 +32,13 @@ const files = new FileCache((path) => parseNetrc(readFileSync(path, 'utf8')))
 function readNetrc({ NETRC, HOME }: NodeJS.ProcessEnv): ReadonlyMap<string, NetrcEntry> | undefined {
   if (NETRC === '') return undefined
   const paths = pathsFor(NETRC, HOME)
-  if (NETRC === undefined && absent?.paths === paths && performance.now() < absent.until) return undefined
+  if (NETRC === undefined && absent?.paths === paths && realTime() < absent.until) return undefined
   try {
     for (const path of paths) {
       const machines = files.get(path)
       if (machines !== undefined) return machines
     }
-    absent = { paths, until: performance.now() + absenceLasts }
+    absent = { paths, until: realTime() + absenceLasts }
   } catch {
     // Not readable, a directory ...
   }

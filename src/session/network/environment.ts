@@ -1,3 +1,5 @@
+import { realTime } from '../../deadline.ts'
+
 /** The variables that requests go by, those of proxies first. */
 const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'] as const
 const otherVariables = [
@@ -35,7 +37,7 @@ export class Environment {
   }
 
   #refresh(): void {
-    const now = performance.now()
+    const now = realTime()
     if (now < this.#freshUntil) return
     this.#freshUntil = now + freshness
     const variables = Object.create(null) as NodeJS.ProcessEnv

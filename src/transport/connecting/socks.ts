@@ -1,6 +1,7 @@
 import dns from 'node:dns'
 import net from 'node:net'
 import type { LookupFunction, Socket } from 'node:net'
+import { setImmediate } from 'node:timers'
 import type { Endpoint } from '../destination.ts'
 import type { ProxyTarget } from '../exchange.ts'
 
