@@ -1,5 +1,7 @@
 /** SECURITY.md, "Cookies": a server sets cookies for itself, its site and nobody else, and what only TLS may say. */
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { CookieJar, MemoryCookieStore } from 'tough-cookie'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
+import { FuturesSession, InProcessExecutor, WorkerThreadExecutor } from '../../src/index.ts'
 import { createJar } from '../../src/session/cookies/cookie-jar.ts'
 import { cookieHeader, storeCookies } from '../../src/session/cookies/cookies.ts'
 import { Session } from '../../src/session/session.ts'
@@ -59,6 +61,84 @@ describe('A cookie is not taken', () => {
   })
 })
 
+describe('A Secure cookie that came over https', () => {
+  const site = 'https://app.example.com/in/'
+
+  /** What goes over https after http has answered with this. */
+  function after(secure: string, plain: string, from = 'http://app.example.com/in/', jar = createJar()): unknown {
+    storeCookies(jar, site, secure)
+    storeCookies(jar, from, plain)
+    return cookieHeader(jar, `${site}deep`, undefined)
+  }
+
+  it.each([
+    ['overwritten', 'a=evil; Path=/in'],
+    ['overwritten by a Secure one', 'a=evil; Path=/in; Secure'],
+    ['deleted', 'a=; Path=/in; Max-Age=0'],
+    ['deleted by an old date', 'a=; Path=/in; Expires=Thu, 01 Jan 1970 00:00:00 GMT; Secure'],
+    ['hidden by a longer path', 'a=evil; Path=/in/deep'],
+    ['hidden by the default path', 'a=evil'],
+    ['doubled for the whole site', 'a=evil; Domain=example.com; Path=/in'],
+    ['overwritten from above', 'a=evil; Domain=example.com; Path=/in', 'http://example.com/in/'],
+    ['overwritten by a sibling', 'a=evil; Domain=example.com; Path=/in/deep', 'http://evil.example.com/in/'],
+    ['overwritten from another port', 'a=evil; Path=/in', 'http://app.example.com:8080/'],
+    ['overwritten with a dot at the end', 'a=evil; Path=/in', 'http://app.example.com./'],
+    ['overwritten in capitals', 'a=evil; Path=/in; domain=APP.example.com', 'http://APP.example.com/'],
+  ])('is not %s over http', (_what, plain, from?: string) => {
+    expect(after('a=secret; Secure; Path=/in', plain, from)).toBe('a=secret')
+    expect(after('a=secret; Secure; Path=/in', plain, from, new CookieJar())).toBe('a=secret')
+  })
+
+  it('is not overwritten over http where it is for the whole site', () => {
+    expect(after('a=secret; Secure; Path=/in; Domain=example.com', 'a=evil; Path=/in')).toBe('a=secret')
+  })
+
+  it.each([
+    ['of another name', 'b=2; Path=/in', 'a=1; b=2'],
+    ['of a name in another case', 'A=2; Path=/in', 'a=1; A=2'],
+    ['of a wider path, behind it', 'a=2; Path=/', 'a=1; a=2'],
+  ])('lets http set one %s', (_what, plain, both) => {
+    expect(after('a=1; Secure; Path=/in', plain)).toBe(both)
+  })
+
+  it('lets http set one for another host', () => {
+    const jar = createJar()
+    expect(after('a=1; Secure; Path=/', 'a=2; Path=/', 'http://b.example.com/', jar)).toBe('a=1')
+    expect(after('a=1; Secure; Path=/', 'a=3; Path=/', 'http://x.app.example.org/', jar)).toBe('a=1')
+    expect(cookieHeader(jar, 'http://b.example.com/', undefined)).toBe('a=2')
+  })
+
+  it('protects nothing any more once it has expired, or https has deleted it', () => {
+    vi.useFakeTimers({ now: 1_000_000, toFake: ['Date'] })
+    try {
+      const jar = createJar()
+      storeCookies(jar, site, 'a=1; Secure; Path=/in; Max-Age=60')
+      vi.setSystemTime(1_061_000)
+      expect(after('b=1; Secure', 'a=2; Path=/in', undefined, jar)).toBe('a=2; b=1')
+      storeCookies(jar, site, ['b=; Secure; Max-Age=0'])
+      expect(after('c=1; Secure', 'b=2; Path=/in', undefined, jar)).toBe('a=2; c=1; b=2')
+    } finally {
+      vi.useRealTimers()
+    }
+  })
+
+  it('that is not Secure may be set over http', () => {
+    expect(after('a=1; Path=/in', 'a=2; Path=/in')).toBe('a=2')
+  })
+
+  it('is safe in a jar with a store of its own', () => {
+    class OwnStore extends MemoryCookieStore {
+      constructor() {
+        super()
+        ;(this as { idx: unknown }).idx = Object.assign({}, this.idx)
+      }
+    }
+    const jar = new CookieJar(new OwnStore())
+    expect(after('a=1; Secure; Path=/in', 'a=2; Path=/in; Domain=example.com', undefined, jar)).toBe('a=1')
+    expect(after('a=1; Secure; Path=/in', 'a=2', 'http://other.example/', jar)).toBe('a=1')
+  })
+})
+
 describe('Cookies of a session', () => {
   let plain: TestServer
   let seen: (string | undefined)[]
@@ -91,6 +171,24 @@ describe('Cookies of a session', () => {
     await secure.close()
 
     expect(seen).toEqual([undefined, undefined, 'a=1'])
+  })
+
+  it.each(['here', 'in a thread'])('that are Secure are left alone by the http server beside it, %s', async (place) => {
+    const secure = await startTlsServer((request, response) => {
+      seen.push(request.headers.cookie)
+      response.setHeader('Set-Cookie', request.url === '/login' ? 'mine=secret; Secure; Path=/' : []).end()
+    })
+    const executor = place === 'here' ? new InProcessExecutor() : new WorkerThreadExecutor({ threads: 1 })
+    const futures = new FuturesSession({ executor, trustEnv: false, verify: tlsFixture('ca.pem') })
+    const url = plain.url.replace('127.0.0.1', 'localhost')
+    await futures.get(`${secure.url}/login`).result()
+    await futures.get(`${url}/set`, { retry: 1 }).result()
+    await futures.get(secure.url).result()
+    await futures.close()
+    await executor.shutdown()
+    await secure.close()
+
+    expect(seen).toEqual([undefined, undefined, 'mine=secret'])
   })
 
   it('that a server may not set do not keep it from being asked again', async () => {

@@ -1,12 +1,30 @@
 import { CookieJar } from 'tough-cookie'
 import { describe } from '../../checks.ts'
+import { cookieUrl } from './cookie-domain.ts'
+
+/** Whoever asks it for a host with a dot at its end means the host without. */
+class SessionJar extends CookieJar {
+  static {
+    const places = { setCookie: 1, getCookies: 0 }
+    for (const [name, place] of Object.entries(places)) {
+      const original = Reflect.get(this.prototype, name) as (...args: unknown[]) => unknown
+      const value = function (this: CookieJar, ...args: unknown[]): unknown {
+        const url = args[place]
+        // What is no URL is tough-cookie's to refuse.
+        if (url instanceof URL || (typeof url === 'string' && URL.canParse(url))) args[place] = cookieUrl(url)
+        return original.apply(this, args)
+      }
+      Object.defineProperty(this.prototype, name, { value, writable: true, configurable: true })
+    }
+  }
+}
 
 /**
  * The jar of a session. As in requests, and other than tough-cookie's default, it keeps a Secure cookie that came over
  * plain HTTP (`cookieHeader` sends it over TLS only) and a cookie without `=`. Public suffixes are refused.
  */
 export function createJar(): CookieJar {
-  return new CookieJar(undefined, { looseMode: true, enforceSecureOriginOnStorage: false })
+  return new SessionJar(undefined, { looseMode: true, enforceSecureOriginOnStorage: false })
 }
 
 /**

@@ -1,7 +1,9 @@
-import type { Cookie, CookieJar } from 'tough-cookie'
+import { cookieCompare, pathMatch, type Cookie, type CookieJar } from 'tough-cookie'
 import { describe } from '../../checks.ts'
 import { InvalidHeaderError } from '../../errors.ts'
 import { createJar } from './cookie-jar.ts'
+import { cookieHost, cookieUrl, withOwnDomain } from './cookie-domain.ts'
+import { mayHold, storedCookies, touchesSecureCookie } from './stored-cookies.ts'
 import { checkHeaderValue } from '../header-rules.ts'
 
 /** Cookies of one request. `null` and `undefined` send none of that name, not the jar's either. */
@@ -50,7 +52,8 @@ export function storeCookies(
   setCookie: string | readonly string[] | undefined,
 ): void {
   if (setCookie === undefined) return
-  for (const text of typeof setCookie === 'string' ? [setCookie] : setCookie) storeCookie(jar, url, text)
+  const target = cookieUrl(url)
+  for (const text of typeof setCookie === 'string' ? [setCookie] : setCookie) storeCookie(jar, target, text)
 }
 
 /** The cookies that one response has set, in a jar of their own. */
@@ -60,16 +63,18 @@ export function responseCookies(url: string | URL, setCookie: string | readonly 
   return jar
 }
 
-function storeCookie(jar: CookieJar, url: string | URL, text: string): void {
+function storeCookie(jar: CookieJar, url: URL, text: string): void {
   // Loose jars would make a name of the value; requests drops it.
   if (/^\s*=/.test(text)) return
   // It could not be sent, and no other cookie beside it.
   if (/[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/.test(text) || !mayHavePrefix(url, text)) return
+  const own = withOwnDomain(text, url, jar)
+  if (own === undefined || touchesSecureCookie(jar, url, own)) return
   let cookie: Cookie | undefined
   try {
-    cookie = jar.setCookieSync(text, url, { ignoreError: true })
+    cookie = jar.setCookieSync(own, url, { ignoreError: true })
   } catch {
-    // A Domain that is none.
+    // A store of the caller's own does not take it.
     return
   }
   if (cookie === undefined) return
@@ -84,10 +89,10 @@ function storeCookie(jar: CookieJar, url: string | URL, text: string): void {
  * `__Host-` and `__Secure-` say that the cookie came over TLS (RFC 6265bis, 4.1.3): over http nobody may say so, nor in
  * another spelling, or without a value, that servers may take for it. The attributes are looked at by the jar.
  */
-function mayHavePrefix(url: string | URL, text: string): boolean {
+function mayHavePrefix({ protocol }: URL, text: string): boolean {
   const [, prefix, equals] = /^\s*(__(?:host|secure)-)[^=;]*(=)?/i.exec(text) ?? []
   if (prefix === undefined) return true
-  return (prefix === '__Host-' || prefix === '__Secure-') && equals === '=' && new URL(url).protocol === 'https:'
+  return (prefix === '__Host-' || prefix === '__Secure-') && equals === '=' && protocol === 'https:'
 }
 
 /** tough-cookie counts Max-Age from the last time the cookie was *sent*: in use it would never expire (RFC 6265, 5.3.3). */
@@ -98,33 +103,19 @@ function fixExpiry(cookie: Cookie): void {
 }
 
 function cookiesFor(jar: CookieJar, url: string | URL): Cookie[] {
-  const domains = domainsOf(jar)
-  if (domains !== undefined && isEmpty(domains)) return []
-  const target = typeof url === 'string' ? new URL(url) : url
-  if (domains !== undefined && !mayHold(domains, target.hostname)) return []
+  const target = cookieUrl(url)
+  if (!mayHold(jar, cookieHost(target))) return []
   // tough-cookie also sends Secure cookies to http://localhost and 127.0.0.1.
-  return jar.getCookiesSync(target, { sort: true }).filter((cookie) => !cookie.secure || target.protocol === 'https:')
+  return lookUp(jar, target).filter((cookie) => !cookie.secure || target.protocol === 'https:')
 }
 
-/**
- * The index by domain of tough-cookie's memory store; another store has its own ways. Looking up costs microseconds
- * (tldts): not for an empty jar, or one that holds cookies of other hosts only.
- */
-function domainsOf(jar: CookieJar): object | undefined {
-  const { idx } = jar.store as { idx?: unknown }
-  return typeof idx === 'object' && idx !== null && Object.getPrototypeOf(idx) === null ? idx : undefined
-}
-
-function isEmpty(domains: object): boolean {
-  for (const _ in domains) return false
-  return true
-}
-
-function mayHold(domains: object, hostname: string): boolean {
-  for (let domain = hostname.replace(/^\[|\]$/g, ''); ;) {
-    if (domain in domains) return true
-    const dot = domain.indexOf('.')
-    if (dot < 0) return false
-    domain = domain.slice(dot + 1)
+function lookUp(jar: CookieJar, url: URL): Cookie[] {
+  try {
+    return jar.getCookiesSync(url, { sort: true })
+  } catch {
+    // There are names that it does not look up (`test`, `local`, `example`: RFC 6761), and services have them all the same.
+    const host = cookieHost(url)
+    const isForUrl = ({ domain, path }: Cookie): boolean => domain === host && pathMatch(url.pathname, path ?? '/')
+    return storedCookies(jar).filter(isForUrl).sort(cookieCompare)
   }
 }
