@@ -95,7 +95,7 @@ describe('timeout', () => {
     const hook = (_: unknown, { signal }: { signal: AbortSignal }): Promise<void> =>
       new Promise(() => signal.addEventListener('abort', () => (reason = signal.reason)))
 
-    const error = await failureOf(session.get(server.url, { timeout: { total: 60 }, hooks: { response: hook } }))
+    const error = await failureOf(session.get(server.url, { timeout: { total: 600 }, hooks: { response: hook } }))
 
     expect(error).toBeInstanceOf(TotalTimeoutError)
     expect(reason).toBe(error)
