@@ -1,4 +1,4 @@
-import { inspect } from 'node:util'
+import { inspect, types } from 'node:util'
 
 /** Without user and password in what looks like a URL. Whoever knows that a text is one is more thorough. */
 export function hideCredentials(text: string): string {
@@ -71,6 +71,26 @@ export function checkSignal(value: unknown): asserts value is AbortSignal | unde
   const { aborted, addEventListener } = (value ?? {}) as Partial<AbortSignal>
   if (typeof aborted === 'boolean' && typeof addEventListener === 'function') return
   throw new TypeError(`Expected \`signal\` to be an AbortSignal, got ${describe(value)}`)
+}
+
+/**
+ * Hears of the rejection of a promise that is refused, as it is or within objects, lists and maps: the error that says so
+ * is all that comes of it. Other thenables are left alone: some begin their work only when they are asked.
+ */
+export function hush(value: unknown, depth = 3): void {
+  if (types.isPromise(value)) void Promise.prototype.then.call(value, undefined, () => {})
+  else if (depth > 0 && (Array.isArray(value) || value instanceof Map)) {
+    for (const each of value.values()) hush(each, depth - 1)
+  } else if (depth > 0 && Object.prototype.toString.call(value) === '[object Object]') {
+    for (const { value: each } of Object.values(Object.getOwnPropertyDescriptors(value))) hush(each, depth - 1)
+  }
+}
+
+/** @throws {TypeError} a promise, which nobody awaits where an option is meant */
+export function refusePromise(name: string, value: unknown): void {
+  if (!types.isPromise(value)) return
+  hush(value)
+  throw new TypeError(`Expected \`${name}\` to be a value, got ${describe(value)}: is an \`await\` missing?`)
 }
 
 /** Whether `await` would wait for it. */

@@ -2,7 +2,7 @@ import { describe } from '../checks.ts'
 import { attachRequest, InvalidOptionError, QueueFullError, TaskNotCloneableError } from '../errors.ts'
 import type { Executor, SubmitOptions, Task } from '../executor/executor.ts'
 import type { Call } from '../session/call/call.ts'
-import { describeRequest } from '../session/call/call-subject.ts'
+import { describeRequest, hushInputs } from '../session/call/call-subject.ts'
 import type { RequestOptions, SendOptions, TimeoutOption } from '../session/options/options.ts'
 import { PreparedRequest } from '../session/prepared-request.ts'
 import { openCall, Session } from '../session/session.ts'
@@ -12,7 +12,7 @@ import { RemoteDesk } from './remote/remote-desk.ts'
 import { CallRun, ForeignRun, type RequestRun, type SessionLike } from './request-run.ts'
 import { ResponseController } from './response-controller.ts'
 import { ResponseFuture } from './response-future.ts'
-import { holdStreams } from './waiting-bodies.ts'
+import { holdInputs } from './waiting-bodies.ts'
 
 export interface DeskOptions<R> {
   readonly session: SessionLike<R>
@@ -64,7 +64,7 @@ export class RequestDesk<R> {
   submit(future: ResponseFuture<R>, throwsIfFull: boolean, refusal?: Refusal): ResponseFuture<R> {
     const controller =
       this.#remote === undefined ? new ResponseController(future, this) : new RemoteController(future, this)
-    if (future.detail !== undefined) holdStreams(future.detail)
+    if (future.detail !== undefined) holdInputs(future.detail)
     const signal: unknown = future.detail?.signal
     const isAborted = signal instanceof AbortSignal && signal.aborted
     let failure: Refusal | undefined
@@ -77,6 +77,7 @@ export class RequestDesk<R> {
         throw error
       }
       failure = { error }
+      hushInputs(future.request)
     }
     if (this.ledger.hears('submit')) this.ledger.tell('submit', { future, request: future.request })
     if (isAborted) future.cancel(signal.reason)

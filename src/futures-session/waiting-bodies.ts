@@ -1,21 +1,20 @@
-import { Readable } from 'node:stream'
-import type { RequestOptions } from '../session/options/options.ts'
+import type { Readable } from 'node:stream'
+import { hush } from '../checks.ts'
+import { holdStream, isReadable } from '../session/body/readable-source.ts'
+import type { RequestOptions, RequestSpec } from '../session/options/options.ts'
 
 /**
- * Streams that wait with their request. One that fails meanwhile (no such file) must not be an uncaught error: the
- * request will find it failed when its turn comes.
+ * What waits with its request: streams, and promises that somebody forgot to await. Their errors must not be uncaught ones
+ * meanwhile: the request will tell when its turn comes.
  */
-export function holdStreams(options: RequestOptions | undefined): void {
-  for (const stream of streamsOf(options)) stream.on('error', ignore)
+export function holdInputs(request: RequestSpec): void {
+  for (const stream of streamsOf(request)) holdStream(stream)
+  for (const name of Object.keys(request)) if (name !== 'context') hush(request[name as keyof RequestSpec], 0)
 }
 
 /** Closes the streams of a request that will never be sent, and with them their files. */
 export function dropStreams(options: RequestOptions | undefined): void {
   for (const stream of streamsOf(options)) stream.destroy()
-}
-
-function ignore(): void {
-  // See above.
 }
 
 function streamsOf(options: RequestOptions | undefined): Readable[] {
@@ -28,5 +27,5 @@ function streamsOf(options: RequestOptions | undefined): Readable[] {
       contents.push(Array.isArray(content) ? content[1] : content)
     }
   }
-  return contents.filter((content) => content instanceof Readable)
+  return contents.filter(isReadable)
 }

@@ -1,21 +1,23 @@
-import { ReadStream, statSync } from 'node:fs'
+import { ReadStream } from 'node:fs'
 import { basename } from 'node:path'
-import type { Readable } from 'node:stream'
+import { Readable, isErrored } from 'node:stream'
 import type { ReadableStream } from 'node:stream/web'
 import { invalidBody } from './invalid-body.ts'
+import { isReadable, readableSource } from './readable-source.ts'
 import type { BodySource } from './stream-body.ts'
 
 /**
  * What a Blob, a stream or an iterable is as a body; `undefined` for anything else. From here on a stream that fails
  * before it is sent fails the request, not the process.
  *
- * @throws {InvalidOptionError} a stream that is locked, or over already
+ * @throws {InvalidOptionError} a stream that is over already, or that somebody else reads
  */
 export function sourceOf(value: object, option: string): BodySource | undefined {
-  if (isBlob(value)) return blobSource(value)
+  if (isBlob(value)) return blobSource(value, option)
   if (isReadable(value)) return readableSource(value, option)
   if (isWebStream(value)) return webStreamSource(value, option)
-  if (Symbol.asyncIterator in value || Symbol.iterator in value) return iterableSource(value as Iterable<unknown>)
+  if (Symbol.asyncIterator in value || Symbol.iterator in value)
+    return iterableSource(value as Iterable<unknown>, option)
   return undefined
 }
 
@@ -31,50 +33,17 @@ export function fileNameOf(content: unknown): string | undefined {
   return content instanceof ReadStream && typeof content.path === 'string' ? basename(content.path) : undefined
 }
 
-function blobSource(blob: Blob): BodySource {
-  return { length: blob.size, isReplayable: true, read: () => blob.stream() as AsyncIterable<unknown> }
-}
-
-function isReadable(value: object): value is Readable {
-  return Symbol.asyncIterator in value && 'pipe' in value && typeof value.pipe === 'function'
-}
-
-function readableSource(stream: Readable, option: string): BodySource {
-  if (stream.readableEnded || (stream.destroyed && !stream.errored)) {
-    throw invalidBody(option, 'a stream that was not read to its end or destroyed', stream)
-  }
-  // Without a listener, an error before the body is read (no such file) would end the process; reading it later throws it.
-  stream.on('error', () => undefined)
-  const length = fileLength(stream)
+function blobSource(blob: Blob, option: string): BodySource {
   return {
-    length,
-    isReplayable: false,
-    read: () => (length === undefined ? stream : firstBytes(stream, length)),
-    release: () => void stream.destroy(),
-  }
-}
-
-/** What is left of a regular file that nobody has read from; 0 may be the size of anything (/proc), so it says nothing. */
-function fileLength(stream: Readable): number | undefined {
-  if (!(stream instanceof ReadStream) || stream.bytesRead > 0 || stream.readableEncoding !== null) return undefined
-  const { path, start = 0, end = Infinity } = stream as ReadStream & { start?: number; end?: number }
-  // A stream on a file descriptor has no path, and starts wherever that stands.
-  if (typeof path !== 'string' && !Buffer.isBuffer(path)) return undefined
-  try {
-    const file = statSync(path)
-    return file.isFile() && file.size > 0 ? Math.max(0, Math.min(end + 1, file.size) - start) : undefined
-  } catch {
-    return undefined
-  }
-}
-
-/** A file that grows while it is sent (a log) is sent as long as it was said to be. */
-async function* firstBytes(stream: Readable, length: number): AsyncGenerator<unknown, void, void> {
-  let left = length
-  for await (const chunk of stream as AsyncIterable<Uint8Array>) {
-    yield chunk.subarray(0, left)
-    left -= chunk.byteLength
-    if (left <= 0) return
+    length: blob.size,
+    isReplayable: true,
+    read() {
+      const stream: unknown = blob.stream()
+      if (typeof stream === 'object' && stream !== null && Symbol.asyncIterator in stream) {
+        return stream as AsyncIterable<unknown>
+      }
+      throw invalidBody(option, 'a Blob with a stream', stream)
+    },
   }
 }
 
@@ -83,15 +52,46 @@ function isWebStream(value: object): value is ReadableStream {
 }
 
 function webStreamSource(stream: ReadableStream, option: string): BodySource {
-  if (stream.locked) throw invalidBody(option, 'a stream that nobody else reads', stream)
+  const check = (): void => checkWebStream(stream, option)
+  check()
   return {
     length: undefined,
     isReplayable: false,
-    read: () => stream,
+    check,
+    read() {
+      check()
+      return stream
+    },
     release: () => void stream.cancel().catch(() => undefined),
   }
 }
 
-function iterableSource(iterable: Iterable<unknown> | AsyncIterable<unknown>): BodySource {
-  return { length: undefined, isReplayable: false, read: () => iterable }
+/** One that was read in part, or cancelled, is refused as `fetch` does. */
+function checkWebStream(stream: ReadableStream, option: string): void {
+  const any = stream as unknown as Readable
+  if (stream.locked || (Readable.isDisturbed(any) && !isErrored(any))) {
+    throw invalidBody(option, 'a stream that nobody else reads', stream)
+  }
+}
+
+/** Iterators that we have begun to read: there is no second body in them. */
+const taken = new WeakSet<object>()
+
+/** An iterator can be read once; of anything else there is a new one each time. Whether others have read it nobody can tell. */
+function iterableSource(iterable: Iterable<unknown> | AsyncIterable<unknown>, option: string): BodySource {
+  const isIterator = 'next' in iterable && typeof iterable.next === 'function'
+  const check = (): void => {
+    if (taken.has(iterable)) throw invalidBody(option, 'an iterator that was not sent before', iterable)
+  }
+  check()
+  return {
+    length: undefined,
+    isReplayable: false,
+    check,
+    read() {
+      check()
+      if (isIterator) taken.add(iterable)
+      return iterable
+    },
+  }
 }

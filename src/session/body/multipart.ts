@@ -67,6 +67,9 @@ function joined(pieces: readonly Piece[]): BodySource {
       return pieces.reduce(addLength, 0)
     },
     isReplayable: sources.every((source) => source.isReplayable),
+    check() {
+      for (const source of sources) source.check?.()
+    },
     async *read() {
       const unread = new Set(sources)
       try {

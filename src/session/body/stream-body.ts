@@ -8,7 +8,9 @@ export interface BodySource {
   readonly length: number | undefined
   /** Whether `read` may be called again. */
   readonly isReplayable: boolean
-  /** Strings and bytes. */
+  /** Whether it may be read now. @throws {InvalidOptionError} somebody else has read from it */
+  check?(): void
+  /** Strings and bytes. Throws as `check` does. */
   read(): Iterable<unknown> | AsyncIterable<unknown>
   /** Lets go of what was never read: a file or a connection may hang on it. */
   release?(): void
@@ -49,6 +51,7 @@ export class StreamBody {
    * Called at each sending. Leaving the iteration early, even before its first step, closes what it reads from.
    *
    * @throws {UnrewindableBodyError} it was opened before and can't be produced again
+   * @throws {InvalidOptionError} somebody else has read from it
    */
   open(): AsyncIterable<Uint8Array> {
     if (this.#isOpened && !this.isReplayable) {
@@ -57,6 +60,7 @@ export class StreamBody {
       )
     }
     this.#isOpened = true
+    this.#source.check?.()
     return { [Symbol.asyncIterator]: () => iterate(this.#source) }
   }
 

@@ -1,3 +1,4 @@
+import { hush } from '../../checks.ts'
 import { InvalidOptionError } from '../../errors.ts'
 import type { FailedRequest } from '../../errors.ts'
 import type { ResumedPosition } from './call-position.ts'
@@ -22,6 +23,13 @@ export function describeRequest({ request }: CallSubject): FailedRequest {
   const { method = 'GET', url } = request as { method?: unknown; url: unknown }
   const text = typeof url === 'string' || url instanceof URL ? withoutCredentials(String(url)) : ''
   return { method: String(method).toUpperCase(), url: text }
+}
+
+/** Promises that were given instead of values: of a request that could not be opened nobody awaits them. */
+export function hushInputs(request: RequestSpec | PreparedRequest): void {
+  if (request instanceof PreparedRequest) return
+  // A context is not ours, and promises in `json` are refused only where all of it is one.
+  for (const [name, value] of Object.entries(request)) if (name !== 'context') hush(value, name === 'json' ? 0 : 3)
 }
 
 /** @throws {RequestError} an option that is unknown, or can't be used */
