@@ -5,7 +5,7 @@ import type { Dispatcher } from '../transport/exchange.ts'
 import { Call } from './call/call.ts'
 import type { CallObserver } from './call/call-observer.ts'
 import type { ResumedPosition } from './call/call-position.ts'
-import { describeRequest, optionsOf } from './call/call-subject.ts'
+import { describeRequest, hushInputs, optionsOf } from './call/call-subject.ts'
 import { Driver } from './call/driver.ts'
 import { openRequest } from './call/open-request.ts'
 import type { RequestOptions, RequestSpec, SendOptions, SessionOptions } from './options/options.ts'
@@ -117,6 +117,7 @@ export class Session extends SessionAttributes implements AsyncDisposable {
       return hop.request
     } catch (error) {
       attachRequest(error, describeRequest({ request: spec }))
+      hushInputs(spec)
       throw error
     }
   }

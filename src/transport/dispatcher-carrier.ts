@@ -1,3 +1,4 @@
+import { isThenable } from '../checks.ts'
 import { Deadline } from '../deadline.ts'
 import { ConnectTimeoutError } from '../errors.ts'
 import type { Carrier, OpenBody } from './carrier.ts'
@@ -28,7 +29,10 @@ export class DispatcherCarrier implements Carrier {
     if (connectTimeout !== Infinity) this.#deadline = new Deadline(connectTimeout, () => this.#timeOut(connectTimeout))
     const headers = requestHeaders(exchange.request, body)
     const options = { origin, path, method, headers, body, reset: false, headersTimeout: 0, bodyTimeout: 0 }
-    this.#dispatcher.dispatch(options, exchange)
+    const returned: unknown = this.#dispatcher.dispatch(options, exchange)
+    // An `async` interceptor that throws tells nobody else.
+    if (isThenable(returned))
+      returned.then(undefined, (error: unknown) => exchange.onResponseError(undefined, error as Error))
   }
 
   handleStart(): void {

@@ -127,7 +127,7 @@ export class ExchangeHandler
     this.#reception = reception
     try {
       request.headersListener?.handleHeaders(headers)
-      reception.begin(request)
+      reception.begin(request, this)
     } catch (error) {
       return this.abort(error)
     }

@@ -93,7 +93,10 @@ export interface TransferProgress {
   readonly totalBytes: number | undefined
 }
 
-/** Called with nothing transferred yet, then for each chunk. What it throws, the exchange rejects with. */
+/**
+ * Called with nothing transferred yet, then for each chunk. What it throws, the exchange rejects with; so it does with what
+ * an `async` one rejects with before the exchange is over.
+ */
 export type ProgressListener = (progress: TransferProgress) => void
 
 /** A request on its way. */

@@ -3,6 +3,7 @@ import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'undici'
 import { describe } from '../checks.ts'
 import { ownOptions } from '../own-options.ts'
+import { withGuardedCallbacks } from './connecting/guarded-callbacks.ts'
 
 /** A connector of one's own, as undici knows it; it does the TLS of https itself. Goes to the proxy, if there is one. */
 export type ConnectFunction = (
@@ -118,7 +119,7 @@ export function resolvePoolOptions(given: PoolOptions = {}): ResolvedPoolOptions
   const { timeout, ...connectOptions } = ownOptions(typeof connect === 'object' ? connect : {})
   return {
     client,
-    socket: { ...socket, ...connectOptions },
+    socket: withGuardedCallbacks({ ...socket, ...connectOptions }),
     connector: typeof connect === 'function' ? connect : undefined,
     connectTimeout: Math.min(limit(options.connectTimeout), limit(timeout)),
     maxCachedSessions: options.maxCachedSessions ?? 100,

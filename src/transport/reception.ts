@@ -4,7 +4,7 @@ import type { RequestError } from '../errors.ts'
 import { BufferedBody, compact } from './buffered-body.ts'
 import type { HttpBodyStream } from './body-stream.ts'
 import { decodeBody, parseCodings } from './decoding/content-encoding.ts'
-import type { ExchangeRequest, ExchangeResponse } from './exchange.ts'
+import type { Exchange, ExchangeRequest, ExchangeResponse } from './exchange.ts'
 import { ProgressMeter } from './progress.ts'
 
 export type ResponseHeaders = Record<string, string | string[]>
@@ -57,14 +57,16 @@ export class Reception {
   /**
    * Looks at the announced length.
    *
+   * @param exchange fails with what a listener rejects with
    * @throws {ResponseTooLargeError} it is too much; and what the listener throws
    */
-  begin({ onDownloadProgress }: ExchangeRequest): void {
+  begin({ onDownloadProgress }: ExchangeRequest, exchange: Pick<Exchange, 'abort'>): void {
     if (this.#limit === Infinity && onDownloadProgress === undefined) return
     const announced = this.#response.headers['content-length']
     const length = announced === undefined || this.isBodiless ? undefined : Number(announced)
     if (length !== undefined && length > this.#limit) throw this.#tooLarge()
-    if (onDownloadProgress !== undefined) this.#meter = new ProgressMeter(onDownloadProgress, length)
+    if (onDownloadProgress === undefined) return
+    this.#meter = new ProgressMeter(onDownloadProgress, length, (error) => exchange.abort(error))
   }
 
   /** @throws {ResponseTooLargeError} more than the limit; and what the listener throws */
@@ -79,6 +81,12 @@ export class Reception {
   end(): ExchangeResponse | Promise<ExchangeResponse> {
     this.#meter?.end()
     this.#stream?.end()
+    if (this.#meter?.isAsync !== true) return this.#conclude()
+    // A listener that rejects at the last chunk is heard before the response is given away.
+    return new Promise((resolve) => setImmediate(resolve)).then(() => this.#conclude())
+  }
+
+  #conclude(): ExchangeResponse | Promise<ExchangeResponse> {
     const response = this.#response
     const body = this.#body
     if (body === undefined) return response

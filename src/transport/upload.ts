@@ -74,8 +74,10 @@ export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
 
   #measure(): void {
     if (this.#listener === undefined) return
-    if (this.#meter === undefined) this.#meter = new ProgressMeter(this.#listener, this.#total)
-    else if (this.#inHand > 0) this.#meter.add(this.#inHand)
+    if (this.#meter === undefined) {
+      const fail = (error: unknown): void => this.#observer.handleUploadFailure(error)
+      this.#meter = new ProgressMeter(this.#listener, this.#total, fail)
+    } else if (this.#inHand > 0) this.#meter.add(this.#inHand)
     this.#inHand = 0
   }
 

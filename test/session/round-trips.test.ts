@@ -179,8 +179,7 @@ describe('what is sent comes out of an independent parser as it was:', () => {
     await fc.assert(
       fc.asyncProperty(text, text, async (user, password) => {
         const outcome = await send({ auth: digest(user, password) }, '/digest').catch((error: unknown) => error)
-        const isLatin1 = /^[\0-\xff]*$/.test(user)
-        // Control characters have no place in a header. (Beyond latin1 it is bytes of UTF-8.)
+        // Control characters have no place in a header.
         if (/[\0-\x08\x0a-\x1f\x7f]/.test(user)) {
           expect(outcome).toBeInstanceOf(InvalidHeaderError)
           return
@@ -188,7 +187,7 @@ describe('what is sent comes out of an independent parser as it was:', () => {
         const header = (outcome as Arrived).headers.authorization!
         const field = (name: string): string => new RegExp(` ${name}="?([^",]*)`).exec(header)![1]!
         const name = /username="((?:[^"\\]|\\.)*)"/.exec(header)![1]!.replace(/\\(.)/g, '$1')
-        expect(isLatin1 ? name : Buffer.from(name, 'latin1').toString()).toBe(user)
+        expect(Buffer.from(name, 'latin1').toString()).toBe(user)
         const secret = sha256(`${user}:a "realm":${password}`)
         const tail = `${field('nc')}:${field('cnonce')}:auth:${sha256('POST:/digest')}`
         expect(field('response')).toBe(sha256(`${secret}:n:${tail}`))

@@ -5,7 +5,11 @@ import { ProgressMeter } from '../../src/transport/progress.ts'
 describe('ProgressMeter', () => {
   const percents = (total: number | undefined, ...chunks: number[]): number[] => {
     const told: TransferProgress[] = []
-    const meter = new ProgressMeter((progress) => told.push(progress), total)
+    const meter = new ProgressMeter(
+      (progress) => told.push(progress),
+      total,
+      () => {},
+    )
     for (const each of chunks) meter.add(each)
     meter.end()
     expect(told.every(({ totalBytes }) => totalBytes === total)).toBe(true)

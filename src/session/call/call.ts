@@ -5,7 +5,7 @@ import { sendWithAuth, type Correspondence } from '../auth/auth-flow.ts'
 import { CallHooks } from './call-hooks.ts'
 import type { CallObserver } from './call-observer.ts'
 import type { CallPosition } from './call-position.ts'
-import { describeRequest, optionsOf, type CallSubject } from './call-subject.ts'
+import { describeRequest, hushInputs, optionsOf, type CallSubject } from './call-subject.ts'
 import { Continuation, Retries } from './continuation.ts'
 import { Exchanges } from './exchanges.ts'
 import { nextHop, openRequest, type Hop } from './open-request.ts'
@@ -211,6 +211,7 @@ export class Call implements Correspondence {
 
   async #recover(error: unknown): Promise<Response | Continuation> {
     const request = this.#hop?.request ?? describeRequest(this.#subject)
+    if (this.#hop === undefined) hushInputs(this.#subject.request)
     try {
       this.#exchanges.throwIfAborted()
       attachRequest(error, request)

@@ -1,5 +1,5 @@
 import { cookieCompare, pathMatch, type Cookie, type CookieJar } from 'tough-cookie'
-import { describe } from '../../checks.ts'
+import { describe, hush } from '../../checks.ts'
 import { InvalidHeaderError } from '../../errors.ts'
 import { createJar } from './cookie-jar.ts'
 import { cookieHost, cookieUrl, withOwnDomain } from './cookie-domain.ts'
@@ -42,6 +42,7 @@ function pairOf(name: string, value: unknown): string {
   }
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text === 'string' && !/[\0-\x08\x0a-\x1f;\x7f]/.test(text)) return `${name}=${text}`
+  hush(value)
   throw new InvalidHeaderError(`Invalid value of cookie \`${name}\`: expected text without line breaks and semicolons`)
 }
 

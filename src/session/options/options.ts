@@ -28,11 +28,15 @@ export type HeadersOption =
 
 /** Bytes in any shape. Strings are sent as UTF-8. */
 export type Content = string | ArrayBuffer | ArrayBufferView | Blob
-/** What produces its bytes while it is sent. A Blob can be sent again, the others can't. */
+/**
+ * What produces its bytes while it is sent, for one request. A Blob can be sent again, the others can't. From the moment it
+ * is given nobody else may read it: InvalidOptionError. (Of a Readable that was read in part before, the rest is sent; that
+ * others have used up a generator before can't be seen, its body is empty then.)
+ */
 export type StreamContent =
   Readable | ReadableStream | AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>
 export type BodyData = Content | StreamContent | URLSearchParams | FormData | Fields | FieldPairs
-/** A function is called for each send, so that a redirect or a retry gets a fresh body. */
+/** A function is called for each send, so that a redirect or a retry gets a fresh body. It is no `async` one: InvalidOptionError. */
 export type DataOption = BodyData | (() => BodyData)
 
 /** `content`, or `[filename, content, type?, headers?]`. Without a filename of its own, a file is named like its field. */
@@ -135,7 +139,9 @@ export interface SendOptions {
   stream?: boolean | undefined
   /** 4xx and 5xx reject with `HTTPError`, after retries and hooks. Default false. */
   raiseForStatus?: boolean | undefined
+  /** What it throws fails the request; so does what an `async` one rejects with before the response is there. */
   onUploadProgress?: ProgressListener | undefined
+  /** Likewise, of the response's body. */
   onDownloadProgress?: ProgressListener | undefined
   /** Cancels the request with `signal.reason` as the cause; acts until a streamed body ends. May serve any number of requests. */
   signal?: AbortSignal | undefined

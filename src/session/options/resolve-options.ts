@@ -1,4 +1,4 @@
-import { checkCount, checkSignal, describe } from '../../checks.ts'
+import { checkCount, checkSignal, describe, refusePromise } from '../../checks.ts'
 import { InvalidOptionError } from '../../errors.ts'
 import type { ProgressListener } from '../../transport/exchange.ts'
 import { checkAuth } from '../auth/auth-flow.ts'
@@ -119,6 +119,7 @@ export function resolveOptions(options: object, defaults: ResolvedOptions): Reso
     if (value === undefined) continue
     if (resolved === defaults) resolved = { ...defaults }
     try {
+      if (name !== 'context') refusePromise(name, value)
       reader(resolved, value)
     } catch (error) {
       if (!(error instanceof TypeError || error instanceof RangeError)) throw error

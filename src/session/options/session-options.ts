@@ -1,4 +1,4 @@
-import { describe } from '../../checks.ts'
+import { describe, refusePromise } from '../../checks.ts'
 import type { SessionOptions } from './options.ts'
 import { unknownOption } from './unknown-option.ts'
 
@@ -36,7 +36,7 @@ const requestNames = [
 
 /**
  * @returns those that are given: own properties that are not `undefined`, on an object without a prototype
- * @throws {TypeError} an unknown option, with a hint
+ * @throws {TypeError} an unknown option, with a hint; a promise
  */
 export function checkSessionOptions(options: unknown): SessionOptions {
   if (typeof options !== 'object' || options === null) {
@@ -44,7 +44,10 @@ export function checkSessionOptions(options: unknown): SessionOptions {
   }
   checkSessionNames(options)
   const given = Object.create(null) as Record<string, unknown>
-  for (const [name, value] of Object.entries(options)) if (value !== undefined) given[name] = value
+  for (const [name, value] of Object.entries(options)) {
+    refusePromise(name, value)
+    if (value !== undefined) given[name] = value
+  }
   return given
 }
 

@@ -1,5 +1,6 @@
 import net from 'node:net'
 import type { Socket } from 'node:net'
+import { isThenable } from '../../checks.ts'
 import { ConnectAttempt } from './connect-attempt.ts'
 import type { ConnectCallback } from './connect-attempt.ts'
 import type { Destination, Endpoint } from '../destination.ts'
@@ -68,7 +69,7 @@ export class Connector {
     const host = `${hostname.includes(':') ? `[${hostname}]` : hostname}:${port}`
     const protocol = isSecure ? 'https:' : 'http:'
     return new Promise((resolve, reject) => {
-      connector({ hostname, host, protocol, port: String(port) }, (error, socket?: Socket | null) => {
+      const returned = connector({ hostname, host, protocol, port: String(port) }, (error, socket?: Socket | null) => {
         // undici's own give nothing but the error.
         if (socket === null || socket === undefined) {
           return reject(error ?? new Error('`poolOptions.connect` gave no socket'))
@@ -76,6 +77,7 @@ export class Connector {
         attempt.hold(socket.on('error', reject))
         resolve(socket)
       })
+      if (isThenable(returned)) returned.then(undefined, reject)
     })
   }
 
