@@ -89,7 +89,6 @@ const otherOptions = new Set(['connect', 'connectTimeout', 'maxCachedSessions'])
 
 const hints: ReadonlyMap<string, string> = new Map([
   ['connections', 'the number of connections follows from `maxWorkers` and `maxWorkersPerOrigin`'],
-  ['allowH2', 'for HTTP/2, give a `dispatcher` of your own'],
   ['factory', 'give a `dispatcher` of your own'],
   ['interceptors', 'give a `dispatcher` of your own'],
 ])
