@@ -1,3 +1,4 @@
+import { maxHeaderSize } from 'node:http'
 import type { Socket } from 'node:net'
 import { Client } from 'undici'
 import type { Dispatcher } from 'undici'
@@ -7,6 +8,8 @@ import type { ConnectAttempt, ConnectCallback } from './connecting/connect-attem
 import type { ExchangeHandler } from './exchange-handler.ts'
 import { ReadTimer } from './read-timer.ts'
 import { requestHeaders } from './request-body.ts'
+import { ResponseHeads } from './response-heads.ts'
+import type { HeadListener } from './response-heads.ts'
 import type { Route } from './connecting/route.ts'
 
 /** For undici, which connects for nobody any more. */
@@ -18,14 +21,16 @@ const lost = (): Error => Object.assign(new Error('It was lost before the reques
  * One socket at a time, in an undici Client of its own. A Client of one request never queues, and as the connector is
  * ours, we can stop it while it connects and know a fresh connection from a used one.
  */
-export class Connection implements Carrier {
+export class Connection implements Carrier, HeadListener {
   readonly timer = new ReadTimer()
   /** For its route: when it became idle, and whether it still counts. */
   idleSince = 0
   isWrittenOff = false
   readonly #route: Route
   readonly #client: Client
+  readonly #maxHeaderSize: number
   #socket: Socket | undefined = undefined
+  #heads: ResponseHeads | undefined = undefined
   #isReused = false
   #attempt: ConnectAttempt | undefined = undefined
   #exchange: ExchangeHandler | undefined = undefined
@@ -34,6 +39,7 @@ export class Connection implements Carrier {
 
   constructor(route: Route, options: Client.Options) {
     this.#route = route
+    this.#maxHeaderSize = options.maxHeaderSize ?? maxHeaderSize
     const connect: Client.Options['connect'] = (_options, callback) => this.#connect(callback as ConnectCallback)
     this.#client = new Client(route.destination.clientOrigin, ownOptions({ ...options, connect }))
     this.#client.on('disconnect', () => this.#handleDisconnect())
@@ -65,7 +71,17 @@ export class Connection implements Carrier {
     )
   }
 
-  handleStart(): void {}
+  handleStart(): void {
+    this.#heads?.begin()
+  }
+
+  handleBytes(): boolean {
+    return this.#exchange !== undefined && this.#exchange.handleBytes()
+  }
+
+  handleInformational(status: number): void {
+    this.#exchange?.handleInformational(status)
+  }
 
   giveUp(): void {
     this.#exchange = undefined
@@ -118,10 +134,9 @@ export class Connection implements Carrier {
     this.#attempt = this.#route.connect(exchange.request.connectTimeout, (error, socket) => {
       this.#attempt = undefined
       this.#socket = socket ?? undefined
+      if (socket !== null) this.#heads = new ResponseHeads(socket, this.#maxHeaderSize, this)
       callback(error, socket)
-      if (socket === null) return this.#end()
-      // undici tells of headers only once they are whole; they are read from the socket as they come.
-      socket.on('readable', () => this.#exchange?.handleBytes())
+      if (socket === null) this.#end()
     })
   }
 

@@ -13,6 +13,7 @@ import type { ReadTimeoutListener } from './read-timer.ts'
 import { Reception } from './reception.ts'
 import type { ResponseHeaders } from './reception.ts'
 import { openBody } from './request-body.ts'
+import { informational, switched } from './response-heads.ts'
 import { Upload } from './upload.ts'
 import type { UploadObserver } from './upload.ts'
 
@@ -21,7 +22,7 @@ type Controller = Dispatcher.DispatchController
 /** Thrown at undici, which takes the request back without touching the socket. Nobody sees it. */
 const refusal = new Error('The exchange was aborted before it was written')
 
-const mostInformational = 100
+const bareContinue = 'a 100 Continue that nobody asked for, and nothing more'
 
 /** How far an exchange is: not written yet, written, headers there, over. */
 const waiting = 0
@@ -43,6 +44,8 @@ export class ExchangeHandler
   #phase = waiting
   /** The server has begun to answer: what dies now was no stale connection. */
   #isAnswered = false
+  /** The last that came was a 100 that there was nothing to go on with. */
+  #isToldToGoOn = false
   #sentAt = 0
   #informational = 0
   #carrier!: Carrier
@@ -104,22 +107,35 @@ export class ExchangeHandler
   }
 
   /** Something came in. Of the body only what is body counts: extensions of chunks may be without end. */
-  handleBytes(): void {
-    if (this.#phase === sent) this.#carrier.timer.stamp(monotonicTime())
+  handleBytes(): boolean {
+    if (this.#phase !== sent) return false
+    this.#isAnswered = true
+    if (this.#isToldToGoOn) {
+      this.#isToldToGoOn = false
+      this.#watch()
+    } else {
+      this.#carrier.timer.stamp(monotonicTime())
+    }
+    return true
   }
 
-  /** The first byte of a response, or of an informational one before it. */
-  onResponseStarted(): void {
-    this.#isAnswered = true
+  /** 1xx only say that there is more to come. Each is a sign of life; they must not come for ever. */
+  handleInformational(status: number): void {
+    const { origin, body, readTimeout } = this.request
+    if (++this.#informational > informational.most) {
+      return this.abort(new ConnectionError(`No response from ${origin}: endless 1xx`))
+    }
+    // Nobody has asked whether to send a body. What says so all the same, and no more, is no HTTP server.
+    if (status !== 100 || body !== undefined || readTimeout <= informational.patience) return
+    this.#isToldToGoOn = true
+    this.#carrier.timer.start(this, informational.patience, monotonicTime())
   }
 
   onResponseStart(controller: Controller, status: number, headers: ResponseHeaders, statusText?: string): void {
     if (this.#phase !== sent) return
     const now = monotonicTime()
     this.#carrier.timer.stamp(now)
-    // 102 and 103 only say that there is more to come. Each is a sign of life; they must not come for ever.
-    if (status < 200 && ++this.#informational <= mostInformational) return
-    if (status < 200) return this.abort(new ConnectionError(`No response from ${this.request.origin}: endless 1xx`))
+    if (status < 200) return this.#handleEarly(status)
     this.#phase = receiving
     const { request } = this
     const stream = request.stream ? new HttpBodyStream(this, decoderFor(request, headers)) : undefined
@@ -186,6 +202,7 @@ export class ExchangeHandler
 
   handleReadTimeout(): void {
     const { origin, readTimeout } = this.request
+    if (this.#isToldToGoOn) return this.#fail(translateFailure(new Error(bareContinue), 'headers', origin))
     const attempt = this.#phase === receiving ? 'Could not read the response of' : 'No response from'
     const error = new ReadTimeoutError(`${attempt} ${origin}: nothing was received for ${readTimeout} ms`)
     const reception = this.#reception
@@ -223,6 +240,13 @@ export class ExchangeHandler
 
   handleBodyDestroyed(error: unknown): void {
     if (this.#phase !== over) this.#leave(this.#end(), error)
+  }
+
+  /** On a dispatcher of the caller's: ours hands on final responses only. undici fails assertions at these two. */
+  #handleEarly(status: number): void {
+    if (status >= 100 && status !== 101) return this.handleInformational(status === 100 ? 102 : status)
+    const reason = status === 101 ? switched : `there is no status ${status}`
+    this.abort(new ConnectionError(`No response from ${this.request.origin}: ${reason}`))
   }
 
   #watch(): void {

@@ -39,6 +39,17 @@ function rule(pattern: RegExp, connect: ErrorClass, headers: ErrorClass, body: E
 const tlsCodes =
   /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|EPROTO:|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_(?:CA|PURPOSE)|CRL_|ERROR_IN_(?:CERT|CRL)|PATH_LENGTH)/
 
+const wrongLength = rule(
+  /^UND_ERR_RES_CONTENT_LENGTH_MISMATCH:/,
+  ConnectionError,
+  ConnectionError,
+  ChunkedEncodingError,
+  'the body is not as long as its Content-Length',
+)
+/** What undici calls a wrong length, too: whatever is wrong with headers, once there was a Content-Length. */
+const malformedHeaders =
+  'the headers are malformed: a Content-Length that is repeated, too large or beside Transfer-Encoding, or a line that is no header'
+
 /** The first rule that matches holds. */
 const rules: readonly Rule[] = [
   always(/^ECONNREFUSED:/, ConnectionError, 'the connection was refused'),
@@ -60,20 +71,19 @@ const rules: readonly Rule[] = [
   ),
   always(tlsCodes, SSLError),
   always(/^(?:UND_ERR_HEADERS_OVERFLOW|HPE_HEADER_OVERFLOW):/, ConnectionError, 'the headers are too large'),
-  // Also what undici says of headers that are none, if there was a Content-Length before the mistake.
-  rule(
-    /^UND_ERR_RES_CONTENT_LENGTH_MISMATCH:/,
-    ConnectionError,
-    ConnectionError,
-    ChunkedEncodingError,
-    'the body is not as long as its Content-Length',
-  ),
+  wrongLength,
+  rule(/^ERR_ASSERTION:/, ConnectionError, ConnectionError, ChunkedEncodingError, "undici's parser failed"),
   rule(/^HPE_|: Response does not match the HTTP/, ConnectionError, ConnectionError, ChunkedEncodingError),
   always(/^UND_ERR_RES_EXCEEDED_MAX_SIZE:/, ResponseTooLargeError, 'the body is too large'),
   always(/^UND_ERR_REQ_CONTENT_LENGTH_MISMATCH:/, InvalidOptionError, 'the body is not as long as its Content-Length'),
   // undici's own proxy agents, as a caller's dispatcher. Refusals have no code of their own there.
   always(/^UND_ERR_(?:PRX|SOCKS5)/, ProxyError),
   always(/^UND_ERR_ABORTED: Proxy response|^UND_ERR_INVALID_ARG: Proxy Auth/, ProxyError),
+  always(
+    /^UND_ERR_INVALID_ARG: invalid (?:transfer-encoding|keep-alive|upgrade) header|^UND_ERR_NOT_SUPPORTED: expect/,
+    InvalidHeaderError,
+    'undici sends no Expect, Keep-Alive, Transfer-Encoding or Upgrade header of a caller',
+  ),
   always(/^UND_ERR_INVALID_ARG: .*header|^UND_ERR_NOT_SUPPORTED:/, InvalidHeaderError),
   always(/^UND_ERR_INVALID_ARG: .*(?:path|url|origin)/i, InvalidURLError),
   always(/^UND_ERR_INVALID_ARG:/, InvalidOptionError),
@@ -89,6 +99,8 @@ const attempts: Record<ExchangePhase, string> = {
   headers: 'No response from',
   body: 'Could not read the response of',
 }
+/** What is wrong with the request, whenever that is found. */
+const unsendable: readonly ErrorClass[] = [InvalidHeaderError, InvalidURLError, InvalidOptionError]
 
 /**
  * The one place where errors of undici, Node, OpenSSL and proxies become ours.
@@ -106,11 +118,13 @@ export function translateFailure(error: unknown, phase: ExchangePhase, origin: s
   const found = rules.find(({ pattern }) => pattern.test(text)) ?? fallback
   // Node's own words for a socket that got no address.
   const said = message.replace(' - Local (undefined:undefined)', '')
-  const reason = found.reason ?? (said === '' ? 'it failed' : said)
-  const suffix = code === '' || reason.includes(code) ? '' : ` (${code})`
+  const isOfHeaders = found === wrongLength && phase === 'headers'
+  const reason = isOfHeaders ? malformedHeaders : (found.reason ?? (said === '' ? 'it failed' : said))
+  const suffix = code === '' || isOfHeaders || reason.includes(code) ? '' : ` (${code})`
   const through = proxy === undefined ? '' : ` through the proxy ${proxy}`
   const errorClass = classOf(found, phase, isSystem)
-  return new errorClass(`${attempts[phase]} ${origin}${through}: ${reason}${suffix}`, { cause: error })
+  const attempt = unsendable.includes(errorClass) ? 'Could not send the request to' : attempts[phase]
+  return new errorClass(`${attempt} ${origin}${through}: ${reason}${suffix}`, { cause: error })
 }
 
 function classOf(found: Rule, phase: ExchangePhase, isSystem: boolean): ErrorClass {

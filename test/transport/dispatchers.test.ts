@@ -103,6 +103,19 @@ function testDispatcher(...[, make]: Maker): void {
     await server.close()
   })
 
+  it.each([
+    ['a status of 000', answer('x', {}, '000 None'), /: there is no status 0$/],
+    ['a status of 099', answer('x', {}, '099 None'), /: there is no status 99$/],
+    ['a switch of protocols', 'HTTP/1.1 101 Other\r\n\r\n', /: a switch of protocols that nobody asked for$/],
+    ['Content-Length twice', answer('x', { 'content-length': '1' }), /: the headers are malformed: a Content-Length /],
+  ])('says in one line what is wrong with %s', async (_name, response, message) => {
+    const server = await startFaultServer(always(response))
+    const error = await transport.failure(server.url, on(server.url))
+    expect(error).toBeInstanceOf(ConnectionError)
+    expect(error.message).toMatch(message)
+    await server.close()
+  })
+
   it('can be aborted before and while it is answered', async () => {
     const server = await startFaultServer(silence)
     const part = on(server.url)

@@ -6,6 +6,7 @@ import {
   InvalidHeaderError,
   InvalidOptionError,
   InvalidURLError,
+  ReadTimeoutError,
   RequestError,
 } from '../../src/errors.ts'
 import { TestConnections, text } from '../helpers/exchanges.ts'
@@ -122,8 +123,10 @@ describe('exchange() with a server that breaks the rules', () => {
     await server.close()
   })
 
-  it('passes over 102 and 103', async () => {
-    const hints = 'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
+  it.each([
+    ['102 and 103', 'HTTP/1.1 102 Processing\r\n\r\nHTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'],
+    ['100', 'HTTP/1.1 100 Continue\r\n\r\n'],
+  ])('passes over %s', async (_name, hints) => {
     const server = await startFaultServer(
       always(Buffer.concat([Buffer.from(hints), answer('final', { 'X-Final': 'yes' })])),
     )
@@ -134,6 +137,25 @@ describe('exchange() with a server that breaks the rules', () => {
       expect(text(response)).toBe('final')
     }
     expect(server.connections).toBe(1)
+    await server.close()
+  })
+
+  it('waits for the answer to a body for as long as it may, although it was told to go on', async () => {
+    const server = await faulty((peer) => peer.write('HTTP/1.1 100 Continue\r\n\r\n'))
+    const error = await transport.failure(server.url, { method: 'POST', body: 'body', readTimeout: 2_500 })
+    expect(error).toBeInstanceOf(ReadTimeoutError)
+    const early = await faulty((peer) => peer.write('HTTP/1.1 100 Continue\r\n\r\n'))
+    expect(await transport.failure(early.url, { readTimeout: 80 })).toBeInstanceOf(ReadTimeoutError)
+    await Promise.all([server.close(), early.close()])
+  })
+
+  it.each([
+    ['headers', ok],
+    ['another hint', 'HTTP/1.1 103 Early Hints\r\n\r\n'],
+    ['a part of a line', 'HTTP/1.1 2'],
+  ])('waits as long as it may for what comes after 100 and %s', async (_name, next) => {
+    const server = await faulty((peer) => peer.write(`HTTP/1.1 100 Continue\r\n\r\n${next}`))
+    expect(await transport.failure(server.url, { readTimeout: 2_500 })).toBeInstanceOf(ReadTimeoutError)
     await server.close()
   })
 
@@ -228,6 +250,8 @@ describe('exchange() with a request that can not be sent', () => {
     ['a header value', { headers: ['x', 'a\r\nb'] }, InvalidHeaderError],
     ['a forbidden header', { headers: ['Transfer-Encoding', 'chunked'] }, InvalidHeaderError],
     ['Expect', { headers: ['Expect', '100-continue'] }, InvalidHeaderError],
+    ['Upgrade', { headers: ['Upgrade', 'websocket'] }, InvalidHeaderError],
+    ['Keep-Alive', { headers: ['Keep-Alive', 'timeout=5'] }, InvalidHeaderError],
     ['a path', { path: '/a b' }, InvalidURLError],
     ['a method', { method: 'GE T' }, InvalidOptionError],
   ])('rejects %s, and keeps the connection', async (_name, part, errorClass) => {
@@ -235,6 +259,7 @@ describe('exchange() with a request that can not be sent', () => {
     const error = await transport.failure(server.url, part)
     expect(error).toBeInstanceOf(errorClass)
     expect(error).toBeInstanceOf(RequestError)
+    expect(error.message).toMatch(/^Could not send the request to http:\S+: /)
     expect(text(await transport.fetch(server.url))).toBe('fine')
     expect(server.connections).toBe(1)
   })

@@ -1,6 +1,8 @@
 import type { Socket } from 'node:net'
 import { STATUS_CODES } from 'node:http'
+import { Deadline } from '../../deadline.ts'
 import type { Endpoint } from '../destination.ts'
+import { informational } from '../response-heads.ts'
 
 /** Bytes of the proxy's answer to CONNECT; as much as Node allows for headers. */
 const maxHeadSize = 16 * 1024
@@ -21,32 +23,50 @@ export async function openTunnel(socket: Socket, target: Endpoint, authorization
   if (!status.startsWith('2')) throw new Error(`it answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd())
 }
 
-/** Reads up to the empty line and puts back what follows it. */
+/** Reads up to the empty line of the final answer, and puts back what follows it. */
 async function readHead(socket: Socket): Promise<string> {
   let received: Buffer = Buffer.alloc(0)
+  let passed = 0
+  let deadline: Deadline | undefined
   return new Promise((resolve, reject) => {
     const stop = (): void => {
+      deadline?.clear()
       socket.removeListener('readable', onReadable).removeListener('close', onClose).removeListener('end', onClose)
+    }
+    const fail = (reason: string): void => {
+      stop()
+      reject(new Error(reason))
     }
     const onReadable = (): void => {
       for (let chunk = read(socket); chunk !== null; chunk = read(socket)) {
+        deadline?.clear()
         received = Buffer.concat([received, chunk])
-        const end = received.indexOf(headEnd)
-        const isHttp = startsHead(received)
-        if (isHttp && end === -1 && received.length <= maxHeadSize) continue
+        let end = received.indexOf(headEnd)
+        while (end !== -1 && isInformational(received)) {
+          if (++passed > informational.most) return fail('its answer to CONNECT was endless 1xx')
+          const isContinue = received.toString('latin1', 9, 12) === '100'
+          received = received.subarray(end + headEnd.length)
+          end = received.indexOf(headEnd)
+          // CONNECT has no body to go on with: what says so, and no more, is no proxy.
+          if (isContinue && received.length === 0) deadline = new Deadline(informational.patience, onPatienceLost)
+        }
+        if (!startsHead(received)) return fail('its answer to CONNECT was not HTTP')
+        if (end === -1 && received.length > maxHeadSize) return fail('its answer to CONNECT has no end')
+        if (end === -1) continue
         stop()
-        if (!isHttp) return reject(new Error('its answer to CONNECT was not HTTP'))
-        if (end === -1) return reject(new Error('its answer to CONNECT has no end'))
         if (received.length > end + headEnd.length) socket.unshift(received.subarray(end + headEnd.length))
         return resolve(received.toString('latin1', 0, end + 2))
       }
     }
-    const onClose = (): void => {
-      stop()
-      reject(new Error('it closed the connection instead of answering CONNECT'))
-    }
+    const onPatienceLost = (): void => fail('it answered 100 Continue, and nothing more')
+    const onClose = (): void => fail('it closed the connection instead of answering CONNECT')
     socket.on('readable', onReadable).once('close', onClose).once('end', onClose)
   })
+}
+
+/** There is more to come after these; after a 101 there is not. */
+function isInformational(head: Buffer): boolean {
+  return /^HTTP\/1\.[01] 1(?!01)\d\d[ \r]/.test(head.toString('latin1', 0, 13))
 }
 
 /** What is no HTTP may never have an end to wait for. */

@@ -95,6 +95,17 @@ export function flood(head: string, line: string): Act {
   }
 }
 
+/** Says something byte by byte. */
+export function drip(text: string): Act {
+  return async (peer) => {
+    peer.socket.setNoDelay(true)
+    for (const byte of text) {
+      await peer.write(byte)
+      await turn()
+    }
+  }
+}
+
 const retriedErrors: readonly (ErrorName | undefined)[] = [
   'ConnectTimeoutError',
   'ProxyError',

@@ -3,6 +3,7 @@ import { tlsFixture } from '../tls.ts'
 import {
   close,
   connectTimeout,
+  drip,
   flood,
   readTimeout,
   reset,
@@ -16,6 +17,8 @@ import {
 const refusal: Expected = { error: 'ProxyError' }
 const timeout: Expected = { error: 'ConnectTimeoutError' }
 const verify = tlsFixture('ca.pem')
+const goOn = 'HTTP/1.1 100 Continue\r\n\r\n'
+const hint = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
 const noise = say(Buffer.from([0x80, 0xff, 0, 1, 2, 0x16, 3, 1]))
 
 type Act = (peer: Peer) => unknown
@@ -46,11 +49,11 @@ const onConnect =
 
 /** A CONNECT that is granted; what comes then gets the port that was asked for. */
 const granting =
-  (act: (peer: Peer, port: number) => unknown): Act =>
+  (act: (peer: Peer, port: number) => unknown, first = ''): Act =>
   async (peer) => {
     const request = await peer.request()
     if (request === undefined) return
-    await peer.write('HTTP/1.1 200 Connection established\r\n\r\n')
+    await drip(`${first}HTTP/1.1 200 Connection established\r\n\r\n`)(peer)
     await act(peer, Number(/^CONNECT \S+:(\d+)/.exec(request)?.[1]))
   }
 
@@ -79,7 +82,21 @@ const onConnectFaults: readonly [name: string, act: Act, expected: Expected, opt
   ['403', say(answer('no', {}, '403 Forbidden')), refusal],
   ['407', say(answer('who are you?', { 'Proxy-Authenticate': 'Basic' }, '407 Who')), refusal],
   ['502', say(answer('gone', {}, '502 Bad Gateway')), refusal],
-  ['100', say('HTTP/1.1 100 Continue\r\n\r\n'), refusal],
+  ['100', say(goOn), refusal],
+  ['100-and-close', say(goOn, close), refusal],
+  ['100-without-end', flood('', goOn), refusal],
+  ['100-and-403', say(goOn + answer('no', {}, '403 Forbidden').toString()), refusal],
+  ['100-and-silence-in-it', say(goOn.slice(0, 20)), timeout, connectTimeout],
+  ['103-and-silence', say(hint), timeout, connectTimeout],
+  ['101', say('HTTP/1.1 101 Switching\r\n\r\n'), refusal],
+]
+
+/** What may be said before a CONNECT is granted. */
+const firstWords: readonly [name: string, first: string][] = [
+  ['100', goOn],
+  ['102', 'HTTP/1.1 102 Processing\r\n\r\n'],
+  ['103', hint],
+  ['several', hint + goOn + goOn.replace('1.1', '1.0') + hint],
 ]
 
 /** Without a tunnel: what the proxy answers is the response. */
@@ -90,6 +107,7 @@ const clearFaults: readonly [name: string, script: Act, expected: Expected, opti
   ['silence', onConnect(stay), { error: 'ReadTimeoutError' }, readTimeout],
   ['407', always(answer('who are you?', {}, '407 Who')), { status: 407, text: 'who are you?' }],
   ['502', always(answer('gone', {}, '502 Bad Gateway')), { status: 502, text: 'gone' }],
+  ['100-first', always(Buffer.concat([Buffer.from(goOn + hint), answer('fine')])), { status: 200 }],
   [
     'close-in-body',
     onConnect(say('HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nhalf', close)),
@@ -109,6 +127,13 @@ export const httpProxyFaults: readonly Fault[] = [
       granting((peer, port) => peer.relay(port)),
       expected,
       { target, options },
+    ),
+  ),
+  ...firstWords.map(([name, first]) =>
+    httpProxy(
+      `${name}-first`,
+      granting((peer, port) => peer.relay(port), first),
+      { status: 200 },
     ),
   ),
   ...clearFaults.map(([name, act, expected, options]) =>

@@ -1,10 +1,12 @@
 import { answer } from '../fault-server.ts'
-import { close, flood, readTimeout, reset, say, stay, type Expected, type Fault } from './fault.ts'
+import { close, drip, flood, readTimeout, reset, say, stay, type Expected, type Fault } from './fault.ts'
 
 const ok = 'HTTP/1.1 200 OK\r\n'
 const fine = answer('fine').toString()
 const sized = ok + 'Content-Length: 10\r\n\r\n'
 const chunked = ok + 'Transfer-Encoding: chunked\r\n\r\n'
+const goOn = 'HTTP/1.1 100 Continue\r\n\r\n'
+const hint = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
 const good: Expected = { status: 200 }
 const noResponse: Expected = { error: 'ConnectionError' }
 const brokenBody: Expected = { status: 200, error: 'ChunkedEncodingError' }
@@ -35,7 +37,39 @@ const rows: readonly Row[] = [
   ['two-lengths', say(fine.replace('\r\n\r\n', '\r\nContent-Length: 5\r\n\r\n')), noResponse],
   ['length-that-is-none', say(fine.replace('Length: 4', 'Length: four')), noResponse],
   ['switched-protocols', say('HTTP/1.1 101 Switching\r\nConnection: upgrade\r\nUpgrade: other\r\n\r\n'), noResponse],
-  ['bare-100', say('HTTP/1.1 100 Continue\r\n\r\n'), noResponse],
+  ['switched-without-a-word', say('HTTP/1.1 101 Switching\r\n\r\n'), noResponse],
+  ['bare-100', say(goOn), noResponse],
+  ['bare-100-and-close', say(goOn, close), noResponse],
+  ['bare-100-and-reset', say(goOn, reset), noResponse],
+  ['100-first', say(goOn + fine), good],
+  ['100-first-by-itself', say(goOn, say(fine)), good],
+  ['100-first-in-pieces', drip(goOn + hint + goOn + fine), good],
+  ['100-first-of-http-1.0', say(goOn.replace('1.1', '1.0') + 'HTTP/1.0 200 OK\r\n\r\nfine', close), good],
+  ['100-first-and-connection-close', say(goOn.replace('\r\n', '\r\nConnection: close\r\n') + fine), good],
+  ['100-first-to-a-head', say(goOn + fine.replace('fine', '')), { status: 200, text: '' }, { method: 'HEAD' }],
+  ['100-first-to-a-body', say(goOn, say(fine)), good, { method: 'POST', options: { data: 'body' } }],
+  ['100-first-and-no-content', say(goOn + 'HTTP/1.1 204 No Content\r\n\r\n'), { status: 204, text: '' }],
+  ['100-first-and-broken-body', say(goOn + sized + 'half', close), brokenBody],
+  ['100-between-103', say(hint + goOn + hint + fine), good],
+  ['100-without-end', flood('', goOn), noResponse],
+  ['103-without-end', flood('', hint), noResponse],
+  ['103-of-headers-without-end', flood(hint.slice(0, -2), `X: ${'x'.repeat(1000)}\r\n`), noResponse],
+  ['status-000', say(fine.replace('200', '000')), noResponse],
+  ['status-099', say(fine.replace('200', '099')), noResponse],
+  ['status-999', say(fine.replace('200', '999')), { status: 999 }],
+  ['rtsp', say(fine.replace('HTTP/1.1', 'RTSP/1.0')), noResponse],
+  ['http-0.9', say(fine.replace('HTTP/1.1', 'HTTP/0.9')), noResponse],
+  ['http-2', say(fine.replace('HTTP/1.1', 'HTTP/2.0')), noResponse],
+  ['half-a-status-line-and-silence', say('HTTP/1.1 20'), silentHead, { options: readTimeout }],
+  ['empty-lines-first', say('\r\n\r\n' + fine), good],
+  ['empty-lines-without-end', flood('', '\r\n'.repeat(1000)), noResponse],
+  ['reason-without-end', flood('HTTP/1.1 200 ', 'x'.repeat(1000)), noResponse],
+  ['blanks-without-end', flood(ok + 'X:', ' '.repeat(1000)), noResponse],
+  [
+    'length-beside-chunks',
+    say(chunked.replace('\r\n', '\r\nContent-Length: 4\r\n') + '4\r\nfine\r\n0\r\n\r\n'),
+    noResponse,
+  ],
   ['102-first', say('HTTP/1.1 102 Processing\r\n\r\n' + fine), good],
   ['103-first', say('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'.repeat(3) + fine), good],
   ['103-and-close', say('HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n', close), noResponse],

@@ -1,10 +1,11 @@
-import type { Peer } from '../fault-server.ts'
+import { answer, type Peer } from '../fault-server.ts'
 import { tlsFixture } from '../tls.ts'
 import { close, connectTimeout, readTimeout, reset, say, stay, type Expected, type Fault } from './fault.ts'
 import { behindTunnel, tunnelFaults } from './proxy-faults.ts'
 
 const refusal: Expected = { error: 'ProxyError' }
 const timeout: Expected = { error: 'ConnectTimeoutError' }
+const fine = answer('fine').toString()
 const verify = tlsFixture('ca.pem')
 
 type Act = (peer: Peer, port: number) => unknown
@@ -95,6 +96,12 @@ export const socksFaults: readonly Fault[] = [
   }),
   socks('clear-close', until('tunnel', onRequest(close)), { error: 'ConnectionError' }, { target: 'http' }),
   socks('clear-reset', until('tunnel', onRequest(reset)), { error: 'ConnectionError' }, { target: 'http' }),
+  socks(
+    'clear-100-first',
+    until('tunnel', onRequest(say(`HTTP/1.1 100 Continue\r\n\r\n${fine}`))),
+    { status: 200 },
+    { target: 'http' },
+  ),
   socks('clear-text', until('tunnel', say('hello\r\n\r\n')), { error: 'ConnectionError' }, { target: 'http' }),
   socks(
     'clear-silence',

@@ -68,6 +68,7 @@ export const tlsFaults: readonly Fault[] = [
     status: 200,
     error: 'ChunkedEncodingError',
   }),
+  behind('100-first', say('HTTP/1.1 100 Continue\r\n\r\n', say(answer('fine'))), { status: 200 }),
   behind('connection-close', say(answer('fine', { Connection: 'close' }), close), { status: 200 }),
   behind('idle-socket-closed', say(answer('fine'), close), { status: 200 }),
 ]

@@ -1,0 +1,176 @@
+import { isUtf8 } from 'node:buffer'
+import type { Socket } from 'node:net'
+
+/** Whoever waits for a response. */
+export interface HeadListener {
+  /** Bytes have come. @returns whether they are of the headers of a response, or of what comes before those */
+  handleBytes(): boolean
+  /** A response below 200: there is more to come. May destroy the socket. */
+  handleInformational(status: number): void
+}
+
+type Push = (chunk: unknown, encoding?: BufferEncoding) => boolean
+
+/**
+ * Responses below 200: how many may come before the response, and how many milliseconds a 100 is waited upon where there
+ * was no body to go on with.
+ */
+export const informational = { most: 100, patience: 2_000 } as const
+
+/** Names and values are the smaller part of short headers; undici counts only these. */
+const overhead = 8
+const prefix = 'HTTP/'
+/** The least and the greatest that nearly all responses begin with, and how long the line is. */
+const [least, greatest, longest] = ['HTTP/1.0 200', 'HTTP/1.1 999', 64]
+const [lf, cr, space, tilde] = [10, 13, 32, 126]
+const nothing = Buffer.alloc(0)
+const tooLarge = 'the headers are too large'
+/** Said by both, of an exchange with and one without a connection of ours. */
+export const switched = 'a switch of protocols that nobody asked for'
+const mismatch = 'Response does not match the HTTP/1.1 protocol'
+
+/**
+ * Sees what comes on a socket before undici's parser does, as long as headers are awaited. The parser is strict about
+ * headers and bodies, but not about what precedes them: it fails an assertion at a status of 099, takes RTSP for HTTP and
+ * the last segment of a status line for its reason, and breaks off at a 100 that nobody asked for, which is legal (RFC
+ * 9110, 15.2). So a status line gets there whole, and only if it is one; informational responses do not get there at all;
+ * and what never ends is ended.
+ */
+export class ResponseHeads {
+  readonly #socket: Socket
+  readonly #limit: number
+  readonly #listener: HeadListener
+  readonly #push: Push
+  /** The parser has the status line. */
+  #isBegun = false
+  /** The beginning of a status line, or of an informational response. */
+  #held: Buffer | undefined = undefined
+  /** Bytes since the request was sent, or since the last informational response. */
+  #received = 0
+
+  /** @param limit bytes of a status line; all headers together may be a few times as long */
+  constructor(socket: Socket, limit: number, listener: HeadListener) {
+    this.#socket = socket
+    this.#limit = limit
+    this.#listener = listener
+    // Every byte comes this way, whatever kind of stream the socket is, and however it is read.
+    this.#push = socket.push.bind(socket) as Push
+    socket.push = (chunk: unknown, encoding?: BufferEncoding) => this.#handle(chunk, encoding)
+  }
+
+  /** A request is being written: the next byte is the first one of its response. */
+  begin(): void {
+    this.#isBegun = false
+    this.#held = undefined
+    this.#received = 0
+  }
+
+  #handle(chunk: unknown, encoding?: BufferEncoding): boolean {
+    if (chunk === null) return this.#end()
+    if (!this.#listener.handleBytes() || this.#socket.destroyed) return this.#push(chunk, encoding)
+    // What the parser has not read yet may be body.
+    if (this.#received - this.#socket.readableLength > overhead * this.#limit) return this.#fail(tooLarge)
+    const bytes = bytesOf(chunk, encoding)
+    this.#received += bytes.length
+    if (this.#isBegun) return this.#push(bytes)
+    if (this.#held !== undefined) return this.#take(Buffer.concat([this.#held, bytes]))
+    return isUsual(bytes) ? this.#begin(bytes) : this.#take(bytes)
+  }
+
+  /** The parser knows what to make of half a line. */
+  #end(): boolean {
+    if (this.#held !== undefined) this.#begin(this.#held)
+    return this.#push(null)
+  }
+
+  #take(bytes: Buffer): boolean {
+    let at = 0
+    for (;;) {
+      // Empty lines before a status line are no more to the parser.
+      while (bytes[at] === cr || bytes[at] === lf) at++
+      const end = bytes.indexOf(lf, at)
+      if (end === -1) return this.#hold(bytes.subarray(at), this.#limit)
+      if (end - at > this.#limit) return this.#fail(tooLarge)
+      const line = bytes.toString('latin1', at, end)
+      const status = statusOf(line)
+      if (typeof status === 'string') return this.#fail(status)
+      // The parser complains of lines that end with a bare line feed.
+      if (status >= 200 || !line.endsWith('\r')) return this.#begin(readable(bytes.subarray(at), line))
+      const next = bytes.indexOf('\r\n\r\n', end - 1, 'latin1') + 4
+      if (next < 4) return this.#hold(bytes.subarray(at), overhead * this.#limit)
+      this.#received = 0
+      this.#listener.handleInformational(status)
+      if (next < bytes.length) this.#listener.handleBytes()
+      if (this.#socket.destroyed) return false
+      at = next
+    }
+  }
+
+  #hold(bytes: Buffer, most: number): boolean {
+    if (bytes.length > most) return this.#fail(tooLarge)
+    const start = bytes.toString('latin1', 0, prefix.length)
+    if (!prefix.startsWith(start)) return this.#fail(notHttp(start))
+    // A bare carriage return: the parser complains of it at once, and a line feed may never come.
+    const end = bytes.indexOf(cr)
+    if (end !== -1 && end < bytes.length - 1 && bytes[end + 1] !== lf) return this.#begin(bytes)
+    this.#held = bytes.length === 0 ? undefined : bytes
+    // Tells a stream that is pulled to go on.
+    return this.#push(nothing)
+  }
+
+  #begin(bytes: Buffer): boolean {
+    this.#held = undefined
+    this.#isBegun = true
+    return this.#push(bytes)
+  }
+
+  /** Comes back from undici, as what its parser says, and all that happens to its sockets. */
+  #fail(reason: string): boolean {
+    this.#socket.destroy(Object.assign(new Error(reason), { name: 'HTTPParserError' }))
+    return false
+  }
+}
+
+/** Whether it begins with a whole status line, and one as nearly all are. Byte by byte: a text costs ten times as much. */
+function isUsual(bytes: Buffer): boolean {
+  for (let index = 0; index < least.length; index++) {
+    const byte = bytes[index] ?? 0
+    if (byte < least.charCodeAt(index) || byte > greatest.charCodeAt(index)) return false
+  }
+  if (bytes[least.length] !== space && bytes[least.length] !== cr) return false
+  for (let index = least.length; index < longest; index++) {
+    const byte = bytes[index] ?? 0
+    if (byte === cr) return bytes[index + 1] === lf
+    if (byte < space || byte > tilde) return false
+  }
+  return false
+}
+
+/** Of a status line; or what is wrong with it. */
+function statusOf(line: string): number | string {
+  const [, digits] = /^HTTP\/1\.[01] (\d{3})(?:[ \r]|$)/.exec(line) ?? []
+  if (digits === undefined) return notHttp(line)
+  const status = Number(digits)
+  if (status < 100) return `${mismatch} (there is no status ${digits})`
+  return status === 101 ? switched : status
+}
+
+/** Shows no more than a version: the rest may be what is left of somebody's response. */
+function notHttp(line: string): string {
+  const [version] = /^HTTP\/\d(?:\.\d)?(?=\s)/.exec(line) ?? []
+  if (version === 'HTTP/1.1' || version === 'HTTP/1.0') return `${mismatch} (malformed status line)`
+  if (version !== undefined) return `${mismatch} (expected HTTP/1.1, got ${version})`
+  const isTls = /^[\x14-\x17]/.test(line)
+  return `${mismatch} (it does not begin with HTTP/1${isTls ? ', but looks like TLS' : ''})`
+}
+
+/** undici takes reasons for UTF-8; those that are not are latin1, as headers are. */
+function readable(bytes: Buffer, line: string): Buffer {
+  if (isUtf8(bytes.subarray(0, line.length))) return bytes
+  return Buffer.concat([Buffer.from(line), bytes.subarray(line.length)])
+}
+
+function bytesOf(chunk: unknown, encoding?: BufferEncoding): Buffer {
+  if (Buffer.isBuffer(chunk)) return chunk
+  return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk as Uint8Array)
+}
