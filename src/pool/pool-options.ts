@@ -6,7 +6,7 @@ import type { Executor } from '../executor/executor.ts'
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { OrReference } from '../session/options/options.ts'
 import type { Session } from '../session/session.ts'
-import { unknownOption } from '../session/options/unknown-option.ts'
+import { unknownOption } from '../unknown-option.ts'
 import { isTaskReference } from '../task-reference.ts'
 import type { Attempted, Job } from './job.ts'
 

@@ -5,7 +5,7 @@ import type { OrReference } from './options/options.ts'
 import type { PreparedRequest } from './prepared-request.ts'
 import type { Response } from './response/response.ts'
 import type { Session } from './session.ts'
-import { unknownOption } from './options/unknown-option.ts'
+import { unknownOption } from '../unknown-option.ts'
 
 /** What a hook is told besides its subject. */
 export interface HookContext {

@@ -16,7 +16,7 @@ import type { Response } from './response/response.ts'
 import { SessionAttributes, adoptCore, coreOf } from './session-attributes.ts'
 import { SessionCore } from './session-core.ts'
 import { checkSessionOptions } from './options/session-options.ts'
-import { misuseOf } from './options/unknown-option.ts'
+import { misuseOf } from '../unknown-option.ts'
 
 /**
  * For code that makes the attempts of a call itself. It has to see to `options.signal`, and to the waits.

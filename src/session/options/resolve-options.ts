@@ -12,7 +12,7 @@ import { resolveRetry } from '../call/retry-policy.ts'
 import type { RetryPolicy } from '../call/retry-policy.ts'
 import { defaultTimeout, mergeTimeout } from './timeouts.ts'
 import type { ResolvedTimeout } from './timeouts.ts'
-import { unknownOption } from './unknown-option.ts'
+import { unknownOption } from '../../unknown-option.ts'
 
 /**
  * What one request goes by: its options merged over its session's, except for those that are merged when they are used

@@ -1,6 +1,6 @@
 import { describe, refusePromise } from '../../checks.ts'
 import type { SessionOptions } from './options.ts'
-import { unknownOption } from './unknown-option.ts'
+import { unknownOption } from '../../unknown-option.ts'
 
 const sessionNames = [
   'headers',

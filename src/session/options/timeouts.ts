@@ -1,6 +1,6 @@
 import { describe } from '../../checks.ts'
 import type { TimeoutOption } from './options.ts'
-import { unknownOption } from './unknown-option.ts'
+import { unknownOption } from '../../unknown-option.ts'
 
 /** Milliseconds; Infinity is none. */
 export interface ResolvedTimeout {

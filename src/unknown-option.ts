@@ -1,4 +1,4 @@
-import { describe } from '../../checks.ts'
+import { describe } from './checks.ts'
 
 /** Names by which other libraries call things, in lower case without dashes and underscores. */
 const otherNames: Readonly<Record<string, readonly string[]>> = {
