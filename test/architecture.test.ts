@@ -37,6 +37,9 @@ const longFiles: Record<string, string> = {
   'errors.ts': 'the whole tree of error classes, by contract in one place',
   'future/future.ts': 'half of it is the documentation of the class everybody holds',
   'futures-session/futures-session.ts': 'likewise; the work is done by the classes beside it',
+  'futures-session/response-controller.ts':
+    'the write side of one request: its start, its ends and its attempts share one state',
+  'pool/pool.ts': 'a third of it is the documentation of the class everybody holds',
   'transport/exchange-handler.ts': 'what undici calls and the ways to end share one small state',
   'session/call/call.ts': 'the steps of one request share its whole state; what could leave it has left',
 }

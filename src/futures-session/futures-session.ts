@@ -3,7 +3,7 @@ import { InvalidOptionError, QueueFullError, SessionClosedError } from '../error
 import { ownOptions } from '../own-options.ts'
 import type { Executor } from '../executor/executor.ts'
 import { InProcessExecutor } from '../executor/in-process-executor.ts'
-import type { RequestOptions, SendOptions } from '../session/options/options.ts'
+import type { RequestOptions, RequestSpec, SendOptions } from '../session/options/options.ts'
 import { misuseOf } from '../unknown-option.ts'
 import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Response } from '../session/response/response.ts'
@@ -19,6 +19,9 @@ import type { SessionLike } from './request-run.ts'
 import { ResponseFuture } from './response-future.ts'
 import { SessionFacade } from './session-facade.ts'
 import { reportUnobserved, UnobservedFailures } from './unobserved.ts'
+
+/** For what takes a full queue as back-pressure. */
+export const trySubmit = Symbol('trySubmit')
 
 /**
  * A session whose requests are futures: `await session.get(url).result()`. It wraps a `Session`, keeps its API, and runs
@@ -43,7 +46,7 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
   readonly #desk: RequestDesk<R>
   #isClosed = false
   #closing: Promise<void> | undefined
-  /** Within `map`: a full queue is back-pressure, not an outcome. */
+  /** Within `trySubmit`: a full queue is back-pressure, not an outcome. */
   #throwsIfFull = false
 
   /** @throws {TypeError | RangeError} bad options */
@@ -139,7 +142,8 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
     this.#checkOpen('map')
     const { maxWorkers } = this.executor
     const defaultBufferSize = Number.isFinite(maxWorkers) ? 2 * maxWorkers : 1000
-    return new RequestMap({ defaultBufferSize, trySubmit: (input) => this.#trySubmit(input) }, requests, options)
+    const source = { defaultBufferSize, trySubmit: (input: RequestInput) => this[trySubmit](specOf(input)) }
+    return new RequestMap(source, requests, options)
   }
 
   /** How many requests are in which state, and the bytes of the bodies they have received. */
@@ -216,8 +220,8 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
     if (this.#ownsSession) await this.session.close?.()
   }
 
-  #trySubmit(input: RequestInput): ResponseFuture<R> | undefined {
-    const { method = 'GET', url, ...options } = specOf(input)
+  /** @internal As `request`. @returns `undefined` while the executor's queue is full: nothing has happened then */
+  [trySubmit]({ method = 'GET', url, ...options }: RequestSpec): ResponseFuture<R> | undefined {
     this.#throwsIfFull = true
     try {
       return this.request(method, url, options)

@@ -72,7 +72,9 @@ export class RequestDesk<R> {
       if (refusal !== undefined) throw refusal.error
       if (!isAborted) this.#admit(controller)
     } catch (error) {
-      if (error instanceof TaskNotCloneableError || (throwsIfFull && error instanceof QueueFullError)) {
+      const isThrown = error instanceof TaskNotCloneableError || (throwsIfFull && error instanceof QueueFullError)
+      // An executor of somebody else's may have led to a `cancelAll()` meanwhile: then it has its outcome.
+      if (isThrown && !future.done()) {
         this.ledger.retract(controller)
         throw error
       }

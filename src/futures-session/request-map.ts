@@ -4,6 +4,7 @@ import { Fifo } from '../fifo.ts'
 import { Input } from '../input.ts'
 import type { RequestSpec } from '../session/options/options.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
+import { FullQueue } from './full-queue.ts'
 import { Flights, type FlightOwner } from './flights.ts'
 import type { ResponseFuture } from './response-future.ts'
 
@@ -26,9 +27,6 @@ export interface MapSource<R> {
   trySubmit(input: RequestInput): ResponseFuture<R> | undefined
 }
 
-/** How long a full queue is left alone. Milliseconds. */
-const retryDelay = 5
-
 /**
  * Requests from an input of any length, with a bounded number in existence: the next is read from the input when one has
  * been handed out. Reading begins with the first `next()`.
@@ -49,7 +47,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
   #isReading = false
   /** What it asks for, and what it tells, may lead back to it: it goes on by itself then. */
   #isFilling = false
-  #retry: NodeJS.Timeout | undefined
+  readonly #fullQueue = new FullQueue(() => this.#fill())
   #left: { readonly reason: unknown } | undefined
 
   /** @throws {TypeError | RangeError} bad arguments */
@@ -182,21 +180,14 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
       return false
     }
     if (future === undefined) {
-      this.#retryLater()
+      this.#fullQueue.handleFull()
       return false
     }
+    this.#fullQueue.handleRoom()
     this.#held = undefined
     this.#order?.push(future)
     this.#flights.add(future)
     return true
-  }
-
-  /** No end of ours need tell that there is room: others fill the queue, too. */
-  #retryLater(): void {
-    this.#retry ??= setTimeout(() => {
-      this.#retry = undefined
-      this.#fill()
-    }, retryDelay)
   }
 
   /** No more will be read; what was started is delivered still, then the failure. */
@@ -220,7 +211,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
     this.#left ??= { reason }
     this.#input = undefined
     this.#held = undefined
-    clearTimeout(this.#retry)
+    this.#fullQueue.stop()
     if (this.#signal !== undefined) unlisten(this.#signal, this)
     this.#flights.cancel(reason)
     return input

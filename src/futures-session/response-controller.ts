@@ -1,5 +1,5 @@
 import { Deadline } from '../deadline.ts'
-import { CancelledError, QueueTimeoutError } from '../errors.ts'
+import { CancelledError, QueueFullError, QueueTimeoutError } from '../errors.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { CancelHandler } from '../future/listeners.ts'
 import type { CallObserver } from '../session/call/call-observer.ts'
@@ -9,6 +9,7 @@ import type { Response } from '../session/response/response.ts'
 import { describeRequest } from '../session/call/call-subject.ts'
 import { listen, unlisten } from '../shared-signal.ts'
 import type { AttemptEvent, RequestEvent } from './events.ts'
+import { patience } from './full-queue.ts'
 import type { RequestDesk } from './request-desk.ts'
 import { RequestRun } from './request-run.ts'
 import type { ResponseFuture } from './response-future.ts'
@@ -214,6 +215,10 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
     }
     if (ledger.hears('retry')) ledger.tell('retry', { ...attemptOf(controller), delay, response, error })
     if (controller.future.done()) return
+    ResponseController.#resubmitAfter(delay, controller, run)
+  }
+
+  static #resubmitAfter<R>(delay: number, controller: ResponseController<R>, run: RequestRun<R>): void {
     run.pause = new Deadline(delay, () => {
       run.pause = undefined
       ResponseController.#resubmit(controller, run)
@@ -224,6 +229,8 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
     try {
       controller.#desk.enqueue(controller)
     } catch (error) {
+      // Ours makes room for the next attempt of what it took before; somebody else's may not.
+      if (error instanceof QueueFullError) return ResponseController.#resubmitAfter(patience, controller, run)
       controller.reject(error)
       run.abort(error)
     }

@@ -14,6 +14,8 @@ export class JobSource {
   failure: { readonly error: unknown } | undefined
   readonly #onArrival: () => void
   readonly #waiting = new Fifo<QueuedJob>()
+  /** Taken, and given back: the last of them is the next. */
+  #returned: QueuedJob[] = []
   /** The input, and what comes from it, runs in the context of whoever made the pool. */
   readonly #context = new AsyncContext()
   #input: Input<unknown> | undefined
@@ -39,7 +41,7 @@ export class JobSource {
 
   /** Nothing is left; `put` may still bring more. */
   get isOver(): boolean {
-    return this.#waiting.size === 0 && this.#input === undefined
+    return this.#waitingCount === 0 && this.#input === undefined
   }
 
   /** @throws {TypeError} no job */
@@ -49,17 +51,27 @@ export class JobSource {
 
   /** The next job, if there is one; else the input is asked. */
   take(): QueuedJob | undefined {
-    const queued = this.#waiting.shift()
+    const queued = this.#returned.pop() ?? this.#waiting.shift()
     if (queued === undefined) void this.#ask()
     return queued
   }
 
+  /** Takes back the job that was taken last: it could not be started yet. */
+  giveBack(queued: QueuedJob): void {
+    this.#returned.push(queued)
+  }
+
   /** Drops what waits, and tells the input. @returns how many jobs were dropped */
   cancel(): number {
-    const { size } = this.#waiting
+    const dropped = this.#waitingCount
     this.#waiting.clear()
+    this.#returned = []
     this.#leave()
-    return size
+    return dropped
+  }
+
+  get #waitingCount(): number {
+    return this.#waiting.size + this.#returned.length
   }
 
   #add(element: unknown, name: string, context: AsyncContext): void {

@@ -2,7 +2,7 @@ import { describe, isThenable } from '../checks.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { Future } from '../future/future.ts'
 import { subscribe, type DoneListener } from '../future/subscription.ts'
-import { FuturesSession } from '../futures-session/futures-session.ts'
+import { FuturesSession, trySubmit } from '../futures-session/futures-session.ts'
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { OrReference } from '../session/options/options.ts'
 import { openBody, Response } from '../session/response/response.ts'
@@ -35,13 +35,13 @@ export class PoolWorker<R> implements DoneListener {
     this.#raiseForStatus = raiseForStatus
   }
 
-  /** Never throws: what is wrong with a job is its future's error. */
-  submit({ job, context }: QueuedJob): Future<R> {
+  /** Never throws: what is wrong with a job is its future's error. @returns `undefined` while the executor's queue is full */
+  submit({ job, context }: QueuedJob): Future<R> | undefined {
     try {
-      const { method = 'GET', url, ...options } = job
-      if (this.#raiseForStatus !== undefined) options.raiseForStatus ??= this.#raiseForStatus
-      const future = context.run(() => this.#session.request(method, url, options))
-      future[subscribe](this)
+      const spec = { ...job }
+      if (this.#raiseForStatus !== undefined) spec.raiseForStatus ??= this.#raiseForStatus
+      const future = context.run(() => this.#session[trySubmit](spec))
+      future?.[subscribe](this)
       return future
     } catch (error) {
       const controller = new FutureController<R>()

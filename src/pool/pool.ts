@@ -2,6 +2,7 @@ import { setImmediate } from 'node:timers'
 import { ExecutorClosedError } from '../errors.ts'
 import type { Future } from '../future/future.ts'
 import { subscribe } from '../future/subscription.ts'
+import { FullQueue } from '../futures-session/full-queue.ts'
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { RequestOptions } from '../session/options/options.ts'
 import type { Session } from '../session/session.ts'
@@ -38,6 +39,8 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
   /** None until all are there. */
   #workers: readonly PoolWorker<ResponseOf<S>>[] = []
   readonly #idleWorkers: PoolWorker<ResponseOf<S>>[] = []
+  /** That of the executor, where the caller brought one. */
+  readonly #fullQueue = new FullQueue(() => this.#advance())
   #openJobs = 0
   #isClosed = false
   #isCancelled = false
@@ -198,8 +201,7 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
   #advance(): void {
     while (this.#openJobs + this.#results.readyCount < this.#maxBuffered && this.#idleWorkers.length > 0) {
       const queued = this.#source.take()
-      if (queued === undefined) break
-      this.#start(this.#idleWorkers.shift() as PoolWorker<ResponseOf<S>>, queued)
+      if (queued === undefined || !this.#start(this.#idleWorkers.shift() as PoolWorker<ResponseOf<S>>, queued)) break
     }
     if (this.#isOver) this.#end()
   }
@@ -211,10 +213,22 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
     return this.#isClosed || this.#source.failure !== undefined || (this.#hasQueue && this.#results.isAwaited)
   }
 
-  #start(worker: PoolWorker<ResponseOf<S>>, queued: QueuedJob): void {
+  /** @returns false if the executor's queue is full: the job waits, and is tried again */
+  #start(worker: PoolWorker<ResponseOf<S>>, queued: QueuedJob): boolean {
+    // First: whoever is told of it may lead back here.
     this.#openJobs++
     const future = worker.submit(queued)
+    if (future === undefined) {
+      this.#openJobs--
+      this.#idleWorkers.unshift(worker)
+      this.#source.giveBack(queued)
+      if (this.#isCancelled) this.#dropWaiting()
+      this.#fullQueue.handleFull()
+      return false
+    }
+    this.#fullQueue.handleRoom()
     future[subscribe]({ handleDone: () => this.#finish(worker, queued, future) })
+    return true
   }
 
   #finish(worker: PoolWorker<ResponseOf<S>>, queued: QueuedJob, future: Future<ResponseOf<S>>): void {
@@ -237,6 +251,7 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
   #end(): void {
     if (this.#hasEnded) return
     this.#hasEnded = this.#isClosed = true
+    this.#fullQueue.stop()
     this.#failure ??= this.#source.failure
     this.#results.end(this.#failure)
     this.#endJobs()

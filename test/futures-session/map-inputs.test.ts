@@ -1,7 +1,13 @@
 /** Inputs of `map` whose own code settles requests, asks for more, or leaves: never asked twice at once, and nothing is lost. */
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, describe, expect, test } from 'vitest'
-import { FuturesSession, InProcessExecutor, SessionClosedError, type ResponseFuture } from '../../src/index.ts'
+import {
+  FuturesSession,
+  InProcessExecutor,
+  SessionClosedError,
+  type Future,
+  type ResponseFuture,
+} from '../../src/index.ts'
 import { gate, turn, until, type Gate } from '../helpers/gate.ts'
 import { at, InputLog, inputKinds, type Meddling } from '../helpers/inputs.ts'
 
@@ -287,14 +293,15 @@ describe('An input of map()', () => {
     const session = open({ session: { request }, executor, maxWorkers: undefined })
     const [working, waiting] = [gate(), gate()]
     executor.submit(() => working.promise)
+    await turn()
+    // One request is under way, and the stranger that waits keeps the other out of the queue.
+    let stranger: Future<void> | undefined
+    session.once('start', () => (stranger = executor.submit(() => waiting.promise)))
     const iterator = session.map(all.slice(0, 2).map(urlOf))
     const answers = [iterator.next(), iterator.next()]
     await until(() => holds.size === 1)
-    // One request is under way, and the stranger that waits keeps the other out of the queue.
-    const stranger = executor.submit(() => waiting.promise)
-    await turn()
     working.open()
-    await until(() => stranger.running())
+    await until(() => stranger?.running() === true)
     waiting.open()
     await until(() => holds.size === 2)
     for (const hold of holds.values()) hold.open('ok')

@@ -19,7 +19,8 @@ const taken = new WeakSet<object>()
  * throw that. One that somebody reads from meanwhile is noticed.
  */
 export function holdStream(stream: Readable): void {
-  stream.on('error', ignore)
+  // A request that finds no room in a queue is tried again and again.
+  if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore)
   // What was read from it before is the caller's affair: the rest is the body, as it is of a file in requests.
   if ((stream.readableDidRead as boolean | undefined) === false) untouched.add(stream)
 }
