@@ -60,6 +60,8 @@ export interface RemoteTask {
 export interface SharedValue {
   readonly version: unknown
   readonly value: unknown
+  /** What threads of this process get in its place: it may hold shared memory, and what means nothing elsewhere. */
+  readonly localValue?: unknown
 }
 
 /** What a task gets as its context in a thread. */

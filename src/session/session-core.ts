@@ -50,15 +50,16 @@ export class SessionCore {
   /** How many calls may still send something. */
   #runningCalls = 0
   #onIdle: (() => void) | undefined
-  readonly environment = new Environment()
+  readonly environment: Environment
   readonly #shared: SharedConnections
   readonly #dispatcher: Dispatcher | undefined
   /** Prefixes in lower case, the longest first. */
   #mounts: readonly (readonly [prefix: string, dispatcher: Dispatcher])[] = []
 
-  constructor(shared: SharedConnections, dispatcher: Dispatcher | undefined) {
+  constructor(shared: SharedConnections, dispatcher: Dispatcher | undefined, environment = new Environment()) {
     this.#shared = shared
     this.#dispatcher = dispatcher
+    this.environment = environment
   }
 
   /** @throws {TypeError | RangeError} bad options */
@@ -101,7 +102,7 @@ export class SessionCore {
 
   /** Independent of this one, but for the connections, and jars with a store of their own. */
   clone(): SessionCore {
-    const clone = new SessionCore(this.#shared.share(), this.#dispatcher)
+    const clone = new SessionCore(this.#shared.share(), this.#dispatcher, this.environment)
     const { defaults, auth, jar, trustEnv, baseUrl, timeout, retry, params, proxies } = this
     Object.assign(clone, { defaults, auth, trustEnv, baseUrl, timeout, retry } satisfies Partial<SessionCore>)
     clone.headers = this.headers.copy()

@@ -252,11 +252,13 @@ describe('The total timeout of a request in a thread', () => {
   test('counts from the first attempt, and ends a later one', async () => {
     const first = failing(1, () => undefined)
     const server = await serve(first)
-    const session = openRemote()
+    const session = openRemote({}, { threads: 1 })
+    // The clock is not for the thread, that has to start.
+    await session.get(`${server.url}/first`).result()
     const retry = { total: 1, backoff: { base: 100, jitter: false } }
     const error = await session.get(server.url, { retry, timeout: { total: 600 } }).exception()
     expect(error).toBeInstanceOf(TotalTimeoutError)
-    expect(server.seen).toHaveLength(2)
+    expect(server.seen).toEqual(['GET /first', 'GET /', 'GET /'])
   })
 
   test('leaves the error to error hooks, which may recover', async () => {

@@ -36,7 +36,7 @@ export class SharedValues {
     const { version } = shared
     if (known !== undefined && known.version === version) return known.key
     const key = known?.key ?? ++this.#lastKey
-    this.#post({ kind: 'share', key, version, value: shared.value })
+    this.#post({ kind: 'share', key, version, value: shared.localValue ?? shared.value })
     if (known === undefined) {
       this.#known.set(shared, { key, version })
       this.#garbage.register(shared, key, shared)

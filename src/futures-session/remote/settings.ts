@@ -12,6 +12,8 @@ export interface PackedSettings {
   readonly headers: readonly string[]
   /** Attributes to set. */
   readonly attributes: PackedOptions
+  /** Variables that the submitter goes by; not there: those of where the request is done. */
+  readonly environment?: NodeJS.ProcessEnv
 }
 
 /**
@@ -21,6 +23,8 @@ export interface PackedSettings {
 export class Settings implements SharedValue {
   readonly version = 0
   readonly value: PackedSettings
+  /** Threads have a copy of the environment of their start. */
+  readonly localValue: PackedSettings
   readonly #state: readonly unknown[]
 
   /** @throws {TaskNotCloneableError} a hook or an auth function that is a function, or something else that can't cross */
@@ -30,6 +34,8 @@ export class Settings implements SharedValue {
     const given = { params, proxies, hooks, auth, timeout, retry, trustEnv, baseUrl }
     const merged = { verify, cert, maxRedirects, raiseForStatus, maxResponseSize }
     this.value = { headers: headers.toFlat(), attributes: packOptions({ ...given, ...merged }, refusal) }
+    const environment = environmentOf(core)
+    this.localValue = environment === undefined ? this.value : { ...this.value, environment: { ...environment } }
     this.#state = stateOf(core)
   }
 
@@ -43,9 +49,14 @@ export class Settings implements SharedValue {
 function stateOf(core: SessionCore): unknown[] {
   const { headers, params, proxies, auth, jar, trustEnv, baseUrl, defaults } = core
   const state: unknown[] = [headers.toFlat(), defaults, auth, jar, trustEnv, baseUrl, textOf(params), textOf(proxies)]
+  state.push(environmentOf(core))
   const { request, response, redirect, error } = core.hooks
   for (const list of [request, response, redirect, error] as readonly (readonly AnyHook[])[]) state.push(...list, null)
   return state
+}
+
+function environmentOf({ trustEnv, environment }: SessionCore): NodeJS.ProcessEnv | undefined {
+  return trustEnv ? environment.read() : undefined
 }
 
 function textOf(value: unknown): string | undefined {

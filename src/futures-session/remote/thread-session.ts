@@ -7,6 +7,7 @@ import { digest } from '../../session/auth/digest.ts'
 import type { JarRules } from '../../session/cookies/followed-jar.ts'
 import { HeaderMap } from '../../session/headers.ts'
 import type { SessionOptions } from '../../session/options/options.ts'
+import { Environment } from '../../session/network/environment.ts'
 import { adoptCore } from '../../session/session-attributes.ts'
 import { SessionCore } from '../../session/session-core.ts'
 import { Session } from '../../session/session.ts'
@@ -65,11 +66,11 @@ export function keepHome(shared: readonly SharedCopy[]): readonly SharedCopy[] {
 
 function makeSession(
   shared: SharedConnections,
-  { headers, attributes }: PackedSettings,
+  { headers, attributes, environment }: PackedSettings,
   jar: ThreadJar | undefined,
 ): Session {
   const session = new Session()
-  adoptCore(session, new SessionCore(shared, undefined))
+  adoptCore(session, new SessionCore(shared, undefined, environment && new Environment(environment)))
   session.headers = HeaderMap.fromFlat(headers)
   Object.assign(session, attributes)
   session.cookies = jar?.jar ?? false

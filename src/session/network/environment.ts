@@ -2,7 +2,8 @@ import { realTime } from '../../deadline.ts'
 
 /** The variables that requests go by, those of proxies first. */
 const proxyVariables = ['http_proxy', 'HTTP_PROXY', 'https_proxy', 'HTTPS_PROXY', 'all_proxy', 'ALL_PROXY'] as const
-const otherVariables = [
+const allVariables = [
+  ...proxyVariables,
   'no_proxy',
   'NO_PROXY',
   'REQUEST_METHOD',
@@ -12,6 +13,9 @@ const otherVariables = [
   'CURL_CA_BUNDLE',
 ]
 
+/** Without a prototype, that of the environment included: a variable is what was set as one. */
+const noVariables: NodeJS.ProcessEnv = Object.freeze(Object.create(null) as NodeJS.ProcessEnv)
+
 /** Milliseconds for which what was read is believed. */
 const freshness = 10
 
@@ -20,10 +24,16 @@ const freshness = 10
  * they are read together, at most a hundred times a second. (requests reads them for every request.)
  */
 export class Environment {
-  /** Without a prototype, that of the environment included: a variable is what was set as one. */
-  #variables = Object.create(null) as NodeJS.ProcessEnv
+  #variables = noVariables
   #namesProxy = false
   #freshUntil = 0
+
+  /** @param variables of another thread, as they were there; default: those of this one, as they are */
+  constructor(variables?: NodeJS.ProcessEnv) {
+    if (variables === undefined) return
+    this.#take(variables)
+    this.#freshUntil = Infinity
+  }
 
   get variables(): NodeJS.ProcessEnv {
     this.#refresh()
@@ -36,14 +46,28 @@ export class Environment {
     return this.#namesProxy
   }
 
+  /** As they are at this moment; the same object until one of them changes. */
+  read(): NodeJS.ProcessEnv {
+    if (this.#freshUntil !== Infinity) this.#take(process.env)
+    return this.#variables
+  }
+
   #refresh(): void {
     const now = realTime()
     if (now < this.#freshUntil) return
     this.#freshUntil = now + freshness
+    this.#take(process.env)
+  }
+
+  #take(source: NodeJS.ProcessEnv): void {
     const variables = Object.create(null) as NodeJS.ProcessEnv
-    for (const name of [...proxyVariables, ...otherVariables]) {
-      if (Object.hasOwn(process.env, name)) variables[name] = process.env[name]
+    let isSame = true
+    for (const name of allVariables) {
+      const value = Object.hasOwn(source, name) ? source[name] : undefined
+      if (value !== undefined) variables[name] = value
+      isSame &&= value === this.#variables[name]
     }
+    if (isSame) return
     this.#variables = variables
     this.#namesProxy = proxyVariables.some((name) => variables[name] !== undefined)
   }
