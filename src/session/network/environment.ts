@@ -17,11 +17,11 @@ const allVariables = [
 const noVariables: NodeJS.ProcessEnv = Object.freeze(Object.create(null) as NodeJS.ProcessEnv)
 
 /** Milliseconds for which what was read is believed. */
-const freshness = 10
+const freshness = 1
 
 /**
  * The environment as one session sees it. To read a variable is a system call of a kind, and each request needs several:
- * they are read together, at most a hundred times a second. (requests reads them for every request.)
+ * they are read together, at most a thousand times a second. (requests reads them for every request.)
  */
 export class Environment {
   #variables = noVariables
