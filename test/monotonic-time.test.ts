@@ -1,7 +1,7 @@
 import { mock } from 'node:test'
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { Deadline, monotonicTime, realTime } from '../src/deadline.ts'
-import { realTurn } from './helpers/fake-time.ts'
+import { fakeTimes, realTurn } from './helpers/fake-time.ts'
 
 afterEach(() => {
   mock.timers.reset()
@@ -65,6 +65,35 @@ describe('monotonicTime()', () => {
     expect(after - begin).toBeCloseTo(1_000, 1)
     while (realTime() - realBegin < 30) await realTurn()
     expect(monotonicTime()).toBeGreaterThan(after)
+  })
+
+  test.each(fakeTimes.filter(({ name }) => !name.includes('performance') && !name.includes('default')))(
+    'stands still with $name from the beginning, before there is a timer',
+    async (time) => {
+      const before = monotonicTime()
+      time.enable()
+      const begin = monotonicTime()
+      const realBegin = realTime()
+      while (realTime() - realBegin < 5) await realTurn()
+      expect(monotonicTime()).toBe(begin)
+      expect(begin).toBe(before)
+      time.disable()
+    },
+  )
+
+  test('goes on with a setTimeout that is bound to something, and gives timers of Node', async () => {
+    const own = setTimeout
+    const createTimer = (...args: Parameters<typeof own>): NodeJS.Timeout => own(...args)
+    Object.defineProperty(createTimer, 'name', { value: '#createTimer' })
+    globalThis.setTimeout = createTimer.bind(undefined) as typeof own
+    try {
+      new Deadline(1_000, () => undefined).clear()
+      const begin = monotonicTime()
+      await new Promise((resolve) => own(resolve, 10))
+      expect(monotonicTime()).toBeGreaterThan(begin)
+    } finally {
+      globalThis.setTimeout = own
+    }
   })
 
   test('advances with a timer that is older than the fake ones, and fires among them', async () => {
