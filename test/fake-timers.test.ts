@@ -163,6 +163,27 @@ describe.each(fakeTimes)('With the fake timers of $name', (time) => {
     expect(held.exceptionNow()).toMatchObject({ scope: 'total' })
   })
 
+  test.each([false, true])('a rate limit lets start what its interval allows (perGroup: %o)', async (perGroup) => {
+    const executor = new InProcessExecutor({ rateLimit: { limit: 2, interval: minute, perGroup } })
+    let started = 0
+    const submit = (): unknown => executor.submit(() => ++started)
+    const expectStarted = async (count: number): Promise<void> => {
+      for (let turn = 0; turn < 3; turn++) await realTurn()
+      expect(started).toBe(count)
+    }
+    for (let count = 0; count < 5; count++) submit()
+    await expectStarted(2)
+    time.tick(minute - 1)
+    await expectStarted(2)
+    time.tick(1)
+    await expectStarted(4)
+    time.tick(minute)
+    await expectStarted(5)
+    submit()
+    await expectStarted(6)
+    await executor.shutdown()
+  })
+
   test('what is no matter of time goes on without a tick', async () => {
     const server = await serve((_request, response) => void response.setHeader('connection', 'close').end('here'))
     const session = new FuturesSession({ maxWorkers: 2 })

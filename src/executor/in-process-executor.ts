@@ -1,12 +1,11 @@
 import PQueue from 'p-queue'
 import { checkCount } from '../checks.ts'
-import { Deadline } from '../deadline.ts'
 import type { Future } from '../future/future.ts'
 import { ownOptions } from '../own-options.ts'
 import { loadTaskReference, type TaskReference } from '../task-reference.ts'
 import type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor.ts'
 import type { QueuedTask } from './queued-task.ts'
-import { checkRateLimit, StartLog, type RateLimit } from './start-log.ts'
+import { checkRateLimit, type RateLimit } from './start-log.ts'
 import { TaskScheduler, type SchedulerHost } from './task-scheduler.ts'
 
 export type { RateLimit } from './start-log.ts'
@@ -23,20 +22,17 @@ export interface InProcessExecutorOptions {
 }
 
 /**
- * Runs tasks in this thread, so many at a time. p-queue is the engine: it bounds how many run and how fast they start.
- * What it is given are not the tasks but tickets: a ticket that p-queue starts takes the next task that may start, and,
- * where starts are not counted, the next one after it. At most one ticket ever waits in p-queue. So a waiting task costs
- * little, leaves in constant time, and burns no slot of the rate limit.
+ * Runs tasks in this thread, so many at a time. p-queue is the engine: it bounds how many run, and pauses. Which task is
+ * next, and how fast they start, is counted in front of it: p-queue keeps what waits, and counts its intervals by the wall
+ * clock, so that one set back would stop it. It is given tickets instead of tasks: a ticket takes task after task.
  */
 export class InProcessExecutor implements Executor, SchedulerHost {
   readonly maxWorkers: number
   readonly isolated = false
   readonly #scheduler: TaskScheduler
   readonly #tickets: PQueue
-  /** Where all starts together are counted. */
-  readonly #starts: StartLog | undefined
-  /** The ticket that waits in p-queue, and how to take it back. */
-  #waitingTicket: AbortController | undefined
+  /** At most one ticket waits in p-queue: whichever worker is free first starts it. */
+  #hasWaitingTicket = false
   #isShutDown = false
   #isPaused = false
 
@@ -44,17 +40,9 @@ export class InProcessExecutor implements Executor, SchedulerHost {
   constructor(options: InProcessExecutorOptions = {}) {
     const { maxWorkers = 8, maxPerGroup, rateLimit, maxQueue } = ownOptions(options)
     this.maxWorkers = checkCount('maxWorkers', maxWorkers, { infinite: true })
-    const rate = rateLimit === undefined ? undefined : checkRateLimit(rateLimit)
-    const isPerGroup = rate?.perGroup === true
-    this.#starts = rate === undefined || isPerGroup ? undefined : new StartLog(rate)
-    this.#scheduler = new TaskScheduler(this, { maxPerGroup, maxQueue, groupRate: isPerGroup ? rate : undefined })
-    this.#tickets = new PQueue({
-      concurrency: this.maxWorkers,
-      // Strict: a fixed window lets twice the limit pass around its edge. One more millisecond, because it counts whole ones.
-      ...(rate === undefined || isPerGroup
-        ? {}
-        : { intervalCap: rate.limit, interval: rate.interval + 1, strict: true }),
-    })
+    const checked = rateLimit === undefined ? undefined : checkRateLimit(rateLimit)
+    this.#scheduler = new TaskScheduler(this, { maxPerGroup, maxQueue, rateLimit: checked })
+    this.#tickets = new PQueue({ concurrency: this.maxWorkers })
   }
 
   submit<T>(task: Task<T> | TaskReference<T>, options?: SubmitOptions<T>): Future<T> {
@@ -102,9 +90,7 @@ export class InProcessExecutor implements Executor, SchedulerHost {
 
   /** @internal */
   balance(): void {
-    while (this.#scheduler.hasReady && this.#waitingTicket === undefined) this.#addTicket()
-    // A ticket with nothing to take would burn a slot of the rate limit, and its timer keeps the process alive.
-    if (!this.#scheduler.hasReady) this.#withdrawTicket()
+    while (this.#scheduler.hasReady && !this.#hasWaitingTicket) this.#addTicket()
   }
 
   /** In a microtask: p-queue starts tickets at once, and what they take must not start inside of `resume()` or `shutdown()`. */
@@ -114,46 +100,24 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     this.balance()
   }
 
+  /** p-queue starts it at once, where it may. */
   #addTicket(): void {
-    const { pending, isPaused } = this.#tickets
-    if (pending < this.maxWorkers && !isPaused && this.#starts === undefined) {
-      void this.#tickets.add(() => new Promise<void>((resolve) => this.#work(resolve)))
-      return
+    let hasWaited = false
+    const ticket = (resolve: () => void): void => {
+      this.#hasWaitingTicket = false
+      this.#work(resolve)
+      // There must be a ticket that waits, as long as there is a task that does.
+      if (hasWaited) void Promise.resolve().then(() => this.balance())
     }
-    const withdrawal = new AbortController()
-    this.#waitingTicket = withdrawal
-    const ticket = (): Promise<void> => new Promise((resolve) => this.#leaveQueue(withdrawal.signal, resolve))
-    this.#tickets.add(ticket, { signal: withdrawal.signal }).catch(() => undefined)
+    this.#hasWaitingTicket = true
+    void this.#tickets.add(() => new Promise<void>(ticket))
+    hasWaited = true
   }
 
-  /**
-   * A ticket that has waited starts. p-queue dates a start when it decides on it, by the wall clock; the start itself may
-   * come later (the system may stop us in between) and the clock may be set. So the ticket waits for the rest, if there is any.
-   */
-  #leaveQueue(withdrawn: AbortSignal, finish: () => void): void {
-    const delay = this.#starts?.delay ?? 0
-    if (delay > 0) {
-      const deadline = new Deadline(delay, () => this.#leaveQueue(withdrawn, finish))
-      withdrawn.addEventListener('abort', () => deadline.clear(), { once: true })
-      return
-    }
-    this.#waitingTicket = undefined
-    this.#work(finish)
-    // There must be a ticket that waits, as long as there is a task that does.
-    void Promise.resolve().then(() => this.balance())
-  }
-
-  #withdrawTicket(): void {
-    // With a reason: else Node makes a DOMException with a stack.
-    this.#waitingTicket?.abort('withdrawn')
-    this.#waitingTicket = undefined
-  }
-
-  /** One ticket at work: task after task, or just one where starts are counted. */
+  /** One ticket at work: task after task, as long as there is one that may start. */
   #work(finish: () => void): void {
     const proceed = (): void => {
-      if (this.#tickets.isPaused || !this.#scheduler.startNext(this.#starts === undefined ? proceed : finish)) finish()
-      else this.#starts?.add()
+      if (this.#tickets.isPaused || !this.#scheduler.startNext(proceed)) finish()
     }
     proceed()
   }

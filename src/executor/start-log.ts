@@ -24,12 +24,13 @@ export function checkRateLimit(rateLimit: RateLimit): RateLimit {
   return { limit: checkCount('rateLimit.limit', limit), interval: checkCount('rateLimit.interval', interval), perGroup }
 }
 
-/** The latest starts of one group, on the monotonic clock: a sliding window, exact at its edges. */
+/** The latest starts, of all tasks or of one group: a sliding window on the monotonic clock, exact at its edges. */
 export class StartLog {
   readonly #rateLimit: RateLimit
-  /** A ring of the latest `limit` starts. */
+  /** In order. */
   readonly #starts: number[] = []
-  #oldest = 0
+  /** So many of them have left the window. */
+  #past = 0
   #timer: Deadline | undefined
 
   constructor(rateLimit: RateLimit) {
@@ -39,23 +40,21 @@ export class StartLog {
   /** Milliseconds until one more may start. */
   get delay(): number {
     const { limit, interval } = this.#rateLimit
-    if (this.#starts.length < limit) return 0
-    return Math.max(0, (this.#starts[this.#oldest] as number) + interval - monotonicTime())
+    const start = this.#starts[this.#starts.length - limit]
+    return start === undefined ? 0 : Math.max(0, start + interval - monotonicTime())
   }
 
   get isEmpty(): boolean {
-    return this.#starts.every((start) => start + this.#rateLimit.interval <= monotonicTime())
+    const latest = this.#starts.at(-1)
+    return latest === undefined || latest + this.#rateLimit.interval <= monotonicTime()
   }
 
   add(): void {
-    this.#starts[this.#oldest] = monotonicTime()
-    this.#oldest = (this.#oldest + 1) % this.#rateLimit.limit
-  }
-
-  /** The latest start was really now: what came between the decision and the start does not shorten the window. */
-  redate(): void {
-    const { limit } = this.#rateLimit
-    this.#starts[(this.#oldest + limit - 1) % limit] = monotonicTime()
+    const now = monotonicTime()
+    while ((this.#starts[this.#past] ?? Infinity) + this.#rateLimit.interval <= now) this.#past++
+    // Not each by itself: to remove one takes as long as to remove many.
+    if (this.#past * 2 > this.#starts.length) this.#past -= this.#starts.splice(0, this.#past).length
+    this.#starts.push(now)
   }
 
   /** Calls back when one more may start. One call at a time. */

@@ -21,6 +21,8 @@ export class TaskQueue {
   readonly #groups = new Map<string, Group>()
   /** Of tasks without a group: they share nothing but a rate limit. */
   readonly #ungrouped: Group
+  /** Where starts are counted: of all together, or of each group. */
+  readonly #log: StartLog | undefined
   readonly #groupRate: RateLimit | undefined
   /** Lanes that have a task that may start now. */
   readonly #readyLanes = new IndexedHeap<Lane>((a, b) => a.isBefore(b))
@@ -29,10 +31,12 @@ export class TaskQueue {
   #sweepAt = 1024
   #size = 0
 
-  /** @param onReady called when time has made a task ready (only with `groupRate`) */
-  constructor(owner: TaskOwner, groupRate: RateLimit | undefined, onReady: () => void) {
+  /** @param onReady called when time has made a task ready (only with `rate`) */
+  constructor(owner: TaskOwner, rate: RateLimit | undefined, onReady: () => void) {
     this.#owner = owner
-    this.#groupRate = groupRate
+    const isPerGroup = rate?.perGroup === true
+    this.#log = rate === undefined || isPerGroup ? undefined : new StartLog(rate)
+    this.#groupRate = isPerGroup ? rate : undefined
     this.#onReady = onReady
     this.#ungrouped = this.#makeGroup('')
   }
@@ -44,7 +48,7 @@ export class TaskQueue {
 
   /** Whether one of them may start. */
   get hasReady(): boolean {
-    return this.#readyLanes.first !== undefined
+    return this.#readyLanes.first !== undefined && (this.#log === undefined || this.#log.delay <= 0)
   }
 
   /** Everything that waits, in no particular order. */
@@ -68,6 +72,7 @@ export class TaskQueue {
     lane.add(task, priority, atFront)
     this.#size++
     if (lane.first !== head) this.#refresh(lane)
+    this.#setAlarm()
   }
 
   /** Forgets a task that waits; of any other it knows nothing. */
@@ -78,10 +83,12 @@ export class TaskQueue {
     lane.remove(task)
     this.#size--
     if (isHead) this.#refresh(lane)
+    this.#setAlarm()
   }
 
-  /** Takes the next task out and counts its start, until it is released. */
+  /** Takes the next task out; it counts as alive until it is released. */
   take(): QueuedTask | undefined {
+    if (!this.hasReady) return undefined
     const lane = this.#readyLanes.first
     const task = lane?.first
     if (lane === undefined || task === undefined) return undefined
@@ -89,15 +96,22 @@ export class TaskQueue {
     lane.remove(task)
     this.#size--
     group.aliveCount++
-    group.log?.add()
     this.#refresh(lane)
     this.#refreshAll(group)
     return task
   }
 
-  /** A task that was taken has begun: its start is dated after its beginning, so that no window holds too many. */
+  /**
+   * A task that was taken has begun. Only that is a start, and it is dated after the beginning: what comes between a
+   * decision and its task (the system may stop us there) does not shorten a window.
+   */
   confirm(task: QueuedTask): void {
-    ;(task.level as Level).lane.group.log?.redate()
+    const { group } = (task.level as Level).lane
+    const log = this.#log ?? group.log
+    if (log === undefined) return
+    log.add()
+    this.#refreshAll(group)
+    this.#setAlarm()
   }
 
   /** A task that was taken has ended. */
@@ -106,6 +120,7 @@ export class TaskQueue {
     group.aliveCount--
     this.#refreshAll(group)
     if (group.lanes.size === 0) this.#leave(group)
+    this.#setAlarm()
   }
 
   #refreshAll(group: Group): void {
@@ -131,6 +146,14 @@ export class TaskQueue {
         this.#onReady()
       })
     }
+  }
+
+  /** Where starts of all together are counted: calls back when the first that is ready may start, if that is later. */
+  #setAlarm(): void {
+    const log = this.#log
+    if (log === undefined) return
+    if (this.#readyLanes.first === undefined) log.sleep()
+    else if (log.delay > 0) log.wake(this.#onReady)
   }
 
   /** Nothing of this group waits any more. */

@@ -14,7 +14,7 @@ import { TaskQueue } from './task-queue.ts'
 export interface SchedulerOptions {
   maxPerGroup?: number | undefined
   maxQueue?: number | undefined
-  groupRate?: RateLimit | undefined
+  rateLimit?: RateLimit | undefined
 }
 
 /** What an executor does for its scheduler. */
@@ -57,10 +57,10 @@ export class TaskScheduler implements TaskOwner {
   /** @throws {TypeError | RangeError} bad numbers */
   constructor(host: SchedulerHost, options: SchedulerOptions) {
     this.#host = host
-    const { maxPerGroup = Infinity, maxQueue = Infinity, groupRate } = options
+    const { maxPerGroup = Infinity, maxQueue = Infinity, rateLimit } = options
     this.#maxPerGroup = checkCount('maxPerGroup', maxPerGroup, { infinite: true })
     this.#maxQueue = checkCount('maxQueue', maxQueue, { infinite: true })
-    this.#waiting = new TaskQueue(this, groupRate, () => this.#scheduleBalance())
+    this.#waiting = new TaskQueue(this, rateLimit, () => this.#scheduleBalance())
   }
 
   get hasReady(): boolean {

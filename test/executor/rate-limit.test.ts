@@ -5,6 +5,7 @@ import type { RateLimit } from '../../src/executor/start-log.ts'
 import { FutureController } from '../../src/future/future-controller.ts'
 import type { Future } from '../../src/future/future.ts'
 import { until } from '../helpers/gate.ts'
+import { runSource } from '../helpers/run-source.ts'
 
 /** The starts that came too early: those less than `interval` after the one `limit` before. */
 function tooEarly(starts: number[], { limit, interval }: RateLimit): number[] {
@@ -68,54 +69,130 @@ describe('InProcessExecutor({ rateLimit })', () => {
     expect(tooEarly(starts, rateLimit)).toEqual([])
   })
 
-  test('holds when the wall clock is set forward', async () => {
-    const rateLimit = { limit: 1, interval: 40 }
-    const executor = new InProcessExecutor({ rateLimit })
-    const starts: number[] = []
-    try {
-      executor.submit(() => starts.push(performance.now()))
-      await executor.onIdle()
-      setClockForward()
-      executor.submit(() => starts.push(performance.now()))
-      const cancelled = executor.submit(() => expect.unreachable())
-      setTimeout(() => cancelled.cancel(), 5)
-      await executor.onIdle()
-      expect(tooEarly(starts, rateLimit)).toEqual([])
-    } finally {
-      vi.restoreAllMocks()
+  test.each([
+    ['a minute forward', 60_000],
+    ['an hour back', -3_600_000],
+    ['to 1970', -Date.now()],
+  ])('holds, and goes on, when the wall clock is set %s', async (_name, shift) => {
+    const rateLimit = { limit: 2, interval: 60 }
+    for (const perGroup of [false, true]) {
+      const executor = new InProcessExecutor({ rateLimit: { ...rateLimit, perGroup } })
+      const starts: number[] = []
+      const submit = (): unknown => executor.submit(() => starts.push(performance.now()))
+      try {
+        for (let count = 0; count < 3; count++) submit()
+        await until(() => starts.length === 2)
+        setClock(shift)
+        submit()
+        executor.submit(() => expect.unreachable()).cancel()
+        await executor.onIdle()
+        setClock(0)
+        submit()
+        await executor.onIdle()
+        expect(starts).toHaveLength(5)
+        expect(tooEarly(starts, rateLimit)).toEqual([])
+      } finally {
+        vi.restoreAllMocks()
+      }
     }
   })
 
-  test('cancelled when its ticket was about to start, a task leaves nothing behind', async () => {
-    const executor = new InProcessExecutor({ rateLimit: { limit: 1, interval: 100 } })
+  test.each([false, true])('does not look at a Date that stands still, and is set (perGroup: %o)', async (perGroup) => {
+    vi.useFakeTimers({ toFake: ['Date'] })
     try {
-      await executor.submit(() => 0).result()
-      setClockForward()
-      const cancelled = executor.submit(() => expect.unreachable())
-      await sleep(5)
-      cancelled.cancel()
+      const executor = new InProcessExecutor({ rateLimit: { limit: 1, interval: 20, perGroup } })
+      const futures = [1, 2, 3].map((value) => executor.submit(() => value))
+      await futures[0]!.result()
+      vi.setSystemTime(0)
       await executor.onIdle()
-      expect(await executor.submit(() => 1).result()).toBe(1)
+      expect(executor.stats().fulfilled).toBe(3)
     } finally {
-      vi.restoreAllMocks()
+      vi.useRealTimers()
     }
   })
 
-  test('paused when a ticket was about to start, it starts nothing before resume()', async () => {
-    const executor = new InProcessExecutor({ rateLimit: { limit: 1, interval: 200 } })
-    try {
-      await executor.submit(() => 0).result()
-      setClockForward()
-      const future = executor.submit(() => 1)
-      await sleep(1)
+  test.each([2 ** 31 - 1, 2 ** 31, 2 ** 33, Number.MAX_SAFE_INTEGER])(
+    'has no second start before an interval of %i ms is over, and no timer that overflows',
+    async (interval) => {
+      const warnings = vi.spyOn(process, 'emitWarning')
+      for (const perGroup of [false, true]) {
+        const executor = new InProcessExecutor({ rateLimit: { limit: 1, interval, perGroup } })
+        await executor.submit(() => 0).result()
+        const waiting = executor.submit(() => expect.unreachable())
+        await sleep(20)
+        expect(waiting.state).toBe('pending')
+        await executor.shutdown({ cancelPending: true })
+      }
+      expect(warnings).not.toHaveBeenCalled()
+      warnings.mockRestore()
+    },
+  )
+
+  test.each([false, true])(
+    'starts nothing while it is paused, and all in time afterwards (perGroup: %o)',
+    async (perGroup) => {
+      const rateLimit = { limit: 1, interval: 40 }
+      const executor = new InProcessExecutor({ rateLimit: { ...rateLimit, perGroup } })
+      const starts: number[] = []
+      const submit = (): Future<number> => executor.submit(() => starts.push(performance.now()))
+      await submit().result()
+      const futures = [submit(), submit()]
       executor.pause()
-      await sleep(300)
-      expect(future.state).toBe('pending')
+      await sleep(120)
+      expect(futures.map(({ state }) => state)).toEqual(['pending', 'pending'])
       executor.resume()
-      expect(await future.result()).toBe(1)
-    } finally {
-      vi.restoreAllMocks()
+      await executor.onIdle()
+      expect(starts).toHaveLength(3)
+      expect(tooEarly(starts, rateLimit)).toEqual([])
+    },
+  )
+
+  test.each([false, true])('is not used up by a task that never begins (perGroup: %o)', async (perGroup) => {
+    class Refusing extends FutureController<number> {
+      override start(): boolean {
+        this.future.cancel()
+        return false
+      }
     }
+    const executor = new InProcessExecutor({ rateLimit: { limit: 1, interval: 60_000, perGroup } })
+    const refused = executor.submit(() => 0, { controller: new Refusing() })
+    const future = executor.submit(() => 1)
+    expect(await future.result()).toBe(1)
+    expect(refused.cancelled()).toBe(true)
+    await executor.shutdown()
+  })
+
+  test.each([false, true])('uses all of it, however late its timers are (perGroup: %o)', async (perGroup) => {
+    const executor = new InProcessExecutor({ rateLimit: { limit: 3, interval: 50, perGroup } })
+    let turn = 0
+    const count = setInterval(() => turn++)
+    const futures = Array.from({ length: 9 }, () => executor.submit(() => ({ at: performance.now(), turn })))
+    await futures[0]!.result()
+    const end = performance.now() + 120
+    while (performance.now() < end);
+    await executor.onIdle()
+    clearInterval(count)
+    const starts = futures.map((each) => each.resultNow())
+    expect(
+      tooEarly(
+        starts.map(({ at }) => at),
+        { limit: 3, interval: 50 },
+      ),
+    ).toEqual([])
+    // The three that were due start together.
+    expect(starts[5]!.turn).toBe(starts[3]!.turn)
+  })
+
+  test.each([false, true])('leaves no timer behind that keeps the process alive (perGroup: %o)', async (perGroup) => {
+    const { stdout } = await runSource(`
+      import { InProcessExecutor } from './src/index.ts'
+      const executor = new InProcessExecutor({ rateLimit: { limit: 1, interval: 60_000, perGroup: ${perGroup} } })
+      const futures = [1, 2, 3].map((value) => executor.submit(() => value))
+      await futures[0].result()
+      for (const each of futures) each.cancel()
+      console.log('done')
+    `)
+    expect(stdout).toBe('done\n')
   })
 
   test.each([false, true])(
@@ -177,10 +254,11 @@ describe('InProcessExecutor({ rateLimit })', () => {
   })
 })
 
-/** By a minute: p-queue counts by the wall clock. */
-function setClockForward(): void {
-  const { now } = Date
-  vi.spyOn(Date, 'now').mockImplementation(() => now() + 60_000)
+const realNow = Date.now
+
+/** To so many ms from where it would be. */
+function setClock(shift: number): void {
+  vi.spyOn(Date, 'now').mockImplementation(() => realNow() + shift)
 }
 
 function sleep(milliseconds: number): Promise<void> {

@@ -34,17 +34,24 @@ describe('StartLog', () => {
     )
   })
 
-  test('.redate() moves the latest start to now', () => {
-    const log = new StartLog({ limit: 2, interval: 100 })
-    log.add()
-    vi.advanceTimersByTime(10)
-    log.add()
-    vi.advanceTimersByTime(30)
-    log.redate()
-    expect(log.delay).toBe(60)
-    vi.advanceTimersByTime(60)
-    log.add()
-    expect(log.delay).toBe(40)
+  test('keeps no more starts than a window holds, however many there may be', () => {
+    let time = 0
+    vi.useRealTimers()
+    const { now } = performance
+    performance.now = () => time
+    const log = new StartLog({ limit: 100_000_000, interval: 1_000 })
+    const heap = (): number => {
+      globalThis.gc?.()
+      return process.memoryUsage().heapUsed
+    }
+    const before = heap()
+    for (; time < 2_000_000; time++) log.add()
+    // Two million numbers take 16 MB.
+    expect(heap() - before).toBeLessThan(4_000_000)
+    expect([log.delay, log.isEmpty]).toEqual([0, false])
+    time += 1_000
+    expect(log.isEmpty).toBe(true)
+    performance.now = now
   })
 
   test('.wake() calls back once, when one more may start; .sleep() ends that', () => {

@@ -107,7 +107,7 @@ describe('TaskQueue with a rate for each group', () => {
 
   test('lets so many of each group start in any interval, and says when the next may', () => {
     const onReady = vi.fn()
-    const queue = makeQueue({ limit: 2, interval: 100 }, onReady)
+    const queue = makeQueue({ limit: 2, interval: 100, perGroup: true }, onReady)
     for (const group of ['a', 'b', undefined]) for (let n = 0; n < 3; n++) queue.add(makeTask(), inGroup(group))
     const started = (): number => {
       let count = 0
@@ -129,7 +129,7 @@ describe('TaskQueue with a rate for each group', () => {
   })
 
   test.each(['a', undefined])('has no timer once nothing of the group waits any more (group %o)', (group) => {
-    const queue = makeQueue({ limit: 1, interval: 100 })
+    const queue = makeQueue({ limit: 1, interval: 100, perGroup: true })
     const tasks = [makeTask(), makeTask(), makeTask()]
     for (const task of tasks) queue.add(task, inGroup(group))
     queue.confirm(queue.take()!)
@@ -145,11 +145,13 @@ describe('TaskQueue with a rate for each group', () => {
   })
 
   test('forgets groups whose interval is over, at the latest when there are many', () => {
-    const queue = makeQueue({ limit: 1, interval: 100 })
+    const queue = makeQueue({ limit: 1, interval: 100, perGroup: true })
     const sweep = vi.spyOn(Map.prototype, 'delete')
     for (let index = 0; index < 3_000; index++) {
       queue.add(makeTask(), inGroup(`group ${index}`))
-      queue.release(queue.take()!)
+      const task = queue.take()!
+      queue.confirm(task)
+      queue.release(task)
       vi.advanceTimersByTime(1)
     }
     expect(
@@ -159,12 +161,63 @@ describe('TaskQueue with a rate for each group', () => {
   })
 
   test('remembers a group for its interval, and one with work', () => {
-    const queue = makeQueue({ limit: 1, interval: 10_000 })
+    const queue = makeQueue({ limit: 1, interval: 10_000, perGroup: true })
     queue.add(makeTask(), inGroup('busy'))
-    queue.take()
+    queue.confirm(queue.take()!)
     for (let index = 0; index < 2_000; index++) queue.add(makeTask(), inGroup(`group ${index}`))
     queue.add(makeTask(), inGroup('busy'))
-    while (queue.take() !== undefined);
+    for (let task = queue.take(); task !== undefined; task = queue.take()) queue.confirm(task)
     expect(queue.size).toBe(1)
+  })
+
+  test('counts only what has begun', () => {
+    const queue = makeQueue({ limit: 1, interval: 100, perGroup: true })
+    for (let n = 0; n < 3; n++) queue.add(makeTask(), inGroup('a'))
+    queue.release(queue.take()!)
+    expect(queue.hasReady).toBe(true)
+    queue.confirm(queue.take()!)
+    expect(queue.hasReady).toBe(false)
+  })
+})
+
+describe('TaskQueue with a rate for all together', () => {
+  beforeEach(() => void vi.useFakeTimers())
+  afterEach(() => void vi.useRealTimers())
+
+  test('lets so many start in any interval, of whatever group, and says when the next may', () => {
+    const onReady = vi.fn()
+    const queue = makeQueue({ limit: 2, interval: 100 }, onReady)
+    for (const group of ['a', 'b', undefined]) queue.add(makeTask(), { ...plain, group })
+    queue.confirm(queue.take()!)
+    expect([queue.hasReady, vi.getTimerCount()]).toEqual([true, 0])
+    queue.confirm(queue.take()!)
+    expect([queue.hasReady, queue.take(), vi.getTimerCount()]).toEqual([false, undefined, 1])
+    vi.advanceTimersByTime(99)
+    expect([queue.hasReady, onReady.mock.calls.length]).toEqual([false, 0])
+    vi.advanceTimersByTime(1)
+    expect([queue.hasReady, onReady.mock.calls.length]).toEqual([true, 1])
+    queue.confirm(queue.take()!)
+    expect([queue.size, vi.getTimerCount()]).toEqual([0, 0])
+  })
+
+  test('has a timer only while something waits that could start but for the time', () => {
+    const queue = makeQueue({ limit: 1, interval: 100 })
+    queue.add(makeTask(), plain)
+    queue.confirm(queue.take()!)
+    expect(vi.getTimerCount()).toBe(0)
+    const next = makeTask()
+    queue.add(next, plain)
+    expect(vi.getTimerCount()).toBe(1)
+    queue.remove(next)
+    expect(vi.getTimerCount()).toBe(0)
+  })
+
+  test('counts only what has begun', () => {
+    const queue = makeQueue({ limit: 1, interval: 100 })
+    for (let n = 0; n < 3; n++) queue.add(makeTask(), plain)
+    queue.release(queue.take()!)
+    expect(queue.hasReady).toBe(true)
+    queue.confirm(queue.take()!)
+    expect(queue.hasReady).toBe(false)
   })
 })
