@@ -1,5 +1,9 @@
 import { types } from 'node:util'
+import { className } from './checks.ts'
 import { TaskNotCloneableError } from './errors.ts'
+
+/** To another thread, or to another process too, which shares nothing. */
+export type Reach = 'thread' | 'process'
 
 /** What can't be cloned, and where it stands. */
 export interface Uncloneable {
@@ -31,13 +35,15 @@ interface CloneableCheck {
   readonly transfer?: readonly unknown[]
   /** What the engine said. */
   readonly cause?: unknown
+  /** Default: to a thread. */
+  readonly reach?: Reach
 }
 
 /** @throws {TaskNotCloneableError} something in there can't leave this isolate */
 export function checkCloneable(values: readonly unknown[], check: CloneableCheck = {}): void {
-  const { tried = "Can't run the task in a worker thread", names, transfer, cause } = check
+  const { tried = "Can't run the task in a worker thread", names, transfer, cause, reach } = check
   for (const [index, value] of values.entries()) {
-    const found = findUncloneable(value, names?.[index] ?? `args[${index}]`, transfer)
+    const found = findUncloneable(value, names?.[index] ?? `args[${index}]`, transfer, reach)
     if (found !== undefined) throw notCloneable(tried, found, cause)
   }
 }
@@ -65,9 +71,10 @@ export function findUncloneable(
   value: unknown,
   path: string,
   transfer: readonly unknown[] = [],
+  reach: Reach = 'thread',
 ): Uncloneable | undefined {
   try {
-    const found = new Search(transfer).inspect(value)
+    const found = new Search(transfer, reach).inspect(value)
     if (found === undefined) return undefined
     return { what: found.what, path: (path + found.path).replace(/^\./, '') }
   } catch {
@@ -78,10 +85,12 @@ export function findUncloneable(
 
 class Search {
   readonly #transfer: readonly unknown[]
+  readonly #isFar: boolean
   #seen: Set<object> | undefined
 
-  constructor(transfer: readonly unknown[]) {
+  constructor(transfer: readonly unknown[], reach: Reach) {
     this.#transfer = transfer
+    this.#isFar = reach === 'process'
   }
 
   inspect(value: unknown): Uncloneable | undefined {
@@ -89,16 +98,17 @@ class Search {
     if (typeof value === 'symbol') return { path: '', what: 'a symbol' }
     if (typeof value !== 'object' || value === null) return undefined
     this.#seen ??= new Set()
-    if (this.#seen.has(value) || this.#transfer.includes(value)) return undefined
+    if (this.#seen.has(value) || (!this.#isFar && this.#transfer.includes(value))) return undefined
     this.#seen.add(value)
     if (types.isProxy(value)) return { path: '', what: 'a Proxy' }
     if (Array.isArray(value)) return this.#inspectArray(value)
-    if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value)) return undefined
+    if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value)) return this.#isFar ? blameShared(value) : undefined
     return this.#inspectObject(value)
   }
 
   #inspectObject(value: object): Uncloneable | undefined {
     const tag = Object.prototype.toString.call(value)
+    if (this.#isFar && !isPortable(value, tag)) return { path: '', what: `a ${className(value)}` }
     if (tag === '[object Object]') {
       return isStream(value) ? { path: '', what: 'a stream' } : this.#inspectProperties(value)
     }
@@ -136,6 +146,37 @@ class Search {
     }
     return undefined
   }
+}
+
+function blameShared(value: object): Uncloneable | undefined {
+  const { buffer = value } = value as { buffer?: unknown }
+  return types.isSharedArrayBuffer(buffer) ? { path: '', what: 'a SharedArrayBuffer' } : undefined
+}
+
+const portable = new Set(
+  [
+    'Array',
+    'Map',
+    'Set',
+    'Date',
+    'RegExp',
+    'Error',
+    'Boolean',
+    'Number',
+    'String',
+    'BigInt',
+    'Blob',
+    'File',
+    'Arguments',
+  ].map((name) => `[object ${name}]`),
+)
+
+/** What is data all through. A key, a port, a module of WebAssembly is more than that: threads can share it, processes can't. */
+function isPortable(value: object, tag: string): boolean {
+  if (tag !== '[object Object]') return portable.has(tag) || types.isNativeError(value)
+  const prototype: unknown = Object.getPrototypeOf(value)
+  if (prototype === Object.prototype || prototype === null) return true
+  return !types.isKeyObject(value) && !types.isExternal(value)
 }
 
 function step(key: string): string {

@@ -5,7 +5,7 @@
  *   CancelledError · TimeoutError · InvalidStateError
  *   ExecutorError
  *     ExecutorClosedError · SessionClosedError · QueueFullError · BrokenExecutorError · WorkerCrashedError
- *     TaskNotCloneableError
+ *     TaskNotCloneableError · ModuleNotAllowedError
  *   RequestError
  *     HTTPError
  *     ConnectionError
@@ -167,6 +167,13 @@ export class TaskNotCloneableError extends ExecutorError {
 
   static {
     define(this, 'TaskNotCloneableError', 'ERR_TASK_NOT_CLONEABLE')
+  }
+}
+
+/** A worker of a fleet was asked to import a module that is not on its `modules` list. */
+export class ModuleNotAllowedError extends ExecutorError {
+  static {
+    define(this, 'ModuleNotAllowedError', 'ERR_MODULE_NOT_ALLOWED')
   }
 }
 

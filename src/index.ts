@@ -52,6 +52,7 @@ export {
   BrokenExecutorError,
   WorkerCrashedError,
   TaskNotCloneableError,
+  ModuleNotAllowedError,
   RequestError,
   HTTPError,
   ConnectionError,

@@ -1,7 +1,5 @@
-import { createRequire } from 'node:module'
-import { join } from 'node:path'
-import { pathToFileURL } from 'node:url'
 import { describe } from './checks.ts'
+import { loadFunction, locateModule } from './load-module.ts'
 
 /**
  * Work (or a hook, an auth function, an initializer) named by where it lives, so that it can leave this isolate. It runs
@@ -52,21 +50,9 @@ export function isTaskReference(value: unknown): value is TaskReference {
 /**
  * Imports what a reference names.
  *
+ * @throws {ModuleNotAllowedError} modules are limited in this isolate, and this is none of them
  * @throws {TypeError} the module has no such export, or it is no function; an error of the import comes as it is
  */
 export async function loadTaskReference(reference: TaskReference): Promise<(...args: unknown[]) => unknown> {
-  const namespace = await importModule(reference.module)
-  // Loaders of test runners give namespaces with a prototype.
-  const fn = Object.hasOwn(namespace, reference.name) ? namespace[reference.name] : undefined
-  if (typeof fn === 'function') return fn as (...args: unknown[]) => unknown
-  throw new TypeError(
-    `Expected \`${reference.module}\` to export a function \`${reference.name}\`, got ${describe(fn)}`,
-  )
-}
-
-async function importModule(specifier: string): Promise<Record<string, unknown>> {
-  if (/^[a-z][a-z0-9+.-]*:/i.test(specifier)) return (await import(specifier)) as Record<string, unknown>
-  // A package is looked up from the program's folder: from ours, linked and nested installs would miss it.
-  const path = createRequire(pathToFileURL(join(process.cwd(), 'noop.js'))).resolve(specifier)
-  return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+  return loadFunction(locateModule(reference.module), reference)
 }

@@ -1,3 +1,4 @@
+import { createSecretKey } from 'node:crypto'
 import { PassThrough, Readable } from 'node:stream'
 import { MessageChannel } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
@@ -122,5 +123,28 @@ describe('checkCloneable()', () => {
     expect(path([1, { fn }], ['url', 'options'])).toBe('options.fn')
     expect(path([{ hooks: { response: fn } }], [''])).toBe('hooks.response')
     expect(path([1, 'a'])).toBeUndefined()
+  })
+})
+
+describe('findUncloneable() for another process', () => {
+  const far = (value: unknown, transfer?: unknown[]) => findUncloneable(value, 'it', transfer, 'process')?.path
+
+  test('finds what only threads can share or move', () => {
+    const { port1 } = new MessageChannel()
+    const memory = new SharedArrayBuffer(4)
+    for (const value of [memory, new Int32Array(memory), port1, createSecretKey(Buffer.alloc(16))]) {
+      expect(far({ deep: [value] }, [value])).toBe('it.deep[0]')
+    }
+    port1.close()
+  })
+
+  test('passes what is data', () => {
+    class Point {
+      x = 1
+    }
+    const data = [1n, new Date(), /a/, new Map([[1, new Set([2])]]), new Uint8Array(3), new ArrayBuffer(3), new Point()]
+    for (const value of [...data, new Blob(['a']), new Error('no'), Object.create(null), Object(1)]) {
+      expect(far([value])).toBeUndefined()
+    }
   })
 })

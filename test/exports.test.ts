@@ -16,7 +16,7 @@ const expected: Record<string, readonly string[]> = {
     // 5. Errors
     ...['FuturesError', 'CancelledError', 'TimeoutError', 'InvalidStateError'],
     ...['ExecutorError', 'ExecutorClosedError', 'SessionClosedError', 'QueueFullError', 'BrokenExecutorError'],
-    ...['WorkerCrashedError', 'TaskNotCloneableError'],
+    ...['WorkerCrashedError', 'TaskNotCloneableError', 'ModuleNotAllowedError'],
     ...['RequestError', 'HTTPError', 'ConnectionError', 'ProxyError', 'SSLError', 'ConnectTimeoutError'],
     ...['ReadTimeoutError', 'TotalTimeoutError', 'QueueTimeoutError'],
     ...['TooManyRedirectsError', 'ChunkedEncodingError', 'ContentDecodingError', 'ResponseTooLargeError'],
@@ -25,6 +25,7 @@ const expected: Record<string, readonly string[]> = {
   ],
   './pool': ['Pool', 'ThreadException', 'map'],
   './testing': ['ManualExecutor', 'executorContract'],
+  './bullmq': ['BullMQExecutor', 'startWorker'],
 }
 
 const entries = Object.keys(expected)

@@ -3,6 +3,8 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, expectTypeOf, test } from 'vitest'
+import { ModuleNotAllowedError } from '../src/errors.ts'
+import { limitModules } from '../src/load-module.ts'
 import { isTaskReference, loadTaskReference, taskReference, type TaskReference } from '../src/task-reference.ts'
 
 describe('taskReference()', () => {
@@ -114,5 +116,33 @@ describe('loadTaskReference()', () => {
     await expect(
       loadTaskReference(taskReference('data:text/javascript,throw new Error("while loading")', 'run')),
     ).rejects.toThrow('while loading')
+  })
+})
+
+describe('limitModules()', () => {
+  const math = new URL('./fixtures/arithmetic-tasks.mjs', import.meta.url).href
+
+  test('lets references name what is in a table, by its name there, and nothing else', async () => {
+    const lift = limitModules(new Map([['math', math]]))
+    try {
+      await expect(loadTaskReference({ module: 'math', name: 'add' })).resolves.toBeTypeOf('function')
+      for (const module of [math, 'data:text/javascript,export function f() {}', 'node:fs', 'undici', '__proto__']) {
+        const error = (await loadTaskReference({ module, name: 'f' }).catch((reason: unknown) => reason)) as Error
+        expect(error).toBeInstanceOf(ModuleNotAllowedError)
+        expect(error.message).toMatch(/`modules`/)
+      }
+    } finally {
+      lift()
+    }
+    await expect(loadTaskReference({ module: math, name: 'add' })).resolves.toBeTypeOf('function')
+  })
+
+  test('adds up where several are given, each until it is taken away', async () => {
+    const lifts = [limitModules(new Map([['a', math]])), limitModules(new Map([['b', math]]))]
+    await expect(loadTaskReference({ module: 'a', name: 'add' })).resolves.toBeTypeOf('function')
+    await expect(loadTaskReference({ module: 'b', name: 'add' })).resolves.toBeTypeOf('function')
+    lifts[0]?.()
+    await expect(loadTaskReference({ module: 'a', name: 'add' })).rejects.toBeInstanceOf(ModuleNotAllowedError)
+    lifts[1]?.()
   })
 })

@@ -20,6 +20,8 @@ export interface RemoteExecutor extends Executor {
   [forgetShared](value: SharedValue): void
   /** How many threads share the tasks, at most. */
   readonly threads: number
+  /** How far tasks go. Default: to a thread of this process. */
+  readonly reach?: 'thread' | 'process'
 }
 
 export function isRemoteExecutor(executor: Executor): executor is RemoteExecutor {
@@ -30,11 +32,15 @@ export function isRemoteExecutor(executor: Executor): executor is RemoteExecutor
 export interface RemoteLink {
   /** What the arguments are called in the path of a TaskNotCloneableError, instead of `args[0]`; '' = no name at all. */
   readonly argNames?: readonly string[] | undefined
+  /** The work may be done twice if nobody knows whether it was done once. Default false. */
+  readonly isIdempotent?: boolean | undefined
+  /** What the task's module is called where it is one of ours: its file lies elsewhere on each machine. */
+  readonly ownModule?: 'remote-request' | undefined
   /** The submitter has looked at the arguments itself: they can be cloned. */
   readonly isChecked?: boolean | undefined
   /** What many tasks have in common: it crosses once per thread and version. The task finds it in `context.shared`. */
   readonly shared?: readonly SharedValue[] | undefined
-  /** The task was handed to its thread. */
+  /** The task was handed to its thread, or has begun in its process. */
   handleStart?(task: RemoteTask): void
   /** The task said something. In order, and always before the future is settled with the task's outcome. */
   handleMessage?(message: unknown): void

@@ -19,6 +19,8 @@ export interface SchedulerOptions {
 
 /** What an executor does for its scheduler. */
 export interface SchedulerHost {
+  /** Tasks that are performed have not begun: their futures are pending until the host calls `begin`. Default: they have. */
+  readonly startsLate?: boolean
   /** Runs the work of a task; what it returns decides when its worker is free again. Throwing is failing. */
   perform(task: QueuedTask, context: TaskContext): unknown
   /** Something may be ready to start (told in a microtask of its own), or nothing is any more. */
@@ -110,6 +112,22 @@ export class TaskScheduler implements TaskOwner {
     return task !== undefined
   }
 
+  /**
+   * A task of a host that starts late has begun: its future is running.
+   *
+   * @returns false if it must not: cancelled, or settled by somebody else
+   */
+  begin(task: QueuedTask): boolean {
+    const { controller } = task
+    if (controller.future.done()) return false
+    if (isContinuation(task)) return true
+    task.account = 'running'
+    this.#stats.pending--
+    this.#stats.running++
+    // Somebody else may have started it.
+    return controller.future.running() || (controller.start() && !controller.future.done())
+  }
+
   handleSettled(task: QueuedTask): void {
     const { account, isWaiting } = task
     if (isWaiting) {
@@ -140,8 +158,10 @@ export class TaskScheduler implements TaskOwner {
     this.#isClosed = true
     const reason = new ExecutorClosedError('The executor was shut down')
     const waiting = this.#waiting.list()
-    const pending = cancelPending ? waiting.filter((task) => !isContinuation(task)) : []
-    const running = cancelRunning ? [...this.#alive, ...this.#resting, ...waiting.filter(isContinuation)] : []
+    const alive = [...this.#alive]
+    const pending = cancelPending ? [...waiting, ...alive].filter(isPending) : []
+    const begun = alive.filter((task) => !isPending(task))
+    const running = cancelRunning ? [...begun, ...this.#resting, ...waiting.filter(isContinuation)] : []
     for (const { controller } of [...pending, ...running]) controller.future.cancel(reason)
     this.#scheduleBalance()
     return wait ? this.onIdle() : Promise.resolve()
@@ -166,7 +186,9 @@ export class TaskScheduler implements TaskOwner {
     // The next attempt of work that was accepted before is no new work, as long as there is work at all.
     if (isContinuation(task) && !(this.#isClosed && this.#isIdle)) return
     if (this.#isClosed) throw new ExecutorClosedError("Can't submit a task: the executor was shut down")
-    if (this.#waiting.size - this.#waitingContinuations >= this.#maxQueue) {
+    const isLate = this.#host.startsLate === true
+    const waiting = isLate ? this.#stats.pending : this.#waiting.size - this.#waitingContinuations
+    if (waiting >= this.#maxQueue) {
       throw new QueueFullError(`Can't submit a task: ${this.#maxQueue} tasks are waiting already (\`maxQueue\`)`)
     }
   }
@@ -175,13 +197,7 @@ export class TaskScheduler implements TaskOwner {
   #start(task: QueuedTask): boolean {
     const { controller } = task
     if (isContinuation(task)) this.#waitingContinuations--
-    if (controller.future.done()) return false
-    if (isContinuation(task)) return true
-    task.account = 'running'
-    this.#stats.pending--
-    this.#stats.running++
-    // Somebody else may have started it.
-    return controller.future.running() || (controller.start() && !controller.future.done())
+    return this.#host.startsLate === true ? !controller.future.done() : this.begin(task)
   }
 
   #run(task: QueuedTask, onEnd: () => void): void {
@@ -242,6 +258,11 @@ export class TaskScheduler implements TaskOwner {
 
 function isContinuation(task: QueuedTask): boolean {
   return task.account === 'continuation'
+}
+
+/** Of a future that is pending: waiting, or handed over and not begun. */
+function isPending(task: QueuedTask): boolean {
+  return task.account === 'pending'
 }
 
 export function brokenError(cause: unknown): BrokenExecutorError {

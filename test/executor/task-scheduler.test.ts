@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { BrokenExecutorError } from '../../src/errors.ts'
+import { BrokenExecutorError, QueueFullError } from '../../src/errors.ts'
 import type { Task, TaskContext } from '../../src/executor/executor.ts'
 import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
 import type { QueuedTask } from '../../src/executor/queued-task.ts'
@@ -237,3 +237,77 @@ describe('TaskScheduler.break()', () => {
 function failing(): never {
   throw new Error('failing')
 }
+
+/** Begins tasks when it is told to, long after it was given them. */
+class LateHost implements SchedulerHost {
+  readonly startsLate = true
+  readonly taken: QueuedTask[] = []
+  readonly ends: ((value: unknown) => void)[] = []
+  readonly scheduler = new TaskScheduler(this, { maxQueue: 2 })
+
+  perform(task: QueuedTask): unknown {
+    this.taken.push(task)
+    return new Promise((resolve) => this.ends.push(resolve))
+  }
+
+  balance(): void {
+    while (this.scheduler.hasReady && this.scheduler.startNext(() => undefined));
+  }
+
+  first(): QueuedTask {
+    return this.taken[0] as QueuedTask
+  }
+}
+
+describe('TaskScheduler of a host that starts late', () => {
+  test('leaves futures pending until the host says that their work has begun', async () => {
+    const host = new LateHost()
+    const future = host.scheduler.submit(never)
+    await turn()
+    expect([host.taken.length, future.state, host.scheduler.aliveCount]).toEqual([1, 'pending', 1])
+    expect(host.scheduler.stats()).toMatchObject({ pending: 1, running: 0 })
+    expect(host.scheduler.begin(host.first())).toBe(true)
+    expect(future.state).toBe('running')
+    expect(host.scheduler.stats()).toMatchObject({ pending: 0, running: 1 })
+    host.ends[0]?.('done')
+    expect(await future.result()).toBe('done')
+    expect(host.scheduler.stats()).toMatchObject({ running: 0, fulfilled: 1 })
+  })
+
+  test('counts what has not begun for `maxQueue`, handed over or not', async () => {
+    const host = new LateHost()
+    host.scheduler.submit(never)
+    host.scheduler.submit(never)
+    await turn()
+    expect(host.taken).toHaveLength(2)
+    expect(() => host.scheduler.submit(never)).toThrow(QueueFullError)
+    host.scheduler.begin(host.first())
+    expect(host.scheduler.submit(never).state).toBe('pending')
+  })
+
+  test.each([
+    ['cancelPending', ['cancelled', 'running']],
+    ['cancelRunning', ['pending', 'cancelled']],
+  ])('cancels by `%s` what the future says, not what was handed over', async (option, states) => {
+    const host = new LateHost()
+    const futures = [host.scheduler.submit(never), host.scheduler.submit(never)]
+    await turn()
+    host.scheduler.begin(host.taken[1] as QueuedTask)
+    void host.scheduler.shutdown({ [option]: true })
+    expect(futures.map((future) => future.state)).toEqual(states)
+  })
+
+  test('.begin() refuses what was cancelled meanwhile, and continues what was begun before', async () => {
+    const host = new LateHost()
+    const controller = new FutureController<unknown>()
+    controller.start()
+    const next = host.scheduler.submit(never, { controller })
+    const cancelled = host.scheduler.submit(never)
+    await turn()
+    cancelled.cancel()
+    expect(host.taken.map((task) => host.scheduler.begin(task))).toEqual([true, false])
+    expect(next.state).toBe('running')
+    void host.scheduler.shutdown({ cancelPending: true })
+    expect(next.state).toBe('running')
+  })
+})

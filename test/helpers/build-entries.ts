@@ -8,20 +8,22 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 export const entriesFolder = `${root}node_modules/.cache/undici-futures/`
 
 /** Modules that run in threads, where the sources under test, being TypeScript, can't follow on Node 20. See `src/entry-url.ts`. */
-const entries = [
-  'src/executor/worker-thread/worker-entry.ts',
-  'src/futures-session/remote/remote-request.ts',
-  'src/testing/contract/testing-tasks.ts',
-]
+const entries: Record<string, string> = {
+  'worker-entry': 'src/executor/worker-thread/worker-entry.ts',
+  'remote-request': 'src/futures-session/remote/remote-request.ts',
+  'testing-tasks': 'src/testing/contract/testing-tasks.ts',
+  'limited-task': 'src/executor/bullmq/limited-task.ts',
+  // For the workers of a fleet, which are processes.
+  bullmq: 'src/executor/bullmq/index.ts',
+}
 
 /** vitest's `globalSetup`: builds them from the present sources before the first test. */
 export default async function buildEntries(): Promise<void> {
   await mkdir(entriesFolder, { recursive: true })
-  await Promise.all(entries.map(buildEntry))
+  await Promise.all(Object.entries(entries).map(([name, entry]) => buildEntry(`${name}.js`, entry)))
 }
 
-async function buildEntry(entry: string): Promise<void> {
-  const name = entry.slice(entry.lastIndexOf('/') + 1).replace('.ts', '.js')
+async function buildEntry(name: string, entry: string): Promise<void> {
   const draft = `${entriesFolder}${process.pid}-${name}`
   await build({
     entryPoints: [root + entry],

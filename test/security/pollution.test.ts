@@ -2,7 +2,7 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import { FuturesSession, InvalidOptionError, Session, WorkerThreadExecutor } from '../../src/index.ts'
 import { Pool } from '../../src/pool/index.ts'
-import { decode, encode } from '../../src/executor/worker-thread/error-codec.ts'
+import { decode, encode } from '../../src/executor/remote/error-codec.ts'
 import { always, startFaultServer, type FaultServer } from '../helpers/fault-server.ts'
 import { readBody, startServer, type TestServer } from '../helpers/server.ts'
 import { runSource } from '../helpers/run-source.ts'

@@ -1,6 +1,6 @@
 /** What parent and thread say to each other. Tasks are numbered per thread, in the order in which they are sent. */
 import type { TaskReference } from '../../task-reference.ts'
-import type { Encoded } from './error-codec.ts'
+import type { Encoded } from '../remote/error-codec.ts'
 
 /** What a thread calls before it takes tasks. */
 export type Initializer = Required<Pick<TaskReference, 'module' | 'name' | 'args'>>

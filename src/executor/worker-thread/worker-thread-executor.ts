@@ -12,7 +12,7 @@ import { forgetShared, submitRemote, type RemoteExecutor, type RemoteLink, type 
 import { brokenError, TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
 import { checkCloneable } from '../../cloneable.ts'
 import type { Initializer } from './messages.ts'
-import { SiteAllowance } from './site-allowance.ts'
+import { SiteAllowance } from '../remote/site-allowance.ts'
 import { ThreadTask } from './thread-task.ts'
 import type { StartFailure } from './start-watch.ts'
 import { Thread, type ThreadOptions, type ThreadOwner } from './thread.ts'

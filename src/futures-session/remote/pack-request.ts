@@ -1,7 +1,8 @@
 import type { SharedValue } from '../../executor/remote.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
 import { optionsOf, type CallSubject } from '../../session/call/call-subject.ts'
-import type { RequestSpec } from '../../session/options/options.ts'
+import { isRepeatable } from '../../session/call/retry-policy.ts'
+import type { RequestOptions, RequestSpec } from '../../session/options/options.ts'
 import { flatHeaders, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
 import type { SessionCore } from '../../session/session-core.ts'
 import { bodyAsGiven, packBody } from './pack-body.ts'
@@ -34,6 +35,8 @@ export interface PackedRequestParts {
   readonly shared: readonly SharedValue[]
   /** Milliseconds; Infinity: none. */
   readonly total: number
+  /** Its retry policy would repeat its method, if there were one. */
+  readonly isIdempotent: boolean
   /** Hooks in the thread may turn its errors into responses. */
   readonly mayRecover: boolean
 }
@@ -58,7 +61,14 @@ export function packRequest(subject: CallSubject, common: Common, refusal: Refus
       ? packPrepared(request, subject.options ?? {}, refusal)
       : packSpec(request, core, refusal)
   const mayRecover = core.hooks.error.length > 0 || (hooks?.error?.length ?? 0) > 0
-  return { subject, order: { ...particulars, places }, common, shared, total: timeout.total, mayRecover }
+  const isIdempotent = isRepeatable(particulars.method, ownRetry(subject), core.retry)
+  const order = { ...particulars, places }
+  return { subject, order, common, shared, total: timeout.total, isIdempotent, mayRecover }
+}
+
+function ownRetry({ request, options }: CallSubject): unknown {
+  if (!(request instanceof PreparedRequest)) return request.retry
+  return options?.retry ?? (requestNotes.get(request).options as RequestOptions | undefined)?.retry
 }
 
 /** For what comes back. */

@@ -20,8 +20,8 @@ export interface Order {
   readonly boundTo?: string | undefined
   /** Where the attempt before this one has stopped. */
   readonly position?: Parcel | undefined
-  /** When the first attempt has begun; only of later ones. */
-  readonly startedAt?: number | undefined
+  /** ms since the first attempt has begun, read when this crosses; only of later ones. No time: clocks differ between machines. */
+  readonly elapsed?: number | undefined
   /** The shared values themselves, for an executor that knows nothing of them. */
   readonly shared?: readonly SharedCopy[]
 }
@@ -108,8 +108,8 @@ export type MessageContent = (
 /** Another attempt is due. After an error this goes before it. */
 export interface PackedContinuation {
   readonly kind: 'again'
-  /** When the first attempt has begun, on the clock that threads share: the total timeout counts from then. */
-  readonly startedAt: number
+  /** ms since the first attempt has begun: the total timeout counts from then. */
+  readonly elapsed: number
   readonly delay: number
   readonly attempt: number
   readonly response: ResponseRef | undefined

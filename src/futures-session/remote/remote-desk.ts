@@ -19,12 +19,12 @@ import { SharedJar } from './shared-jar.ts'
 import type { PackedHome } from './thread-session.ts'
 
 const entry = entryUrl(new URL('./remote-request.js', import.meta.url)).href
-const refusal = new Refusal("Can't run the request in a worker thread")
 
 /** Hands the requests of one session to an isolated executor. */
 export class RemoteDesk {
   readonly #session: unknown
   readonly #executor: Executor
+  readonly #refusal: Refusal
   /** Threads keep connections for it. */
   #home: SharedValue | undefined
   #common: Common | undefined
@@ -32,6 +32,7 @@ export class RemoteDesk {
   constructor(session: unknown, executor: Executor) {
     this.#session = session
     this.#executor = executor
+    this.#refusal = refusalOf(executor)
   }
 
   /**
@@ -43,9 +44,9 @@ export class RemoteDesk {
   open<R>(subject: CallSubject, controller: RemoteController<R>): RemoteRun {
     const core = this.#demandCore(subject)
     if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
-    if (core.hasDispatchers) throw refusal.error('dispatcher', 'a dispatcher')
+    if (core.hasDispatchers) throw this.#refusal.error('dispatcher', 'a dispatcher')
     if (this.#common?.settings.isOf(core) !== true) this.#common = this.#commonOf(core)
-    return new RemoteRun(packRequest(subject, this.#common, refusal), controller)
+    return new RemoteRun(packRequest(subject, this.#common, this.#refusal), controller)
   }
 
   /** Hands an attempt to the executor. @throws what the executor throws */
@@ -53,7 +54,7 @@ export class RemoteDesk {
     const { group, maxPerGroup } = options
     const order = run.orderFor(maxPerGroup === undefined ? undefined : group)
     if (isRemoteExecutor(this.#executor)) this.#executor[submitRemote](reference<R>(order), options, run)
-    else this.#executor.submit(reference<R>({ ...order, shared: run.shared.map(copyOf) }), options)
+    else this.#executor.submit(reference<R>(withShared(order, run.shared)), options)
   }
 
   /** Threads close the connections that are idle, and the others when they are. */
@@ -64,17 +65,17 @@ export class RemoteDesk {
   /** A `request` or `send` of the caller's own could not be called in a thread, and must not be passed by. */
   #demandCore({ request }: CallSubject): SessionCore {
     const session = this.#session
-    if (!(session instanceof Session)) throw refusal.error('session', 'a session of your own')
+    if (!(session instanceof Session)) throw this.#refusal.error('session', 'a session of your own')
     const name = request instanceof PreparedRequest ? 'send' : 'request'
     if (session[name] === Session.prototype[name]) return coreOf(session)
-    throw refusal.error(`session.${name}`, 'a method of your own')
+    throw this.#refusal.error(`session.${name}`, 'a method of your own')
   }
 
   #commonOf(core: SessionCore): Common {
     // First: it may make the jar, and settings are those with that jar.
-    const jar = jarOf(core)
-    const settings = new Settings(core, refusal)
-    this.#home ??= homeOf(core, this.#executor)
+    const jar = jarOf(core, this.#refusal)
+    const settings = new Settings(core, this.#refusal)
+    this.#home ??= homeOf(core, this.#executor, this.#refusal)
     const recipe = sharedRecipe(core.auth)
     const shared = recipe === undefined ? [this.#home, settings] : [this.#home, settings, recipe]
     const places = {
@@ -85,7 +86,7 @@ export class RemoteDesk {
       core,
       settings,
       jar,
-      jarNow: () => jarOf(core),
+      jarNow: () => jarOf(core, this.#refusal),
       shared,
       places,
       isLinked: isRemoteExecutor(this.#executor),
@@ -97,7 +98,7 @@ function reference<R>(order: Order): TaskReference<R> {
   return { module: entry, name: 'performRequest', args: [order] }
 }
 
-function homeOf({ poolOptions, connections }: SessionCore, executor: Executor): SharedValue {
+function homeOf({ poolOptions, connections }: SessionCore, executor: Executor, refusal: Refusal): SharedValue {
   const threads = isRemoteExecutor(executor) ? executor.threads : 1
   const value: PackedHome = {
     id: randomUUID(),
@@ -107,13 +108,26 @@ function homeOf({ poolOptions, connections }: SessionCore, executor: Executor): 
   return { version: 0, value }
 }
 
-function jarOf(core: SessionCore): SharedJar | undefined {
+function jarOf(core: SessionCore, refusal: Refusal): SharedJar | undefined {
   const jar = core.demandJar()
   try {
     return jar && SharedJar.of(jar)
   } catch {
     throw refusal.error('cookies', 'a jar whose store does not list its cookies')
   }
+}
+
+function refusalOf(executor: Executor): Refusal {
+  const isFar = isRemoteExecutor(executor) && executor.reach === 'process'
+  return isFar
+    ? new Refusal("Can't run the request in another process", 'process')
+    : new Refusal("Can't run the request in a worker thread", 'thread')
+}
+
+/** For an executor that knows nothing of shared values. What is read when it crosses stays so. */
+function withShared(order: Order, shared: readonly SharedValue[]): Order {
+  const whole = { shared: shared.map(copyOf) }
+  return Object.defineProperties(whole, Object.getOwnPropertyDescriptors(order)) as typeof whole & Order
 }
 
 function copyOf({ version, value }: SharedValue): SharedValue {

@@ -82,7 +82,7 @@ class RemoteRequest implements CallObserver {
     const { packer } = this.#order
     const content: MessageContent = {
       kind: 'again',
-      startedAt: this.#order.startedAt,
+      elapsed: this.#order.elapsed,
       delay,
       attempt,
       origin,

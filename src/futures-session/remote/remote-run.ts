@@ -12,7 +12,6 @@ import type { MessageContent, Order, Parcel } from './protocol.ts'
 import { unpackerFor, type PackedRequestParts } from './pack-request.ts'
 import type { ResponseUnpacker } from './response-unpacker.ts'
 import type { SharedJar } from './shared-jar.ts'
-import { fromSharedTime, toSharedTime } from './shared-time.ts'
 
 /** Who is told what comes from the thread. */
 export interface RunObserver {
@@ -65,6 +64,14 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     return true
   }
 
+  get isIdempotent(): boolean {
+    return this.#parts.isIdempotent
+  }
+
+  get ownModule(): 'remote-request' {
+    return 'remote-request'
+  }
+
   get isLinked(): boolean {
     return this.#parts.common.isLinked
   }
@@ -86,8 +93,17 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     if (position === undefined) return boundTo === undefined ? order : { ...order, boundTo }
     this.#jar = common.jarNow()
     const places = { ...order.places, jar: this.#jar === undefined ? undefined : shared.length }
-    const startedAt = this.#startedAt === undefined ? undefined : toSharedTime(this.#startedAt)
-    return { ...order, places, boundTo, position, startedAt }
+    const startedAt = this.#startedAt ?? monotonicTime()
+    // Read when the order crosses: it may wait for a worker until then.
+    return {
+      ...order,
+      places,
+      boundTo,
+      position,
+      get elapsed() {
+        return monotonicTime() - startedAt
+      },
+    }
   }
 
   /** Nobody calls it: attempts are made by the executor. */
@@ -183,10 +199,10 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   }
 
   #rest({ content, parcel }: Aside<'again'>, error: unknown): Continuation {
-    const { startedAt, delay, attempt, origin } = content
+    const { elapsed, delay, attempt, origin } = content
     const response = content.response === undefined ? undefined : this.#unpacker.unpack(content.response, parcel)
     this.#position = parcel.position
-    this.#startedAt = fromSharedTime(startedAt)
+    this.#startedAt = monotonicTime() - elapsed
     if (!this.isLinked) this.end()
     this.#limit(0)
     const make = (): Continuation => new Continuation(delay, attempt, { response, error }, origin)

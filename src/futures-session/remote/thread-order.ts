@@ -14,7 +14,6 @@ import { ResponsePacker } from './response-packer.ts'
 import { ResponseUnpacker } from './response-unpacker.ts'
 import type { PackedSettings } from './settings.ts'
 import type { ThreadJar } from './thread-jar.ts'
-import { fromSharedTime, toSharedTime } from './shared-time.ts'
 import { keepHome, ThreadSession } from './thread-session.ts'
 
 /** An order, unpacked in the thread. */
@@ -30,7 +29,7 @@ export class ThreadOrder {
 
   constructor(order: Order, shared: readonly SharedCopy[] = keepHome(order.shared ?? [])) {
     this.#order = order
-    this.#startedAt = order.startedAt === undefined ? monotonicTime() : fromSharedTime(order.startedAt)
+    this.#startedAt = monotonicTime() - (order.elapsed ?? 0)
     this.#home = new ThreadSession(shared, order.places)
     this.#body = unpackBody(order.body)
     this.#headers = (shared[1]?.value as PackedSettings).headers
@@ -49,9 +48,9 @@ export class ThreadOrder {
     }
   }
 
-  /** For the other side. */
-  get startedAt(): number {
-    return toSharedTime(this.#startedAt)
+  /** ms since the first attempt has begun. */
+  get elapsed(): number {
+    return monotonicTime() - this.#startedAt
   }
 
   get jar(): ThreadJar | undefined {

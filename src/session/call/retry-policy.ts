@@ -51,6 +51,17 @@ export function resolveRetry(option: unknown): RetryPolicy | undefined {
   }
 }
 
+/**
+ * Whether a policy would repeat this method, be it told to retry at all or not.
+ *
+ * @param options what stands for `retry`: the first that is given counts
+ */
+export function isRepeatable(method: string, ...options: readonly unknown[]): boolean {
+  const option = options.find((each) => each !== undefined && each !== null) as object | number | undefined
+  const { methods = idempotentMethods }: RetryOptions = typeof option === 'object' ? option : {}
+  return methods.some((each) => each.toUpperCase() === method.toUpperCase())
+}
+
 function resolveBackoff(option: unknown): RetryPolicy['backoff'] {
   const options: BackoffOptions = recordOf('retry.backoff', option, backoffKeys)
   const { base = 300, factor = 2, max = 30_000, jitter = true } = options

@@ -14,6 +14,8 @@ export const told = { byCallback: 1, byLateCallback: 2, bySignal: 4, withReason:
  */
 export class Board {
   readonly memory: SharedArrayBuffer
+  /** Told of each gate that is opened; `null`: all are. */
+  onGate: ((task: number | null) => void) | undefined
   readonly #cells: Int32Array
 
   /** For so many tasks. */
@@ -81,10 +83,18 @@ export class Board {
 
   openGate(task: number): void {
     this.#set(task, 'gateOpen', 1)
+    this.onGate?.(task)
   }
 
   openAllGates(): void {
     Atomics.store(this.#cells, header.gatesOpen, 1)
+    this.onGate?.(null)
+  }
+
+  /** @returns tasks; `null` stands for all of them */
+  openGates(): (number | null)[] {
+    if (Atomics.load(this.#cells, header.gatesOpen) === 1) return [null]
+    return Array.from({ length: this.capacity }, (_, task) => task).filter((task) => this.isGateOpen(task))
   }
 
   isGateOpen(task: number): boolean {

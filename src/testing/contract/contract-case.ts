@@ -2,6 +2,14 @@ import { AssertionError } from 'node:assert'
 import type { Executor } from '../../executor/executor.ts'
 import { Lab } from './lab.ts'
 
+export interface ContractOptions {
+  /**
+   * Whether a SharedArrayBuffer reaches the tasks. Default true; false: they run in other processes, on this machine, and
+   * report by a local socket.
+   */
+  sharesMemory?: boolean | undefined
+}
+
 /** One promise of the executor contract, and how to see whether an executor keeps it. */
 export interface ContractCase {
   readonly title: string
@@ -9,14 +17,14 @@ export interface ContractCase {
    * @param create makes the executor to look at; the case shuts it down
    * @throws {AssertionError} as a rejection: it does not keep its promise. Whatever it does, this ends.
    */
-  run(create: () => Executor): Promise<void>
+  run(create: () => Executor, options?: ContractOptions): Promise<void>
 }
 
 export function contractCase(title: string, check: (lab: Lab) => Promise<void>): ContractCase {
   return {
     title,
-    async run(create) {
-      const lab = new Lab(create())
+    async run(create, options) {
+      const lab = await Lab.open(create(), options)
       try {
         await check(lab)
       } catch (error) {

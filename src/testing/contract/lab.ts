@@ -3,6 +3,8 @@ import type { Executor, ExecutorStats, SubmitOptions, Task } from '../../executo
 import type { Future } from '../../future/future.ts'
 import { taskReference, type TaskReference } from '../../task-reference.ts'
 import { Board } from './board.ts'
+import { BoardServer } from './board-line.ts'
+import type { ContractOptions } from './contract-case.ts'
 import { entryUrl } from '../../entry-url.ts'
 import * as tasks from './testing-tasks.ts'
 import { Probe } from './probe.ts'
@@ -14,9 +16,16 @@ export class Lab {
   readonly executor: Executor
   readonly board: Board
   readonly #futures: Future<unknown>[] = []
+  #server: BoardServer | undefined
   #taskCount = 0
 
-  constructor(executor: Executor) {
+  static async open(executor: Executor, { sharesMemory = true }: ContractOptions = {}): Promise<Lab> {
+    const lab = new Lab(executor)
+    if (!sharesMemory) lab.#server = await BoardServer.open(lab.board)
+    return lab
+  }
+
+  private constructor(executor: Executor) {
     this.executor = executor
     this.board = Board.make(Number.isFinite(executor.maxWorkers) ? 3 * executor.maxWorkers + 2_000 : 2_000)
   }
@@ -46,10 +55,10 @@ export class Lab {
   step(options?: SubmitOptions<number>, temper: tasks.Temper = 'cooperative'): Probe {
     const task = this.#taskCount++
     assert(task < this.board.capacity, 'The contract itself is at fault: more tasks than its board has room for')
-    const { memory } = this.board
+    const place = this.#server?.path ?? this.board.memory
     const work = this.executor.isolated
-      ? taskReference<number>(tasksModule, 'step', memory, task, temper)
-      : (context: Parameters<Task<number>>[0]) => tasks.step(memory, task, temper, context)
+      ? taskReference<number>(tasksModule, 'step', place, task, temper)
+      : (context: Parameters<Task<number>>[0]) => tasks.step(place, task, temper, context)
     const future = this.executor.submit(work, options)
     this.#futures.push(future)
     return new Probe(this.board, task, future)
@@ -74,10 +83,13 @@ export class Lab {
 
   /** Waits until they run. */
   async started(...probes: Probe[]): Promise<void> {
+    // In another process a task may have begun before its future knows.
+    const isFar = this.#server !== undefined
+    const hasStarted = (probe: Probe): boolean => probe.hasStarted && !(isFar && probe.future.pending())
     await this.until(
-      () => probes.every((probe) => probe.hasStarted),
+      () => probes.every(hasStarted),
       () => {
-        const missing = probes.filter((probe) => !probe.hasStarted)
+        const missing = probes.filter((probe) => !hasStarted(probe))
         return `Of ${probes.length} tasks that may start, ${missing.length} did not (first: ${missing[0]?.future.state})`
       },
     )
@@ -138,6 +150,10 @@ export class Lab {
     this.board.openAllGates()
     const over = this.executor.shutdown({ cancelPending: true, cancelRunning: true })
     for (const future of this.#futures) future.cancel()
-    await this.resolved(over, 'shutdown({ cancelPending: true, cancelRunning: true }) does not resolve')
+    try {
+      await this.resolved(over, 'shutdown({ cancelPending: true, cancelRunning: true }) does not resolve')
+    } finally {
+      this.#server?.close()
+    }
   }
 }

@@ -1,5 +1,6 @@
 import type { TaskContext } from '../../executor/executor.ts'
 import { Board, told } from './board.ts'
+import { BoardLine } from './board-line.ts'
 
 // The tasks of the executor contract: a module of its own, and an entry of the build, so that any isolate can import it.
 
@@ -12,24 +13,22 @@ export type Temper = 'cooperative' | 'failing' | 'stubborn'
 /** How a task ends by itself. */
 export type Manner = 'return' | 'resolve' | 'thenable' | 'throw' | 'reject' | 'failing thenable'
 
+/** Where the board is: in memory that is shared, or behind a local socket. */
+export type BoardPlace = SharedArrayBuffer | string
+
 /** Notes its start, waits at its gate, notes its end. @returns its number */
-export async function step(
-  memory: SharedArrayBuffer,
-  task: number,
-  temper: Temper,
-  context: TaskContext,
-): Promise<number> {
-  const board = new Board(memory)
-  board.begin(task)
+export async function step(place: BoardPlace, task: number, temper: Temper, context: TaskContext): Promise<number> {
+  const board = typeof place === 'string' ? BoardLine.open(place) : new Board(place)
+  await board.begin(task)
   context.onCancel((reason) => hear(board, task, reason, context))
   const mustStop = (): boolean => temper !== 'stubborn' && (board.toldOf(task) & told.byCallback) > 0
   while (!board.isGateOpen(task) && !mustStop()) await pause()
-  board.end(task)
+  await board.end(task)
   if (temper === 'failing') throw new Error('This failure comes too late to be of interest')
   return task
 }
 
-function hear(board: Board, task: number, reason: unknown, context: TaskContext): void {
+function hear(board: Board | BoardLine, task: number, reason: unknown, context: TaskContext): void {
   board.tell(task, told.byCallback)
   if (reason === 'enough') board.tell(task, told.withReason)
   context.onCancel(() => board.tell(task, told.byLateCallback))

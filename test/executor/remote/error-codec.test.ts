@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import * as errors from '../../../src/errors.ts'
-import { decode, encode } from '../../../src/executor/worker-thread/error-codec.ts'
+import { decode, encode } from '../../../src/executor/remote/error-codec.ts'
 import { closeExecutorsAfterEach, fixture, open } from '../../helpers/thread-executors.ts'
 
 closeExecutorsAfterEach()

@@ -1,0 +1,113 @@
+import { TaskNotCloneableError } from '../../errors.ts'
+import type { Future } from '../../future/future.ts'
+import { checkType } from '../../checks.ts'
+import { isTaskReference, type TaskReference } from '../../task-reference.ts'
+import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task } from '../executor.ts'
+import type { QueuedTask } from '../queued-task.ts'
+import { forgetShared, submitRemote, type RemoteExecutor, type RemoteLink, type SharedValue } from '../remote.ts'
+import { SiteAllowance } from '../remote/site-allowance.ts'
+import { TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
+import { Dispatcher } from './dispatcher.ts'
+import { resolveExecutorOptions, type BullMQExecutorOptions, type BullMQSubmitOptions } from './fleet-options.ts'
+import { FleetTask } from './fleet-task.ts'
+
+const noLink: RemoteLink = {}
+const idempotentLink: RemoteLink = { isIdempotent: true }
+
+/**
+ * Runs tasks on other machines: on whichever has called `startWorker` for the same queue, by BullMQ and Redis.
+ *
+ * A task is a `taskReference` to a module that the workers were given by the same name (`modules`); requests of a
+ * FuturesSession need none. It gets clones of its arguments, the caller gets a clone of its result; nothing is moved.
+ *
+ * Tasks wait here, in the order of their priorities; up to `maxWorkers` of them are handed over. Those are *pending* until a
+ * worker begins them. *Waiting* ones that are cancelled never leave this process, those that were handed over and have not
+ * begun never begin, *running* ones are told.
+ *
+ * Idempotent work (a request whose retry policy would repeat its method; a task submitted with `idempotent: true`) is done at
+ * least once, and again if its worker is lost. All other work is begun at most once: if its outcome is lost, its future is
+ * rejected with a `WorkerCrashedError`.
+ *
+ * It connects when the first task is submitted, and keeps the process alive only while it has some.
+ */
+export class BullMQExecutor implements RemoteExecutor, SchedulerHost {
+  readonly maxWorkers: number
+  readonly isolated = true
+  /** @internal */
+  readonly reach = 'process'
+  /** Of each worker; how many of those there are, nobody knows. @internal */
+  readonly threads = 1
+  /** @internal */
+  readonly startsLate = true
+  readonly #scheduler: TaskScheduler
+  readonly #dispatcher: Dispatcher
+  readonly #sites = new SiteAllowance()
+  readonly #onEnd = (): void => this.balance()
+  #closed: Promise<void> | undefined
+
+  /** @throws {TypeError | RangeError} bad options */
+  constructor(options: BullMQExecutorOptions) {
+    const resolved = resolveExecutorOptions(options)
+    const { maxWorkers, maxPerGroup, maxQueue } = resolved
+    this.maxWorkers = maxWorkers
+    this.#scheduler = new TaskScheduler(this, { maxPerGroup, maxQueue })
+    this.#dispatcher = new Dispatcher(resolved, (task) => this.#scheduler.begin(task))
+  }
+
+  submit<T>(task: Task<T> | TaskReference<T>, options?: BullMQSubmitOptions<T>): Future<T> {
+    const { idempotent } = options ?? {}
+    if (idempotent !== undefined) checkType('idempotent', idempotent, 'boolean')
+    return this.#submit(task, options, idempotent === true ? idempotentLink : noLink)
+  }
+
+  /** @internal */
+  [submitRemote]<T>(task: TaskReference<T>, options: SubmitOptions<T>, link: RemoteLink): Future<T> {
+    return this.#submit(task, options, link)
+  }
+
+  /** @internal */
+  [forgetShared](value: SharedValue): void {
+    this.#dispatcher.forgetShared(value)
+  }
+
+  stats(): ExecutorStats {
+    return this.#scheduler.stats()
+  }
+
+  /** With `wait`, it also waits until nothing of this executor is left in Redis, as far as that can be reached. */
+  async shutdown(options: ShutdownOptions = {}): Promise<void> {
+    const isOver = this.#scheduler.shutdown(options)
+    this.#closed ??= this.#scheduler.onIdle().then(() => this.#dispatcher.close())
+    await isOver
+    if (options.wait !== false) await this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.shutdown()
+  }
+
+  /** @internal */
+  balance(): void {
+    const { maxWorkers } = this
+    const scheduler = this.#scheduler
+    while (scheduler.aliveCount < maxWorkers && scheduler.hasReady && scheduler.startNext(this.#onEnd));
+  }
+
+  /** @internal */
+  perform(queued: QueuedTask): Promise<unknown> {
+    return this.#dispatcher.send(queued.work as FleetTask, queued)
+  }
+
+  #submit<T>(task: Task<T> | TaskReference<T>, options: SubmitOptions<T> | undefined, link: RemoteLink): Future<T> {
+    if (typeof task === 'function') {
+      const hint = 'name it with taskReference() (README, "Outgrowing one machine")'
+      throw new TaskNotCloneableError(`Can't run a function in another process, got one as \`task\`: ${hint}`, {
+        path: 'task',
+      })
+    }
+    // What is no task at all, the scheduler refuses.
+    if (!isTaskReference(task)) return this.#scheduler.submit<T>(task, options)
+    const site = this.#sites.take(this.#scheduler.stats().pending) ? new Error() : undefined
+    return this.#scheduler.submit(new FleetTask(task, link, site, this.#dispatcher), options)
+  }
+}

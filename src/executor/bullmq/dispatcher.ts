@@ -1,0 +1,241 @@
+import { notCloneable } from '../../cloneable.ts'
+import { BrokenExecutorError } from '../../errors.ts'
+import type { QueuedTask } from '../queued-task.ts'
+import { decode, type Encoded } from '../remote/error-codec.ts'
+import type { SharedValue } from '../remote.ts'
+import { decodeValue, encodeValue } from './codec.ts'
+import { FleetLink, type LinkOwner } from './fleet-link.ts'
+import type { ResolvedExecutorOptions } from './fleet-options.ts'
+import type { Carrier, FleetTask, SentJob } from './fleet-task.ts'
+import { FleetWatch, type WatchOwner } from './fleet-watch.ts'
+import { JobSender, type SenderOwner } from './job-sender.ts'
+import { protocolVersion } from './keys.ts'
+import { contexts, type RefusedJob, type Word } from './protocol.ts'
+import { Rescue } from './rescue.ts'
+import { SharedStore } from './shared-store.ts'
+
+/** The task has begun: its future may be told. @returns false if it must not run */
+export type Begin = (task: QueuedTask) => boolean
+
+/** Tasks from when they are handed over until they are over: who has them, and what becomes of them. */
+export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
+  readonly link: FleetLink
+  readonly sender: JobSender
+  readonly rescue: Rescue
+  readonly #watch: FleetWatch
+  readonly #shared: SharedStore
+  readonly #begin: Begin
+  /** Handed over, and not over. */
+  readonly tasks = new Set<FleetTask>()
+  /** Jobs that workers have yet to strike out. */
+  readonly #leftJobs = new Set<string>()
+
+  constructor(options: ResolvedExecutorOptions, begin: Begin) {
+    this.#begin = begin
+    this.link = new FleetLink(options, this)
+    this.#shared = new SharedStore((key) => this.#forgetKey(key))
+    this.sender = new JobSender(this.link, this.#shared, options, this)
+    const { maxDeliveries } = options
+    const { link, sender, tasks } = this
+    this.rescue = new Rescue({ link, sender, tasks, shared: this.#shared, maxDeliveries })
+    this.#watch = new FleetWatch(this.link, this, options)
+  }
+
+  get workerCount(): number {
+    return this.#watch.workerCount
+  }
+
+  /** @returns the outcome */
+  send(task: FleetTask, queued: QueuedTask): Promise<unknown> {
+    if (this.tasks.size === 0) {
+      this.link.want(true)
+      this.#watch.start()
+    }
+    this.tasks.add(task)
+    const outcome = task.begin(queued)
+    if (!task.isStopped) this.sender.push(task, false)
+    const forget = (): void => this.#forget(task)
+    outcome.then(forget, forget)
+    return outcome
+  }
+
+  stop(task: FleetTask, reason: unknown): void {
+    if (task.isStopped) return
+    task.isStopped = true
+    if (task.stage === 'unsent') {
+      this.sender.remove(task)
+      task.fulfil(undefined)
+    } else if (task.stage === 'sent') {
+      this.rescue.stopLater(task)
+    } else {
+      this.rescue.abort(task, reason)
+    }
+  }
+
+  tell(task: FleetTask, message: unknown): void {
+    if (task.worker !== undefined) this.link.tell(task.worker, ['post', task.number, encodeValue(message)])
+  }
+
+  forgetShared(value: SharedValue): void {
+    this.#shared.forget(value)
+  }
+
+  *keysToKeep(): Iterable<string> {
+    const { id, keys } = this.link
+    for (const key of this.#shared.keys) yield keys.shared(id, key)
+    yield* this.sender.largeKeys
+  }
+
+  handleReady(wasLost: boolean): void {
+    this.#watch.handleReady()
+    if (wasLost) this.#watch.search(this.rescue.handleAmnesia())
+    this.sender.sendLater()
+  }
+
+  handleUnsure(job: SentJob): void {
+    this.rescue.takeBackJob(job, false)
+  }
+
+  receive(worker: string, word: Word): void {
+    switch (word[0]) {
+      case 'taken':
+        return this.#handleTaken(worker, word[1], word[2])
+      case 'again':
+        return this.#handleAgain(word[1])
+      case 'here':
+        return this.#watch.handleHere(worker, word[1], word[2])
+      case 'mark':
+        return
+    }
+    const task = this.sender.tasks.get(word[1])
+    if (task === undefined || task.stage === 'over') return
+    switch (word[0]) {
+      case 'started':
+        return this.#handleStarted(task)
+      case 'message':
+        return task.handleMessage(decodeValue(word[2]))
+      case 'fulfilled':
+        return word[2] === null ? void this.#fetch(task) : this.#fulfil(task, word[2])
+      case 'rejected':
+        return this.#reject(task, decode(decodeValue(word[2]) as Encoded))
+      case 'back':
+        return this.rescue.resend(task)
+      case 'missing':
+        return this.rescue.handleMissing(task, word[2])
+      case 'stopped':
+        return this.rescue.handleLost(task, 'was closed')
+    }
+  }
+
+  refuse({ job: number, why, version }: RefusedJob): void {
+    const job = this.sender.jobs.get(number)
+    if (job === undefined) return
+    const problem =
+      why === 'version'
+        ? `a worker speaks version ${String(version)} of the protocol, and this is version ${protocolVersion}: install the same undici-futures on both sides`
+        : 'a worker was started with another `secret`, or without one'
+    for (const task of [...job.tasks]) {
+      this.sender.forget(task)
+      task.fail(new BrokenExecutorError(`Can't run \`${task.name}\` in the fleet: ${problem}`))
+    }
+  }
+
+  /** Leaves nothing in Redis. */
+  async close(): Promise<void> {
+    this.#watch.stop()
+    if (this.link.isUp) {
+      await this.rescue.settle()
+      await this.#watch.waitUntilGone([...this.#leftJobs])
+    }
+    await this.link.close()
+  }
+
+  #handleTaken(worker: string, number: number, begun: readonly number[]): void {
+    const job = this.sender.jobs.get(number)
+    if (job === undefined) return
+    job.worker = worker
+    this.sender.untakenJobs.delete(job)
+    this.#watch.noteWorker(worker)
+    for (const task of job.tasks) {
+      if (task.stage !== 'sent') continue
+      task.stage = 'taken'
+      task.worker = worker
+      // Cancelled while it was being taken: the word crosses.
+      if (task.isStopped) this.rescue.abort(task, undefined)
+    }
+    for (const each of begun) {
+      const task = this.sender.tasks.get(each)
+      if (task !== undefined) this.#handleStarted(task)
+    }
+    this.sender.sendLater()
+  }
+
+  #handleStarted(task: FleetTask): void {
+    if (task.stage === 'over' || task.stage === 'begun') return
+    task.stage = 'begun'
+    if (task.hasBegun) return
+    task.hasBegun = task.key.runInAsyncScope(this.#begin, undefined, task.key)
+    if (task.hasBegun) task.handleSent()
+    else this.stop(task, undefined)
+  }
+
+  #handleAgain(number: number): void {
+    const job = this.sender.jobs.get(number)
+    if (job !== undefined && job.worker === undefined) this.rescue.takeBackJob(job, false)
+  }
+
+  async #fetch(task: FleetTask): Promise<void> {
+    const { id, keys, redis, sealer } = this.link
+    const name = `result:${task.number}`
+    try {
+      const bytes = await redis.getBuffer(keys.large(id, name))
+      if (bytes === null) throw new Error('it is not there')
+      this.#fulfil(task, sealer.open(bytes, contexts.large(id, name)))
+      redis.del(keys.large(id, name)).catch(() => undefined)
+    } catch (cause) {
+      if (task.stage === 'over') return
+      this.#reject(task, new BrokenExecutorError(`Can't fetch the result of \`${task.name}\` from Redis`, { cause }))
+    }
+  }
+
+  #fulfil(task: FleetTask, bytes: Uint8Array): void {
+    if (task.stage === 'over') return
+    this.#handleStarted(task)
+    let value: unknown
+    try {
+      value = decodeValue(bytes)
+    } catch (error) {
+      return this.#reject(task, notCloneable(`Can't read the result of \`${task.name}\``, undefined, error))
+    }
+    this.#leave(task)
+    task.fulfil(value)
+  }
+
+  #reject(task: FleetTask, error: unknown): void {
+    this.#leave(task)
+    task.fail(error)
+  }
+
+  #leave(task: FleetTask): void {
+    const { job } = task
+    if (job === undefined) return
+    this.#leftJobs.delete(job.id)
+    this.#leftJobs.add(job.id)
+    // The oldest are gone by now.
+    if (this.#leftJobs.size > 256) for (const id of [...this.#leftJobs].slice(0, 128)) this.#leftJobs.delete(id)
+  }
+
+  #forget(task: FleetTask): void {
+    this.tasks.delete(task)
+    this.sender.forget(task)
+    if (this.tasks.size > 0) return
+    this.#watch.stop()
+    this.link.want(false)
+  }
+
+  #forgetKey(key: number): void {
+    const { id, keys, redis, isUp } = this.link
+    if (isUp) redis.del(keys.shared(id, key)).catch(() => undefined)
+    for (const worker of this.#watch.workers) this.link.tell(worker, ['forget', key])
+  }
+}

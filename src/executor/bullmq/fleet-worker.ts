@@ -1,0 +1,225 @@
+import { randomUUID } from 'node:crypto'
+import { checkTimeout } from '../../checks.ts'
+import { ExecutorClosedError } from '../../errors.ts'
+import { Connection } from './connection.ts'
+import { JobLoop, TakenJob, type JobTaker } from './job-loop.ts'
+import { Keys } from './keys.ts'
+import { LineDesk } from './line-desk.ts'
+import { Presence } from './presence.ts'
+import { makeRunner, type Runner } from './runners.ts'
+import { Sealer } from './sealer.ts'
+import type { WorkerEnd } from './submitter-line.ts'
+import { TaskIntake } from './task-intake.ts'
+import type { ResolvedWorkerOptions } from './worker-options.ts'
+import type { HeldJob, WorkerTask } from './worker-task.ts'
+
+export interface CloseWorkerOptions {
+  /** ms after which what still runs is cancelled. Default: it may take as long as it does. */
+  timeout?: number | undefined
+}
+
+/** Does the tasks of a fleet, as long as it is open. */
+export interface FleetWorker extends AsyncDisposable {
+  readonly id: string
+  /**
+   * Takes nothing more; what runs ends; what has not begun goes back to its submitter, and is sent to another worker. What is
+   * cancelled because of `timeout` is done elsewhere if it is idempotent; else its future is rejected with a WorkerCrashedError.
+   *
+   * @returns a promise that resolves when all of it is over. It never rejects.
+   * @throws {TypeError} a bad timeout
+   */
+  close(options?: CloseWorkerOptions): Promise<void>
+}
+
+/** ms that cancelled work may take to stop when the worker closes. */
+const grace = 1000
+
+export class OpenWorker implements FleetWorker, JobTaker {
+  readonly id = randomUUID()
+  readonly #options: ResolvedWorkerOptions
+  readonly #end: WorkerEnd
+  readonly #commands: Connection
+  readonly #reading: Connection
+  readonly #presence: Presence
+  readonly #jobs: JobLoop
+  readonly #runner: Runner
+  readonly #intake: TaskIntake
+  readonly #desk: LineDesk
+  /** Taken, and not begun. */
+  readonly #waiting: WorkerTask[] = []
+  #atWork = 0
+  #arriving = 0
+  #isClosing = false
+  #closed: Promise<void> | undefined
+  #onIdle: (() => void) | undefined
+
+  constructor(options: ResolvedWorkerOptions) {
+    const { connection, prefix, queueName, secret, onError, workerTimeout } = options
+    this.#options = options
+    this.#commands = new Connection(connection, { resends: true, isWanted: true }, onError)
+    this.#reading = new Connection(connection, { resends: true, isWanted: true }, onError)
+    const { redis } = this.#commands
+    const [keys, sealer] = [new Keys(prefix, queueName), new Sealer(secret, this.id)]
+    this.#end = { id: this.id, redis, keys, sealer, onError }
+    const subscription = new Connection(connection, { resends: true, isWanted: true }, onError)
+    this.#presence = new Presence(this.#end, subscription, workerTimeout)
+    this.#jobs = new JobLoop(this.#end, options, this)
+    this.#runner = makeRunner(options)
+    this.#desk = new LineDesk(this.#end, this.#reading, (task) => this.#strikeOut(task))
+    this.#intake = new TaskIntake(this.#end, options, (task) => this.#handleOver(task))
+  }
+
+  /** How many more tasks it may have. */
+  get room(): number {
+    return this.#options.concurrency - this.#atWork - this.#waiting.length - this.#arriving
+  }
+
+  async open(): Promise<this> {
+    this.#commands.want(true)
+    this.#reading.want(true)
+    await this.#presence.open()
+    this.#desk.open()
+    await this.#jobs.open()
+    return this
+  }
+
+  take(job: TakenJob): void {
+    this.#arriving++
+    void this.#accept(job)
+      .then(
+        (tasks) => this.#arrive(tasks),
+        (error: unknown) => this.#options.onError(error),
+      )
+      .finally(() => {
+        this.#arriving--
+        this.#settle(job)
+        this.#fill()
+      })
+  }
+
+  close(options: CloseWorkerOptions = {}): Promise<void> {
+    const timeout = checkTimeout('timeout', options.timeout)
+    this.#closed ??= this.#close()
+    if (timeout !== Infinity) this.#cancelAfter(timeout)
+    return this.#closed
+  }
+
+  [Symbol.asyncDispose](): Promise<void> {
+    return this.close()
+  }
+
+  /** @returns the tasks that are here now, in order; those that begin at once have been said to */
+  async #accept(job: TakenJob): Promise<readonly WorkerTask[]> {
+    const letter = this.#intake.read(job, (id) => this.#desk.lineOf(id))
+    if (letter === undefined) return []
+    const tasks = await this.#intake.unpack(letter)
+    const room = this.#isClosing ? 0 : Math.max(0, this.#options.concurrency - this.#atWork)
+    const begun = tasks.slice(0, room)
+    for (const task of begun) this.#beginWith(task)
+    const numbers = tasks.map(({ number }) => number)
+    const revoked = await letter.line.sayBefore(['taken', letter.number, begun.map(({ number }) => number)], numbers)
+    for (const task of tasks)
+      if (revoked === undefined || revoked.has(task.number)) this.#drop(task, revoked === undefined)
+    return tasks
+  }
+
+  #arrive(tasks: readonly WorkerTask[]): void {
+    for (const task of tasks) {
+      if (task.isOver) continue
+      if (!task.hasBegun) this.#waiting.push(task)
+      else if (task.isAborted) task.giveBack()
+      else this.#runner.run(task)
+    }
+    if (this.#isClosing) this.#giveBackWaiting()
+  }
+
+  /** It has a place. */
+  #beginWith(task: WorkerTask): void {
+    task.hasBegun = true
+    this.#atWork++
+  }
+
+  /** It must not begin. */
+  #drop(task: WorkerTask, isOrphan: boolean): void {
+    if (isOrphan) task.end()
+    else task.giveBack()
+  }
+
+  #fill(): void {
+    while (!this.#isClosing && this.#atWork < this.#options.concurrency) {
+      const task = this.#waiting.shift()
+      if (task === undefined) break
+      this.#beginWith(task)
+      void this.#beginLater(task)
+    }
+    if (this.room > 0) this.#jobs.wake()
+  }
+
+  async #beginLater(task: WorkerTask): Promise<void> {
+    const { line, number } = task
+    if (task.isIdempotent) {
+      line.say(['started', number])
+      return this.#runner.run(task)
+    }
+    const revoked = await line.sayBefore(['started', number], [number])
+    if (revoked === undefined || revoked.has(number)) this.#drop(task, revoked === undefined)
+    else if (task.isAborted) task.giveBack()
+    else this.#runner.run(task)
+  }
+
+  #handleOver(task: WorkerTask): void {
+    const { line, job } = task
+    line.tasks.delete(task.number)
+    if (task.hasBegun) this.#atWork--
+    else if (this.#waiting.includes(task)) this.#waiting.splice(this.#waiting.indexOf(task), 1)
+    this.#settle(job)
+    this.#fill()
+    if (this.#atWork === 0) this.#onIdle?.()
+  }
+
+  /** One of what keeps the job is over. */
+  #settle(job: HeldJob): void {
+    if (--job.left === 0 && job instanceof TakenJob) this.#jobs.release(job)
+  }
+
+  /** It was aborted: what is about to begin sees for itself. */
+  #strikeOut(task: WorkerTask): void {
+    if (this.#waiting.includes(task)) task.giveBack()
+  }
+
+  #giveBackWaiting(): void {
+    for (const task of [...this.#waiting]) task.giveBack()
+  }
+
+  #cancelAfter(timeout: number): void {
+    const timer = setTimeout(
+      () => {
+        const reason = new ExecutorClosedError('The worker was closed')
+        for (const line of this.#desk.lines) {
+          for (const task of [...line.tasks.values()]) {
+            if (!task.hasBegun) continue
+            line.say(['stopped', task.number])
+            line.tasks.delete(task.number)
+            task.silence()
+            task.abort(reason)
+          }
+        }
+        setTimeout(() => this.#onIdle?.(), grace)
+      },
+      Math.max(0, timeout),
+    )
+    void this.#closed?.finally(() => clearTimeout(timer))
+  }
+
+  async #close(): Promise<void> {
+    this.#isClosing = true
+    await this.#jobs.close()
+    while (this.#arriving > 0) await new Promise((resolve) => setTimeout(resolve, 1))
+    this.#giveBackWaiting()
+    if (this.#atWork > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    await this.#desk.close()
+    await this.#presence.close()
+    this.#runner.close()
+    this.#commands.close()
+  }
+}

@@ -1,0 +1,7 @@
+/** `undici-futures/bullmq`: an executor whose workers are other machines. */
+export { BullMQExecutor } from './bullmq-executor.ts'
+export type { BullMQExecutorOptions, BullMQSubmitOptions, FleetOptions } from './fleet-options.ts'
+export type { FleetConnection } from './connection.ts'
+export { startWorker } from './start-worker.ts'
+export type { CloseWorkerOptions, FleetWorker } from './fleet-worker.ts'
+export type { FleetWorkerOptions } from './worker-options.ts'

@@ -1,0 +1,152 @@
+import type { Job, Worker as BullWorker } from 'bullmq'
+import { Worker } from './peers.ts'
+import type { ResolvedWorkerOptions } from './worker-options.ts'
+import type { WorkerEnd } from './submitter-line.ts'
+import type { HeldJob } from './worker-task.ts'
+
+/** ms: who answers faster has not looked; so often in a row, and it is asked less often. */
+const instant = 3
+const mostInstants = 2
+const pause = 5
+
+/** A job of BullMQ that is ours until we strike it out. */
+export class TakenJob implements HeldJob {
+  left = 1
+  readonly #job: Job
+  readonly #token: string
+
+  constructor(job: Job, token: string) {
+    this.#job = job
+    this.#token = token
+  }
+
+  get data(): unknown {
+    return this.#job.data as unknown
+  }
+
+  /** It was taken before, and whoever has taken it has not struck it out in time. */
+  get hasComeAgain(): boolean {
+    return this.#job.attemptsStarted > 1 || this.#job.stalledCounter > 0
+  }
+
+  async extend(duration: number): Promise<void> {
+    await this.#job.extendLock(this.#token, duration)
+  }
+
+  async complete(): Promise<void> {
+    await this.#job.moveToCompleted('', this.#token, false)
+  }
+}
+
+export interface JobTaker {
+  /** How many tasks may be added. */
+  readonly room: number
+  take(job: TakenJob): void
+}
+
+/**
+ * Takes jobs from BullMQ by hand, while there is room: BullMQ's own loop counts jobs, not tasks, and so one slow task would
+ * idle a worker, or one worker hoard them.
+ */
+export class JobLoop {
+  readonly #end: WorkerEnd
+  readonly #taker: JobTaker
+  readonly #options: ResolvedWorkerOptions
+  #bull: BullWorker | undefined
+  readonly #held = new Set<TakenJob>()
+  readonly #timer: NodeJS.Timeout
+  #isOver = false
+  #wake: (() => void) | undefined
+  #loop: Promise<void> | undefined
+  #lastToken = 0
+
+  constructor(end: WorkerEnd, options: ResolvedWorkerOptions, taker: JobTaker) {
+    this.#end = end
+    this.#options = options
+    this.#taker = taker
+    this.#timer = setInterval(() => this.#extendAll(), options.lockDuration / 2)
+  }
+
+  /** When Redis is there: BullMQ connects once, and for ever after has not. */
+  async open(): Promise<void> {
+    this.#bull = this.#openBull()
+    await this.#bull.waitUntilReady()
+    await this.#bull.startStalledCheckTimer()
+    this.#loop = this.#run(this.#bull)
+  }
+
+  #openBull(): BullWorker {
+    const { queueName, prefix, limiter, lockDuration, stalledInterval, onError } = this.#options
+    const bull = new Worker(queueName, null, {
+      connection: this.#end.redis,
+      prefix,
+      autorun: false,
+      lockDuration,
+      stalledInterval,
+      // What comes again is not run, but told.
+      maxStalledCount: 1_000_000,
+      removeOnComplete: { count: 0 },
+      removeOnFail: { count: 0 },
+      ...(limiter === undefined ? undefined : { limiter }),
+    })
+    bull.on('error', onError)
+    return bull
+  }
+
+  /** There is room again. */
+  wake(): void {
+    this.#wake?.()
+  }
+
+  /** All of it is over. */
+  release(job: TakenJob): void {
+    this.#held.delete(job)
+    // Its lock may be lost, or Redis its memory: then nobody has it any more.
+    job.complete().catch(() => undefined)
+  }
+
+  /** Takes nothing more. @returns when that is sure */
+  async close(): Promise<void> {
+    this.#isOver = true
+    this.wake()
+    // By force: what blocks is a look at an empty queue.
+    await this.#bull?.close(true).catch(this.#end.onError)
+    await this.#loop
+    clearInterval(this.#timer)
+  }
+
+  async #run(bull: BullWorker): Promise<void> {
+    let instants = 0
+    while (!this.#isOver) {
+      if (this.#taker.room <= 0) {
+        await new Promise<void>((resolve) => (this.#wake = resolve))
+        continue
+      }
+      const began = performance.now()
+      const hasCome = await this.#takeNext(bull)
+      // While the queue is paused or its rate is limited, BullMQ answers at once.
+      instants = hasCome || performance.now() - began > instant ? 0 : instants + 1
+      if (instants > mostInstants) await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+
+  async #takeNext(bull: BullWorker): Promise<boolean> {
+    const token = `${this.#end.id}:${++this.#lastToken}`
+    try {
+      const job = await bull.getNextJob(token)
+      if (job === undefined) return false
+      const taken = new TakenJob(job, token)
+      this.#held.add(taken)
+      this.#taker.take(taken)
+      return true
+    } catch (error) {
+      this.#end.onError(error)
+      await new Promise((resolve) => setTimeout(resolve, 100))
+      return false
+    }
+  }
+
+  #extendAll(): void {
+    for (const job of this.#held) job.extend(this.#options.lockDuration).catch(() => undefined)
+  }
+}

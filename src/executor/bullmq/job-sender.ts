@@ -1,0 +1,235 @@
+import { types } from 'node:util'
+import { encodeValue, readBlobs } from './codec.ts'
+import type { FleetLink } from './fleet-link.ts'
+import type { ResolvedExecutorOptions } from './fleet-options.ts'
+import type { FleetTask, SentJob } from './fleet-task.ts'
+import { protocolVersion, requestModule } from './keys.ts'
+import { contexts, largeBytes, type JobData, type PackedFunction, type PackedJob, type PackedTask } from './protocol.ts'
+import { countJobs, shouldHoldBack } from './batching.ts'
+import type { SharedStore, ValueToStore } from './shared-store.ts'
+import { isReply } from './connection.ts'
+import { BrokenExecutorError, TaskNotCloneableError } from '../../errors.ts'
+
+export interface SenderOwner {
+  /** How many workers there are, as far as is known. */
+  readonly workerCount: number
+  /** It is not known whether the job is in Redis. */
+  handleUnsure(job: SentJob): void
+}
+
+/** Brings tasks into Redis: those of one turn together. */
+export class JobSender {
+  readonly #link: FleetLink
+  readonly #shared: SharedStore
+  readonly #options: ResolvedExecutorOptions
+  readonly #owner: SenderOwner
+  /** Jobs on their way, by their numbers. */
+  readonly jobs = new Map<number, SentJob>()
+  /** Those that no worker has taken, and that nobody takes back. */
+  readonly untakenJobs = new Set<SentJob>()
+  /** Keys of arguments that lie by themselves. */
+  readonly largeKeys = new Set<string>()
+  readonly tasks = new Map<number, FleetTask>()
+  #unsent: FleetTask[] = []
+  #isSending = false
+  #lastTask = 0
+  #lastJob = 0
+
+  constructor(link: FleetLink, shared: SharedStore, options: ResolvedExecutorOptions, owner: SenderOwner) {
+    this.#link = link
+    this.#shared = shared
+    this.#options = options
+    this.#owner = owner
+  }
+
+  get unsent(): readonly FleetTask[] {
+    return this.#unsent
+  }
+
+  /** @param isFirst it was on its way before */
+  push(task: FleetTask, isFirst: boolean): void {
+    task.stage = 'unsent'
+    task.worker = task.job = undefined
+    if (isFirst) this.#unsent.unshift(task)
+    else this.#unsent.push(task)
+    this.sendLater()
+  }
+
+  /** It is not on its way, and will not be. */
+  remove(task: FleetTask): void {
+    this.#unsent = this.#unsent.filter((each) => each !== task)
+  }
+
+  /** With the others of this turn. */
+  sendLater(): void {
+    if (this.#isSending) return
+    this.#isSending = true
+    queueMicrotask(() => {
+      this.#isSending = false
+      this.#send()
+    })
+  }
+
+  /** The task's number means nothing any more. */
+  forget(task: FleetTask): void {
+    this.tasks.delete(task.number)
+    const { job } = task
+    job?.tasks.delete(task)
+    if (job?.tasks.size === 0) {
+      this.jobs.delete(job.number)
+      this.untakenJobs.delete(job)
+      this.sendLater()
+    }
+    this.largeKeys.delete(this.#largeKey(task))
+  }
+
+  #send(): void {
+    if (!this.#link.isUp || this.#unsent.length === 0) return
+    const { batchSize } = this.#options
+    const { workerCount } = this.#owner
+    if (shouldHoldBack(this.#unsent.length, this.untakenJobs.size, workerCount, batchSize)) return
+    const ready = this.#unsent.filter((task) => this.#encode(task))
+    this.#unsent = []
+    const alone = ready.filter((task) => task.isSuspect)
+    for (const task of alone) void this.#sendJob([task])
+    const together = ready.filter((task) => !task.isSuspect)
+    const count = countJobs(together.length, workerCount, batchSize)
+    for (let index = 0, at = 0; index < count; index++) {
+      const size = Math.ceil((together.length - at) / (count - index))
+      if (size > 0) void this.#sendJob(together.slice(at, (at += size)))
+    }
+  }
+
+  /** @returns false if it failed, or its Blobs have to be read first: then it comes again */
+  #encode(task: FleetTask): boolean {
+    if (task.bytes !== undefined) return true
+    try {
+      const args = readBlobs(task.args)
+      if (!types.isPromise(args)) return this.#encodeArgs(task, args)
+      args.then(
+        (read) => {
+          if (task.stage !== 'over' && this.#encodeArgs(task, read)) this.push(task, true)
+        },
+        (error: unknown) => this.#failToPost(task, error),
+      )
+    } catch (error) {
+      this.#failToPost(task, error)
+    }
+    return false
+  }
+
+  #encodeArgs(task: FleetTask, args: unknown): boolean {
+    try {
+      task.bytes = encodeValue(args)
+    } catch (error) {
+      this.#failToPost(task, error)
+      return false
+    }
+    const { maxMessageBytes } = this.#options
+    if (task.bytes.byteLength <= maxMessageBytes) return true
+    const size = `they take ${task.bytes.byteLength} bytes, more than \`maxMessageBytes\` (${maxMessageBytes})`
+    task.fail(new TaskNotCloneableError(`Can't send the arguments of \`${task.name}\` to another process: ${size}`))
+    return false
+  }
+
+  #failToPost(task: FleetTask, error: unknown): void {
+    if (task.stage !== 'over') task.failToPost(error)
+  }
+
+  async #sendJob(tasks: readonly FleetTask[]): Promise<void> {
+    const job = this.#open(tasks)
+    const toStore: ValueToStore[] = []
+    const packed = this.#pack(job, toStore)
+    if (packed === undefined) return
+    try {
+      const stores = [...toStore.map((value) => this.#store(value)), ...this.#storeLarge(job)]
+      if (stores.length > 0) await Promise.all(stores)
+      await this.#link.queue.add('tasks', packed, { jobId: job.id })
+    } catch (error) {
+      this.#shared.lose(toStore.map(({ key }) => key))
+      this.#handleFailure(job, error)
+    }
+  }
+
+  #open(tasks: readonly FleetTask[]): SentJob {
+    const number = ++this.#lastJob
+    const job: SentJob = {
+      number,
+      id: `${this.#link.id}-${number}`,
+      tasks: new Set(tasks),
+      sentAt: performance.now(),
+      worker: undefined,
+      misses: 0,
+      isRevoked: false,
+    }
+    this.jobs.set(number, job)
+    this.untakenJobs.add(job)
+    for (const task of tasks) {
+      task.number = ++this.#lastTask
+      task.stage = 'sent'
+      task.job = job
+      this.tasks.set(task.number, task)
+    }
+    return job
+  }
+
+  /** @returns `undefined` if nothing is left to send */
+  #pack(job: SentJob, toStore: ValueToStore[]): JobData | undefined {
+    const functions: PackedFunction[] = []
+    const places = new Map<string, number>()
+    const tasks: PackedTask[] = []
+    for (const task of [...job.tasks]) {
+      const module = task.link.ownModule === undefined ? task.module : requestModule
+      const name = `${module} ${task.name}`
+      if (!places.has(name)) places.set(name, functions.push([module, task.name]) - 1)
+      try {
+        const shared = this.#shared.name(task.link.shared, toStore)
+        const bytes = task.bytes as Uint8Array
+        const args = bytes.byteLength > largeBytes ? null : bytes
+        tasks.push([task.number, places.get(name) as number, task.isIdempotent, args, shared])
+      } catch (error) {
+        this.forget(task)
+        task.failToPost(error)
+      }
+    }
+    if (tasks.length === 0) return undefined
+    const packed: PackedJob = { clientTimeout: this.#options.clientTimeout, functions, tasks }
+    const { id, sealer } = this.#link
+    const bytes = sealer.seal(encodeValue(packed), contexts.job(id, job.number))
+    return { v: protocolVersion, s: id, j: job.number, d: bytes.toString('base64') }
+  }
+
+  #store({ key, bytes }: ValueToStore): Promise<unknown> {
+    const { id, keys, redis, sealer } = this.#link
+    const sealed = sealer.seal(bytes, contexts.shared(id, key))
+    return redis.set(keys.shared(id, key), sealed, 'PX', this.#options.clientTimeout)
+  }
+
+  #storeLarge(job: SentJob): Promise<unknown>[] {
+    const { id, redis, sealer } = this.#link
+    const large = [...job.tasks].filter((task) => (task.bytes as Uint8Array).byteLength > largeBytes)
+    return large.map((task) => {
+      const key = this.#largeKey(task)
+      this.largeKeys.add(key)
+      const sealed = sealer.seal(task.bytes as Uint8Array, contexts.large(id, `args:${task.number}`))
+      return redis.set(key, sealed, 'PX', this.#options.clientTimeout)
+    })
+  }
+
+  #largeKey(task: FleetTask): string {
+    return this.#link.keys.large(this.#link.id, `args:${task.number}`)
+  }
+
+  #handleFailure(job: SentJob, error: unknown): void {
+    // The connection broke: the job may be there, and it may not.
+    if (!isReply(error)) return this.#owner.handleUnsure(job)
+    this.#options.onError(error)
+    for (const task of [...job.tasks]) {
+      this.forget(task)
+      if (task.stage !== 'over')
+        task.fail(
+          new BrokenExecutorError(`Can't send \`${task.name}\` to the fleet: ${error.message}`, { cause: error }),
+        )
+    }
+  }
+}

@@ -1,0 +1,66 @@
+import type { Connection } from './connection.ts'
+import type { WorkerEnd } from './submitter-line.ts'
+
+/** Shows submitters that a worker is there: by a connection that they see break, and by a key that expires. */
+export class Presence {
+  readonly #end: WorkerEnd
+  readonly #timeout: number
+  readonly #subscription: Connection
+  readonly #timer: NodeJS.Timeout
+  #isOver = false
+
+  constructor(end: WorkerEnd, subscription: Connection, timeout: number) {
+    this.#end = end
+    this.#timeout = timeout
+    this.#subscription = subscription
+    this.#timer = setInterval(() => void this.#renew(), timeout / 4)
+    end.redis.on('ready', () => void this.#renew())
+  }
+
+  async open(): Promise<void> {
+    const { redis } = this.#subscription
+    this.#subscription.want(true)
+    // It subscribes again by itself when the connection is back.
+    await redis.subscribe(this.#end.keys.channel(this.#end.id))
+    await this.#register()
+  }
+
+  async close(): Promise<void> {
+    this.#isOver = true
+    clearInterval(this.#timer)
+    const { id, keys, redis } = this.#end
+    const gone = redis.pipeline().srem(keys.workers, id).del(keys.alive(id), keys.orders(id))
+    if (redis.status === 'ready') await gone.exec().catch(() => undefined)
+    this.#subscription.close()
+  }
+
+  async #register(): Promise<void> {
+    const { id, keys, redis } = this.#end
+    await redis
+      .multi()
+      .set(keys.alive(id), '1', 'PX', this.#timeout)
+      .sadd(keys.workers, id)
+      .xadd(keys.orders(id), '*', 'begin', '1')
+      .pexpire(keys.orders(id), this.#timeout * 2)
+      .exec()
+  }
+
+  /** By what Redis does though it is full. */
+  async #renew(): Promise<void> {
+    if (this.#isOver) return
+    const { id, keys, redis, onError } = this.#end
+    try {
+      const replies = await redis
+        .pipeline()
+        .pexpire(keys.alive(id), this.#timeout)
+        .pexpire(keys.orders(id), this.#timeout * 2)
+        .sismember(keys.workers, id)
+        .exec()
+      // Frozen for too long, or Redis has lost its memory.
+      const isForgotten = replies?.some(([, reply]) => reply !== 1) === true
+      if (isForgotten) await this.#register()
+    } catch (error) {
+      onError(error)
+    }
+  }
+}

@@ -1,0 +1,168 @@
+import { AsyncContext } from '../../async-context.ts'
+import { isThenable } from '../../checks.ts'
+import { entryUrl } from '../../entry-url.ts'
+import { ModuleNotAllowedError } from '../../errors.ts'
+import { limitModules, loadFunction, locateModule } from '../../load-module.ts'
+import { taskReference } from '../../task-reference.ts'
+import type { Executor } from '../executor.ts'
+import { isRemoteExecutor, submitRemote, type RemoteExecutor } from '../remote.ts'
+import { requestModule } from './keys.ts'
+import type { ResolvedWorkerOptions } from './worker-options.ts'
+import type { WorkerTask } from './worker-task.ts'
+
+type TaskFunction = (...args: unknown[]) => unknown
+
+/** Calls what tasks name, and nothing else. */
+export interface Runner {
+  /** @returns nothing: the task hears of its outcome */
+  run(task: WorkerTask): void
+  close(): void
+}
+
+const requestEntry = entryUrl(new URL('./remote-request.js', import.meta.url)).href
+const limitedEntry = entryUrl(new URL('./limited-task.js', import.meta.url)).href
+
+export function makeRunner(options: ResolvedWorkerOptions): Runner {
+  const { executor } = options
+  if (executor !== undefined && isRemoteExecutor(executor)) return new RemoteRunner(options, executor)
+  return new LocalRunner(options, executor)
+}
+
+/** @throws {ModuleNotAllowedError} */
+function locate(module: string, { modules, requests }: ResolvedWorkerOptions): string {
+  if (module !== requestModule) return locateModule(module, [modules])
+  if (requests) return requestEntry
+  throw new ModuleNotAllowedError("Can't do a request: the worker was started with `requests: false`")
+}
+
+/** In this thread. */
+class LocalRunner implements Runner {
+  readonly #options: ResolvedWorkerOptions
+  readonly #executor: Executor | undefined
+  readonly #functions = new Map<string, TaskFunction>()
+  readonly #lift: () => void
+
+  constructor(options: ResolvedWorkerOptions, executor: Executor | undefined) {
+    this.#options = options
+    this.#executor = executor
+    this.#lift = limitModules(options.modules)
+  }
+
+  close(): void {
+    this.#lift()
+  }
+
+  run(task: WorkerTask): void {
+    const [module, name] = task.fn
+    const key = `${module} ${name}`
+    const fn = this.#functions.get(key)
+    if (fn !== undefined) return this.#start(fn, task)
+    this.#load(module, name).then(
+      (loaded) => {
+        this.#functions.set(key, loaded)
+        // It has not been called.
+        if (task.isAborted) task.reject(task.signal.reason)
+        else this.#start(loaded, task)
+      },
+      (error: unknown) => task.reject(error),
+    )
+  }
+
+  async #load(module: string, name: string): Promise<TaskFunction> {
+    return loadFunction(locate(module, this.#options), { module, name })
+  }
+
+  #start(fn: TaskFunction, task: WorkerTask): void {
+    if (this.#executor === undefined) return call(fn, task)
+    let hasStarted = false
+    const work = (): Promise<void> => {
+      hasStarted = true
+      return new Promise((resolve) => call(fn, task, resolve))
+    }
+    try {
+      const future = this.#executor.submit(work)
+      future.addDoneCallback(() => {
+        if (!hasStarted) task.reject(future.exceptionNow())
+      })
+    } catch (error) {
+      task.reject(error)
+    }
+  }
+}
+
+/** In an async context of its own: what it does with `enterWith` is nobody else's business. */
+function call(fn: TaskFunction, task: WorkerTask, onEnd: () => void = nothing): void {
+  try {
+    const returned = new AsyncContext().run(() => fn(...task.args, task))
+    if (isThenable(returned)) {
+      Promise.resolve(returned).then(
+        (value) => {
+          task.fulfil(value)
+          onEnd()
+        },
+        (error: unknown) => {
+          task.reject(error)
+          onEnd()
+        },
+      )
+      return
+    }
+    task.fulfil(returned)
+  } catch (error) {
+    task.reject(error)
+  }
+  onEnd()
+}
+
+function nothing(): void {
+  // Nobody waits for it.
+}
+
+/** In threads, which are limited as this one is. */
+class RemoteRunner implements Runner {
+  readonly #options: ResolvedWorkerOptions
+  readonly #executor: RemoteExecutor
+  readonly #table: readonly (readonly [string, string])[]
+
+  constructor(options: ResolvedWorkerOptions, executor: RemoteExecutor) {
+    this.#options = options
+    this.#executor = executor
+    this.#table = [...options.modules]
+  }
+
+  close(): void {
+    // Threads that were limited stay so: they run for this worker's executor.
+  }
+
+  run(task: WorkerTask): void {
+    const [module, name] = task.fn
+    try {
+      const limited = [this.#table, locate(module, this.#options), { module, name }, ...task.args]
+      const reference = taskReference(limitedEntry, 'runLimited', ...limited)
+      let isAtWork = false
+      const finish = (): void => {
+        if (isAtWork || !future.done()) return
+        if (future.state === 'fulfilled') task.fulfil(future.resultNow())
+        else task.reject(future.cancelled() ? task.signal.reason : future.exceptionNow())
+      }
+      const future = this.#executor[submitRemote](
+        reference,
+        {},
+        {
+          isChecked: true,
+          shared: task.shared,
+          handleStart: () => (isAtWork = true),
+          handleMessage: (message) => task.post(message),
+          handleEnd: () => {
+            isAtWork = false
+            finish()
+          },
+        },
+      )
+      task.onCancel((reason) => future.cancel(reason))
+      future.addDoneCallback(finish)
+    } catch (error) {
+      task.reject(error)
+    }
+  }
+}

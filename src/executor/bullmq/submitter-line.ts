@@ -1,0 +1,187 @@
+import type { Redis } from 'ioredis'
+import type { SharedCopy } from '../remote.ts'
+import { decodeValue } from './codec.ts'
+import type { Keys } from './keys.ts'
+import { contexts, fields, largeBytes, sealLetter, type RefusedJob, type SharedName, type Word } from './protocol.ts'
+import type { Sealer } from './sealer.ts'
+import type { WorkerTask } from './worker-task.ts'
+
+/** What lines have in common. */
+export interface WorkerEnd {
+  readonly id: string
+  readonly redis: Redis
+  readonly keys: Keys
+  readonly sealer: Sealer
+  readonly onError: (error: unknown) => void
+}
+
+/** Tasks that are about to begin. */
+interface Check {
+  readonly numbers: readonly number[]
+  /** `undefined`: there is no submitter any more */
+  resolve(revoked: ReadonlySet<number> | undefined): void
+}
+
+/** ms for which what can't be said is said again: Redis may have lost its memory, and the submitter comes back. */
+const repeatTime = 5000
+const pause = 250
+
+/** What a worker says to one submitter, and what it has of it. Everything is said in order. */
+export class SubmitterLine {
+  readonly id: string
+  /** By their numbers. */
+  readonly tasks = new Map<number, WorkerTask>()
+  /** How long what lies in Redis for it is kept, ms. */
+  clientTimeout = 60_000
+  readonly #end: WorkerEnd
+  readonly #copies = new Map<number, { version: number; copy: SharedCopy & { version: unknown; value: unknown } }>()
+  #words: Word[] = []
+  #checks: Check[] = []
+  #isPumping = false
+  #isWaiting = false
+  #drained: (() => void)[] = []
+  readonly #storing = new Set<Promise<void>>()
+
+  constructor(id: string, end: WorkerEnd) {
+    this.id = id
+    this.#end = end
+  }
+
+  /** With what else is said in this turn. */
+  say(word: Word): void {
+    this.#words.push(word)
+    if (this.#isPumping || this.#isWaiting) return
+    this.#isWaiting = true
+    setImmediate(() => {
+      this.#isWaiting = false
+      void this.#pump()
+    })
+  }
+
+  /** A result that is too large to be said lies in a key of its own. */
+  sayResult(number: number, bytes: Uint8Array, onError: (error: unknown) => void): void {
+    if (bytes.byteLength <= largeBytes) return this.say(['fulfilled', number, bytes])
+    const { redis, keys, sealer } = this.#end
+    const name = `result:${number}`
+    const sealed = sealer.seal(bytes, contexts.large(this.id, name))
+    const stored = redis
+      .set(keys.large(this.id, name), sealed, 'PX', this.clientTimeout)
+      .then(() => this.say(['fulfilled', number, null]), onError)
+    this.#storing.add(stored)
+    void stored.then(() => this.#storing.delete(stored))
+  }
+
+  /**
+   * Says something, at once, and looks which of these tasks were taken back.
+   *
+   * @returns those; `undefined` if there is no submitter any more. Redis has what was said by then.
+   */
+  sayBefore(word: Word, numbers: readonly number[]): Promise<ReadonlySet<number> | undefined> {
+    return new Promise((resolve) => {
+      this.#words.push(word)
+      this.#checks.push({ numbers, resolve })
+      void this.#pump()
+    })
+  }
+
+  /** In the clear: the job could not be read. */
+  refuse(refusal: RefusedJob): void {
+    const { redis, keys, onError } = this.#end
+    const text = JSON.stringify(refusal)
+    redis.xadd(keys.words(this.id), 'NOMKSTREAM', '*', fields.refusal, text).catch(onError)
+  }
+
+  /** @returns a promise that resolves when everything has been said, or there is nobody to say it to */
+  async flush(): Promise<void> {
+    await Promise.all(this.#storing)
+    if (!this.#isPumping && this.#words.length === 0) return
+    void this.#pump()
+    await new Promise<void>((resolve) => this.#drained.push(resolve))
+  }
+
+  /**
+   * Fetches the values that are not here yet.
+   *
+   * @returns the keys of those that Redis has lost
+   */
+  async fetch(names: readonly SharedName[]): Promise<ReadonlySet<number>> {
+    const wanted = new Map(names.filter(([key, version]) => (this.#copies.get(key)?.version ?? 0) < version))
+    const missing = new Set<number>()
+    if (wanted.size === 0) return missing
+    const { redis, keys, sealer } = this.#end
+    const list = [...wanted.keys()]
+    const found = await redis.mgetBuffer(...list.map((key) => keys.shared(this.id, key)))
+    for (const [index, key] of list.entries()) {
+      const bytes = found[index]
+      if (bytes === null || bytes === undefined) missing.add(key)
+      else this.#keep(key, decodeValue(sealer.open(bytes, contexts.shared(this.id, key))) as [number, unknown, unknown])
+    }
+    for (const key of list) if ((this.#copies.get(key)?.version ?? 0) < (wanted.get(key) as number)) missing.add(key)
+    return missing
+  }
+
+  /** @returns the same objects each time */
+  copiesOf(names: readonly SharedName[]): SharedCopy[] {
+    return names.map(([key]) => (this.#copies.get(key) as { copy: SharedCopy }).copy)
+  }
+
+  forget(key: number): void {
+    const copy = this.#copies.get(key)?.copy
+    this.#copies.delete(key)
+    copy?.onForget?.()
+  }
+
+  forgetAll(): void {
+    for (const key of [...this.#copies.keys()]) this.forget(key)
+  }
+
+  #keep(key: number, [number, version, value]: readonly [number, unknown, unknown]): void {
+    const known = this.#copies.get(key)
+    if (known === undefined) this.#copies.set(key, { version: number, copy: { version, value } })
+    else if (known.version < number) {
+      known.version = number
+      Object.assign(known.copy, { version, value })
+    }
+  }
+
+  async #pump(): Promise<void> {
+    if (this.#isPumping) return
+    this.#isPumping = true
+    while (this.#words.length > 0) {
+      const words = this.#words
+      const checks = this.#checks
+      this.#words = []
+      this.#checks = []
+      const revoked = await this.#send(
+        words,
+        checks.flatMap(({ numbers }) => numbers),
+      )
+      for (const check of checks) check.resolve(revoked)
+    }
+    this.#isPumping = false
+    for (const resolve of this.#drained) resolve()
+    this.#drained = []
+  }
+
+  async #send(words: readonly Word[], numbers: readonly number[]): Promise<ReadonlySet<number> | undefined> {
+    const { id, redis, keys, sealer, onError } = this.#end
+    const letter = sealLetter(sealer, id, words, contexts.words(this.id))
+    let missingSince: number | undefined
+    for (;;) {
+      try {
+        const said = redis.xadd(keys.words(this.id), 'NOMKSTREAM', '*', fields.letter, letter)
+        // After what was said: who takes a task back reads that first, or is seen here.
+        const looked = numbers.length === 0 ? [] : redis.smismember(keys.revoked(this.id), ...numbers)
+        const [entry, flags] = await Promise.all([said, looked])
+        if (entry !== null) return new Set(numbers.filter((_, index) => flags[index] === 1))
+        missingSince ??= performance.now()
+        if (performance.now() - missingSince > repeatTime) return undefined
+      } catch (error) {
+        // Redis is full, or is closed to us: what has to be said waits for it.
+        onError(error)
+        if (redis.status === 'end') return undefined
+      }
+      await new Promise((resolve) => setTimeout(resolve, pause))
+    }
+  }
+}

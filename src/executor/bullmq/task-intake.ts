@@ -1,0 +1,110 @@
+import { notCloneable } from '../../cloneable.ts'
+import { decodeValue } from './codec.ts'
+import type { TakenJob } from './job-loop.ts'
+import { protocolVersion } from './keys.ts'
+import { contexts, type JobData, type PackedJob, type PackedTask } from './protocol.ts'
+import { SealError } from './sealer.ts'
+import type { SubmitterLine, WorkerEnd } from './submitter-line.ts'
+import type { ResolvedWorkerOptions } from './worker-options.ts'
+import { WorkerTask } from './worker-task.ts'
+
+/** A job that can be read. */
+export interface JobLetter {
+  readonly line: SubmitterLine
+  readonly number: number
+  readonly job: TakenJob
+  readonly packed: PackedJob
+}
+
+/** Makes tasks of jobs. */
+export class TaskIntake {
+  readonly #end: WorkerEnd
+  readonly #mostBytes: number
+  readonly #onOver: (task: WorkerTask) => void
+
+  constructor(end: WorkerEnd, { maxMessageBytes }: ResolvedWorkerOptions, onOver: (task: WorkerTask) => void) {
+    this.#end = end
+    this.#mostBytes = maxMessageBytes
+    this.#onOver = onOver
+  }
+
+  /**
+   * @returns `undefined`: it is not to be run; its submitter was told why, if it has one
+   * @throws {TypeError} garbage
+   */
+  read(job: TakenJob, lineOf: (submitter: string) => SubmitterLine): JobLetter | undefined {
+    const data = job.data as Partial<JobData> | null
+    const { v: version, s: submitter, j: number, d: text } = data ?? {}
+    if (typeof version !== 'number' || typeof submitter !== 'string' || typeof number !== 'number') {
+      throw new TypeError('Found a job in the queue that no BullMQExecutor has put there')
+    }
+    const line = lineOf(submitter)
+    if (version !== protocolVersion) {
+      line.refuse({ job: number, why: 'version', version: protocolVersion })
+      return undefined
+    }
+    if (job.hasComeAgain) {
+      line.say(['again', number])
+      return undefined
+    }
+    try {
+      const bytes = this.#end.sealer.open(Buffer.from(String(text), 'base64'), contexts.job(submitter, number))
+      return { line, number, job, packed: decodeValue(bytes) as PackedJob }
+    } catch (error) {
+      if (!(error instanceof SealError)) throw error
+      line.refuse({ job: number, why: 'secret', version: protocolVersion })
+      return undefined
+    }
+  }
+
+  /** With all that they need; those that can't have it are sent back. */
+  async unpack({ line, job, packed }: JobLetter): Promise<readonly WorkerTask[]> {
+    line.clientTimeout = packed.clientTimeout
+    const missing = await line.fetch(packed.tasks.flatMap(([, , , , names]) => names))
+    const tasks: WorkerTask[] = []
+    for (const each of packed.tasks) {
+      const task = this.#make(line, job, packed, each)
+      const lost = task.names.map(([key]) => key).filter((key) => missing.has(key))
+      const bytes = lost.length > 0 ? undefined : await this.#argsOf(line, each)
+      if (bytes === undefined) {
+        line.say(['missing', task.number, lost])
+        continue
+      }
+      job.left++
+      line.tasks.set(task.number, task)
+      if (takeArgs(task, bytes)) tasks.push(task)
+    }
+    return tasks
+  }
+
+  #make(line: SubmitterLine, job: TakenJob, { functions }: PackedJob, packed: PackedTask): WorkerTask {
+    const [number, place, isIdempotent, , names] = packed
+    const fn = functions[place]
+    if (fn === undefined) throw new TypeError('Found a job in the queue that calls nothing')
+    return new WorkerTask(
+      line,
+      job,
+      { number, fn, isIdempotent, names },
+      { mostBytes: this.#mostBytes, onOver: this.#onOver },
+    )
+  }
+
+  async #argsOf(line: SubmitterLine, [number, , , args]: PackedTask): Promise<Uint8Array | undefined> {
+    if (args !== null) return args
+    const { keys, redis, sealer } = this.#end
+    const name = `args:${number}`
+    const bytes = await redis.getdelBuffer(keys.large(line.id, name))
+    return bytes === null ? undefined : sealer.open(bytes, contexts.large(line.id, name))
+  }
+}
+
+/** @returns false: they can't be read here, and the submitter was told so */
+function takeArgs(task: WorkerTask, bytes: Uint8Array): boolean {
+  try {
+    task.args = decodeValue(bytes) as unknown[]
+    return true
+  } catch (error) {
+    task.reject(notCloneable(`Can't read the arguments of \`${task.fn[1]}\``, undefined, error))
+    return false
+  }
+}
