@@ -8,7 +8,10 @@ import { RedisServer, type RedisOptions } from './redis.ts'
 const program = fileURLToPath(new URL('../fixtures/fleet-worker.mjs', import.meta.url))
 export const entry = `${entriesFolder}bullmq.js`
 /** Modules that tests name. */
-export const modules = { 'fleet-tasks': new URL('../fixtures/fleet-tasks.mjs', import.meta.url).href }
+export const modules = {
+  'fleet-tasks': new URL('../fixtures/fleet-tasks.mjs', import.meta.url).href,
+  'fleet-hooks': new URL('../fixtures/fleet-hooks.mjs', import.meta.url).href,
+}
 
 /** A worker in a process of its own. */
 export class WorkerProcess {

@@ -11,8 +11,8 @@ describe.skipIf(!hasRedis).each([
   ['maxWorkers: 3', { maxWorkers: 3 }, {}],
   ['maxWorkers: 1', { maxWorkers: 1 }, {}],
   [
-    'a job for each task, sealed',
-    { maxWorkers: 8, batchSize: 1, secret: 'a secret of tests' },
+    'jobs of four tasks, sealed',
+    { maxWorkers: 8, batchSize: 4, secret: 'a secret of tests' },
     { secret: 'a secret of tests' },
   ],
 ])('BullMQExecutor with %s keeps the contract', (_, options, workerOptions) => {
