@@ -12,6 +12,8 @@ export interface BodyFlow {
   handleBodyServed(): void
   /** More than enough is held: let the socket rest. */
   handleBodyFull(): void
+  /** There is room again. */
+  handleBodyDrained(): void
   /** The reader leaves before the end: close the socket. */
   handleBodyDestroyed(error: unknown): void
 }
@@ -36,6 +38,8 @@ export class HttpBodyStream implements BodyStream {
   #isComplete = false
   #failure: { readonly error: unknown } | undefined = undefined
   #isRead = false
+  #isResting = false
+  #mayRest = true
   #isDestroyed = false
   #isDecoding = false
   #isEnded = false
@@ -87,7 +91,15 @@ export class HttpBodyStream implements BodyStream {
     }
     this.#chunks.push(chunk)
     this.#held += chunk.byteLength
-    if (this.#held >= highWaterMark) this.#flow.handleBodyFull()
+    if (this.#held < highWaterMark || this.#isResting || !this.#mayRest) return
+    this.#isResting = true
+    this.#flow.handleBodyFull()
+  }
+
+  /** The socket is about to end: what Node holds of it comes now or never, and is little. */
+  takeRest(): void {
+    this.#mayRest = false
+    this.#resume()
   }
 
   end(): void {
@@ -102,11 +114,14 @@ export class HttpBodyStream implements BodyStream {
     this.end()
   }
 
+  get #wire(): AsyncIterable<Uint8Array> {
+    return { [Symbol.asyncIterator]: () => ({ next: () => this.#pull() }) }
+  }
+
   async *#read(): AsyncGenerator<Uint8Array, void, undefined> {
     this.#isDecoding = true
     try {
-      const wire = { [Symbol.asyncIterator]: () => ({ next: () => this.#pull() }) }
-      yield* this.#decoder === undefined ? wire : this.#decoder(wire)
+      yield* this.#decoder === undefined ? this.#wire : this.#decoder(this.#wire)
       this.#isDecoding = false
       this.#endIfOver()
     } catch (error) {
@@ -132,7 +147,19 @@ export class HttpBodyStream implements BodyStream {
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject }
       this.#flow.handleBodyWanted()
+      // Not at once: undici's parser can't be called from where it has called somebody, who may be the reader.
+      if (this.#isResting) queueMicrotask(() => this.#resume())
     })
+  }
+
+  #resume(): void {
+    if (!this.#isResting) return
+    this.#isResting = false
+    try {
+      this.#flow.handleBodyDrained()
+    } catch {
+      // undici's parser is at work on another response, and whoever gets that one destroys this connection: it is lost.
+    }
   }
 
   #settleReader(): void {

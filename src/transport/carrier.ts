@@ -8,6 +8,8 @@ export type OpenBody = string | Uint8Array | Upload | undefined
 /** Where an exchange runs: on a connection of ours, or on a dispatcher of the caller's. It has one exchange at a time. */
 export interface Carrier {
   readonly timer: ReadTimer
+  /** How its connection has ended, if not by FIN. */
+  readonly loss: Error | undefined
   /** Hands the exchange to undici. Throws what undici throws. */
   dispatch(exchange: ExchangeHandler, body: OpenBody): void
   /** The exchange is being written from now on. */

@@ -11,6 +11,8 @@ import { requestHeaders } from './request-body.ts'
 import { ResponseHeads } from './response-heads.ts'
 import type { HeadListener } from './response-heads.ts'
 import type { Route } from './connecting/route.ts'
+import { watchSocket } from './socket-watch.ts'
+import type { SocketObserver } from './socket-watch.ts'
 
 /** For undici, which connects for nobody any more. */
 const unwanted = new Error('Nobody waits for this connection')
@@ -21,8 +23,9 @@ const lost = (): Error => Object.assign(new Error('It was lost before the reques
  * One socket at a time, in an undici Client of its own. A Client of one request never queues, and as the connector is
  * ours, we can stop it while it connects and know a fresh connection from a used one.
  */
-export class Connection implements Carrier, HeadListener {
+export class Connection implements Carrier, HeadListener, SocketObserver {
   readonly timer = new ReadTimer()
+  loss: Error | undefined = undefined
   /** For its route: when it became idle, and whether it still counts. */
   idleSince = 0
   isWrittenOff = false
@@ -112,6 +115,10 @@ export class Connection implements Carrier, HeadListener {
     return this.#route.open()
   }
 
+  takeRest(): boolean {
+    return this.#exchange?.takeRest() === true
+  }
+
   /** Ends the exchange, if there is one, with this error, and the connection. */
   destroy(error: unknown): void {
     this.#exchange?.abort(error)
@@ -134,10 +141,17 @@ export class Connection implements Carrier, HeadListener {
     this.#attempt = this.#route.connect(exchange.request.connectTimeout, (error, socket) => {
       this.#attempt = undefined
       this.#socket = socket ?? undefined
-      if (socket !== null) this.#heads = new ResponseHeads(socket, this.#maxHeaderSize, this)
+      // Before undici has it.
+      if (socket !== null) this.#watch(socket)
       callback(error, socket)
       if (socket === null) this.#end()
     })
+  }
+
+  #watch(socket: Socket): void {
+    this.loss = undefined
+    this.#heads = new ResponseHeads(socket, this.#maxHeaderSize, this)
+    watchSocket(socket, this)
   }
 
   #handleDisconnect(): void {

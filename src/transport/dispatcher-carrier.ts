@@ -6,10 +6,13 @@ import type { Dispatcher } from './exchange.ts'
 import type { ExchangeHandler } from './exchange-handler.ts'
 import { ReadTimer } from './read-timer.ts'
 import { requestHeaders } from './request-body.ts'
+import { watchNextSocket } from './socket-watch.ts'
+import type { SocketObserver } from './socket-watch.ts'
 
 /** Runs one exchange on a dispatcher of the caller's. Its connections are its own affair. */
-export class DispatcherCarrier implements Carrier {
+export class DispatcherCarrier implements Carrier, SocketObserver {
   readonly timer = new ReadTimer()
+  loss: Error | undefined = undefined
   /** Its place among those at work; -1 for none. */
   index = -1
   readonly #dispatcher: Dispatcher
@@ -17,6 +20,7 @@ export class DispatcherCarrier implements Carrier {
   #exchange: ExchangeHandler | undefined = undefined
   /** "Connecting" is everything that happens before the request is written. */
   #deadline: Deadline | undefined = undefined
+  #endWatch: (() => void) | undefined = undefined
 
   constructor(dispatcher: Dispatcher, onOver: (carrier: DispatcherCarrier) => void) {
     this.#dispatcher = dispatcher
@@ -37,6 +41,13 @@ export class DispatcherCarrier implements Carrier {
 
   handleStart(): void {
     this.#deadline?.clear()
+    this.#endWatch?.()
+    this.loss = undefined
+    this.#endWatch = watchNextSocket(this)
+  }
+
+  takeRest(): boolean {
+    return this.#exchange?.takeRest() === true
   }
 
   giveUp(): void {
@@ -65,6 +76,7 @@ export class DispatcherCarrier implements Carrier {
   }
 
   #end(): void {
+    this.#endWatch?.()
     this.#deadline?.clear()
     this.timer.clear()
     this.#onOver(this)

@@ -131,7 +131,7 @@ export class ExchangeHandler
     this.#carrier.timer.start(this, informational.patience, monotonicTime())
   }
 
-  onResponseStart(controller: Controller, status: number, headers: ResponseHeaders, statusText?: string): void {
+  onResponseStart(_controller: Controller, status: number, headers: ResponseHeaders, statusText?: string): void {
     if (this.#phase !== sent) return
     const now = monotonicTime()
     this.#carrier.timer.stamp(now)
@@ -149,11 +149,8 @@ export class ExchangeHandler
     }
     if (stream === undefined) return
     this.#stream = stream
-    // The socket rests from here on, until somebody reads; where there is nothing to read, nobody has to.
-    if (!reception.isBodiless && headers['content-length'] !== '0') {
-      controller.pause()
-      this.#carrier.timer.stop()
-    }
+    // Nobody waits yet. What fits into the stream comes all the same: it may be nothing, and then nobody has to read.
+    this.#carrier.timer.stop()
     this.#outcome.resolve(reception.response)
   }
 
@@ -170,6 +167,9 @@ export class ExchangeHandler
   onResponseEnd(): void {
     const reception = this.#reception
     if (this.#phase !== receiving || reception === undefined) return
+    // undici takes whatever closes the connection for the end of a body that has no length; only FIN is.
+    const { loss } = this.#carrier
+    if (loss !== undefined && !reception.isBodiless) return this.onResponseError(undefined, loss)
     this.#end()
     this.#carrier.release()
     try {
@@ -225,9 +225,7 @@ export class ExchangeHandler
   }
 
   handleBodyWanted(): void {
-    if (this.#phase !== receiving) return
-    this.#watch()
-    this.#controller?.resume()
+    if (this.#phase === receiving) this.#watch()
   }
 
   handleBodyServed(): void {
@@ -236,6 +234,16 @@ export class ExchangeHandler
 
   handleBodyFull(): void {
     this.#controller?.pause()
+  }
+
+  handleBodyDrained(): void {
+    if (this.#phase === receiving) this.#controller?.resume()
+  }
+
+  /** Its connection ends. @returns whether there was more to come */
+  takeRest(): boolean {
+    this.#stream?.takeRest()
+    return this.#phase === receiving
   }
 
   handleBodyDestroyed(error: unknown): void {

@@ -6,8 +6,10 @@ import {
   TotalTimeoutError,
   type FuturesSessionOptions,
 } from '../../src/index.ts'
+import { startFaultServer } from '../helpers/fault-server.ts'
 import { gate, turn, until } from '../helpers/gate.ts'
 import { startServer, type TestServer } from '../helpers/server.ts'
+import { straysOf } from '../helpers/strays.ts'
 
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
@@ -118,5 +120,29 @@ describe('FuturesSession with `stream: true`', () => {
     expect(read.text()).toBe('first,rest')
     await closing
     await until(() => server.openSockets.size === 0)
+  })
+
+  test('what a server sends before it closes is read to its end, however late: HTTP/1.0, as Python serves files', async () => {
+    const sizes = Array.from({ length: 40 }, (_, index) => index * 16_384)
+    const server = await startFaultServer(async (peer) => {
+      const size = Number(/\d+/.exec((await peer.request()) ?? '')?.[0])
+      await peer.write(`HTTP/1.0 200 OK\r\nContent-Length: ${size}\r\n\r\n`)
+      for (let sent = 0; sent < size; sent += 65_536) await peer.write('x'.repeat(Math.min(65_536, size - sent)))
+      peer.socket.end()
+    })
+    cleanups.push(() => server.close())
+    const session = open({ stream: true })
+    const strays = await straysOf(async () => {
+      const reads = sizes.map(async (size) => {
+        let length = 0
+        for await (const chunk of (await session.get(`${server.url}/${size}`).result()).iterContent()) {
+          if (length === 0) await new Promise((resolve) => setTimeout(resolve, 60))
+          length += chunk.byteLength
+        }
+        return length
+      })
+      expect(await Promise.all(reads)).toEqual(sizes)
+    })
+    expect(strays).toEqual([])
   })
 })

@@ -64,7 +64,7 @@ describe('BodyStream', () => {
       await new Promise((resolve) => setTimeout(resolve, 100))
     }
     expect(written).toBeLessThan(32 * 1024 * 1024)
-    expect(stream!.bytes).toBe(0)
+    expect(stream!.bytes).toBeLessThan(256 * 1024)
     let read = 0
     for await (const chunk of stream!) if ((read += chunk.byteLength) > 8 * 1024 * 1024) break
     await until(() => server.openSockets.size === 0)

@@ -150,7 +150,29 @@ describe('ExchangeHandler', () => {
     const { stream } = await transport.fetch(url, { dispatcher, stream: true })
     await turn()
     expect((await readAll(stream!)).toString()).toBe('one two')
+    expect(calls).toEqual([])
+  })
+
+  it('lets the connection rest when enough is held, once, and go on when a reader waits, not within its call', async () => {
+    const { calls, controller } = makeController()
+    let handler!: ExchangeHandler
+    const dispatcher = scripted((each) => {
+      handler = each
+      handler.onRequestStart(controller)
+      handler.onResponseStart(controller, 200, headers)
+    })
+    const { stream } = await transport.fetch(url, { dispatcher, stream: true })
+    for (let chunks = 0; chunks < 3; chunks++) handler.onResponseData(controller, Buffer.alloc(50_000))
     expect(calls).toEqual(['pause'])
+    const chunks = stream![Symbol.asyncIterator]()
+    for (let read = 0; read < 3; read++) expect((await chunks.next()).value).toHaveLength(50_000)
+    expect(calls).toEqual(['pause'])
+    const next = chunks.next()
+    expect(calls).toEqual(['pause'])
+    await turn()
+    expect(calls).toEqual(['pause', 'resume'])
+    handler.onResponseEnd()
+    expect((await next).done).toBe(true)
   })
 
   it('says nothing to a dispatcher that is through with it', async () => {

@@ -7,7 +7,15 @@ const sized = ok + 'Content-Length: 10\r\n\r\n'
 const chunked = ok + 'Transfer-Encoding: chunked\r\n\r\n'
 const goOn = 'HTTP/1.1 100 Continue\r\n\r\n'
 const hint = 'HTTP/1.1 103 Early Hints\r\nLink: </a>\r\n\r\n'
+const closing = ok + 'Connection: close\r\n'
+const old = 'HTTP/1.0 200 OK\r\n'
+const inChunks = 'Transfer-Encoding: chunked\r\n\r\n'
+const gzipHead = ok + 'Content-Encoding: gzip\r\n\r\n'
 const good: Expected = { status: 200 }
+/** More than is held for a reader, and less than the kernel takes without one. */
+const long = 'many bytes'.repeat(15_000)
+const longChunk = `${long.length.toString(16)}\r\n${long}\r\n`
+const wholeLong: Expected = { status: 200, text: long }
 const noResponse: Expected = { error: 'ConnectionError' }
 const brokenBody: Expected = { status: 200, error: 'ChunkedEncodingError' }
 const silentHead: Expected = { error: 'ReadTimeoutError' }
@@ -86,6 +94,24 @@ const rows: readonly Row[] = [
   ['connection-close-left-open', say(fine.replace('\r\n', '\r\nConnection: close\r\n')), good],
   ['until-the-end', say(ok + '\r\nfine', close), good],
   ['http-1.0', say('HTTP/1.0 200 OK\r\n\r\nfine', close), good],
+  ['reset-without-length', say(ok + '\r\nid,amount\n1,100\n2,1', reset), brokenBody],
+  ['reset-without-length-or-body', say(ok + '\r\n', reset), brokenBody],
+  ['reset-http-1.0', say(old + '\r\nhalf', reset), brokenBody],
+  ['reset-gzip-without-length', say(gzipHead + 'half', reset), brokenBody],
+  ['reset-after-sized-body', say(fine, reset), good],
+  ['reset-after-the-last-sized-body', say(closing + 'Content-Length: 4\r\n\r\nfine', reset), good],
+  ['reset-after-chunked-body', say(chunked + '4\r\nfine\r\n0\r\n\r\n', reset), good],
+  ['reset-after-204', say(closing.replace('200 OK', '204 No Content') + '\r\n', reset), { status: 204, text: '' }],
+  ['paused-and-ended', say(old + '\r\n' + long, close), wholeLong],
+  ['paused-and-ended-sized', say(closing + `Content-Length: ${long.length}\r\n\r\n${long}`, close), wholeLong],
+  ['paused-and-ended-idle', say(ok + `Content-Length: ${long.length}\r\n\r\n${long}`, close), wholeLong],
+  ['paused-and-ended-too-early', say(closing + `Content-Length: 999999\r\n\r\n${long}`, close), brokenBody],
+  ['paused-and-ended-in-chunks', say(closing + `${inChunks}${longChunk}`, close), brokenBody],
+  ['paused-and-reset', say(old + '\r\n' + long, reset), brokenBody],
+  ['paused-and-reset-too-early', say(closing + `Content-Length: 999999\r\n\r\n${long}`, reset), brokenBody],
+  ['paused-and-reset-in-chunks', say(closing + `${inChunks}${longChunk}`, reset), brokenBody],
+  ['nothing-in-chunks', say(chunked + '0\r\n\r\n'), { status: 200, text: '' }],
+  ['nothing-and-the-end', say(ok + '\r\n', close), { status: 200, text: '' }],
   ['too-much-after-the-response', say(fine + 'and then some'), good],
   ['body-of-a-head', say(fine), { status: 200, text: '' }, { method: 'HEAD' }],
   ['body-of-a-204', say(answer('not for you', {}, '204 No Content')), { status: 204, text: '' }],

@@ -1,0 +1,103 @@
+import diagnostics from 'node:diagnostics_channel'
+import net from 'node:net'
+import type { Socket } from 'node:net'
+
+/** Told of the end of a socket before undici is, whose parser must not be paused by then. */
+export interface SocketObserver {
+  /** What the socket has received and nobody has read comes now or never. @returns whether there was more to come */
+  takeRest(): boolean
+  /** Set if it does not end by FIN. */
+  loss: Error | undefined
+}
+
+const watches = new WeakMap<Socket, SocketWatch>()
+
+/** @returns ends it */
+export function watchSocket(socket: Socket, observer: SocketObserver): () => void {
+  let watch = watches.get(socket)
+  if (watch === undefined) watches.set(socket, (watch = new SocketWatch(socket)))
+  const { observers } = watch
+  observers.add(observer)
+  return () => void observers.delete(observer)
+}
+
+/**
+ * Up to Node 22, libuv takes a connection for ended that was reset before the last bytes were read (in `uv__stream_io`).
+ * Nothing is sent by an empty write, but the system says what it knows: ECONNRESET, or EPIPE where a FIN came first.
+ * Below TLS nothing can be written; a connection that was reset has no peer any more.
+ *
+ * @param socket it has just ended
+ * @returns what it should have failed with
+ */
+function resetOf(socket: Socket): Error | undefined {
+  if (!(socket instanceof net.Socket)) return undefined
+  if ('encrypted' in socket) {
+    const isReset = socket.localAddress !== undefined && socket.remoteAddress === undefined
+    return isReset ? connectionReset() : undefined
+  }
+  // Behind what is being written still, it would have to wait.
+  if (socket.writable && socket.writableLength === 0) socket.write('')
+  const error: NodeJS.ErrnoException | null = socket.errored
+  return error?.code === 'ECONNRESET' ? error : undefined
+}
+
+/** As Node says it. */
+function connectionReset(): Error {
+  return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' })
+}
+
+/** Where undici tells, of every request, on which socket it writes it. */
+const channel = 'undici:client:sendHeaders'
+
+/**
+ * The same for the request that undici is about to write on a connection that is not ours: it tells of it before it
+ * returns to us, or to whoever else is on the stack. What has no socket of its own, a mock or HTTP/2, never tells.
+ *
+ * @returns ends it
+ */
+export function watchNextSocket(observer: SocketObserver): () => void {
+  let end: (() => void) | undefined
+  const onSent = (message: unknown): void => {
+    stop()
+    const { socket, headers } = message as { socket: Socket; headers: unknown }
+    if (String(headers).includes(' HTTP/1.1\r\n')) end = watchSocket(socket, observer)
+  }
+  const stop = (): void => void diagnostics.unsubscribe(channel, onSent)
+  diagnostics.subscribe(channel, onSent)
+  queueMicrotask(stop)
+  return () => {
+    stop()
+    end?.()
+  }
+}
+
+/**
+ * `destroy` is replaced, because no event is early enough: the first one comes when the socket has been destroyed, and
+ * from then on undici's parser refuses what the socket still holds.
+ */
+class SocketWatch {
+  readonly observers = new Set<SocketObserver>()
+  #isBeingLost = false
+
+  constructor(socket: Socket) {
+    socket.prependListener('end', () => {
+      for (const observer of this.observers) if (observer.takeRest()) observer.loss = resetOf(socket)
+    })
+    const destroy = socket.destroy.bind(socket)
+    socket.destroy = (reason) => {
+      // Reading what is left ends in another attempt to destroy it: by Node, by undici.
+      if (this.#isBeingLost) return socket
+      if (!socket.destroyed) this.#tellLoss(reason ?? connectionReset())
+      return destroy(reason)
+    }
+  }
+
+  #tellLoss(reason: Error): void {
+    this.#isBeingLost = true
+    for (const observer of this.observers) {
+      observer.takeRest()
+      observer.loss ??= reason
+    }
+    this.#isBeingLost = false
+  }
+}
