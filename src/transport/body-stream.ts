@@ -42,6 +42,9 @@ export class HttpBodyStream implements BodyStream {
   #mayRest = true
   #isDestroyed = false
   #isDecoding = false
+  /** What decodes a body that had arrived before anybody read it, and what that gave first. */
+  #decoded: AsyncIterator<Uint8Array> | undefined = undefined
+  #firstDecoded: Promise<IteratorResult<Uint8Array>> | undefined = undefined
   #isEnded = false
   #ended: Promise<void> | undefined = undefined
   #resolveEnded: (() => void) | undefined = undefined
@@ -76,6 +79,8 @@ export class HttpBodyStream implements BodyStream {
     if (error !== undefined) this.#failure ??= { error }
     if (!wasComplete) this.#flow.handleBodyDestroyed(error)
     this.#settleReader()
+    void this.#decoded?.return?.().catch(() => {})
+    this.#decoded = undefined
     this.#endIfOver()
   }
 
@@ -106,12 +111,28 @@ export class HttpBodyStream implements BodyStream {
     this.#isComplete = true
     this.#settleReader()
     this.#endIfOver()
+    if (!this.#isEnded && !this.#isRead && this.#decoder !== undefined) void this.#decodeFirst(this.#decoder)
   }
 
   /** A reader gets what has arrived before, then the error. */
   fail(error: unknown): void {
     this.#failure ??= { error }
     this.end()
+  }
+
+  /** Bytes that nobody has begun to read when the last one arrives may be nothing once they are decoded. */
+  async #decodeFirst(decoder: BodyDecoder): Promise<void> {
+    this.#isDecoding = true
+    this.#decoded = decoder(this.#wire)[Symbol.asyncIterator]()
+    this.#firstDecoded = firstOf(this.#decoded)
+    try {
+      if ((await this.#firstDecoded).done !== true) return
+      this.#isDecoding = false
+      this.#chunks = []
+      this.#endIfOver()
+    } catch (error) {
+      if (!this.#isDestroyed) this.fail(error)
+    }
   }
 
   get #wire(): AsyncIterable<Uint8Array> {
@@ -121,7 +142,8 @@ export class HttpBodyStream implements BodyStream {
   async *#read(): AsyncGenerator<Uint8Array, void, undefined> {
     this.#isDecoding = true
     try {
-      yield* this.#decoder === undefined ? this.#wire : this.#decoder(this.#wire)
+      if (this.#decoded !== undefined) yield* this.#readDecoded(this.#decoded)
+      else yield* this.#decoder === undefined ? this.#wire : this.#decoder(this.#wire)
       this.#isDecoding = false
       this.#endIfOver()
     } catch (error) {
@@ -133,6 +155,13 @@ export class HttpBodyStream implements BodyStream {
     } finally {
       this.destroy()
     }
+  }
+
+  async *#readDecoded(decoded: AsyncIterator<Uint8Array>): AsyncGenerator<Uint8Array, void, undefined> {
+    const first = await this.#firstDecoded
+    if (first === undefined || first.done === true) return
+    yield first.value
+    yield* { [Symbol.asyncIterator]: () => decoded }
   }
 
   async #pull(): Promise<IteratorResult<Uint8Array, undefined>> {
@@ -177,4 +206,10 @@ export class HttpBodyStream implements BodyStream {
     this.#isEnded = true
     this.#resolveEnded?.()
   }
+}
+
+async function firstOf(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResult<Uint8Array>> {
+  let result = await chunks.next()
+  while (result.done !== true && result.value.byteLength === 0) result = await chunks.next()
+  return result
 }

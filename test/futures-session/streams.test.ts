@@ -1,3 +1,4 @@
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import {
   BodyNotReadError,
@@ -120,6 +121,25 @@ describe('FuturesSession with `stream: true`', () => {
     expect(read.text()).toBe('first,rest')
     await closing
     await until(() => server.openSockets.size === 0)
+  })
+
+  test.each([
+    ['empty chunks', {}, ''],
+    ['gzip of nothing', { 'content-encoding': 'gzip' }, gzipSync('')],
+    ['Content-Length: 0', { 'content-length': '0' }, ''],
+  ])('a body that is nothing holds no worker: %s', async (_name, headers, bytes) => {
+    const server = await startServer((request, response) => {
+      response.writeHead(200, request.url === '/next' ? {} : headers)
+      response.end(request.url === '/next' ? 'next' : bytes)
+    })
+    cleanups.push(() => server.close())
+    const session = open({ maxWorkers: 1 })
+    const unread = await Promise.all(
+      Array.from({ length: 5 }, () => session.get(server.url, { stream: true }).result()),
+    )
+    expect(await session.get(`${server.url}/next`).text()).toBe('next')
+    for (const response of unread) expect(await response.read()).toHaveProperty('status', 200)
+    for (const response of unread) expect(response.text()).toBe('')
   })
 
   test('what a server sends before it closes is read to its end, however late: HTTP/1.0, as Python serves files', async () => {

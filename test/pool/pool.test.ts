@@ -1,4 +1,5 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
+import { gzipSync } from 'node:zlib'
 import { afterEach, describe, expect, test } from 'vitest'
 import { ExecutorClosedError, HTTPError, Response } from '../../src/index.ts'
 import { Pool, type Job } from '../../src/pool/index.ts'
@@ -244,5 +245,18 @@ describe('Pool.joinAll()', () => {
     expect(server.openSockets.size).toBe(1)
     expect((await second.read()).json()).toEqual({ method: 'GET', url: '/1' })
     await until(() => server.openSockets.size === 0)
+  })
+
+  test('five streamed bodies of nothing that nobody reads stop no pool', async () => {
+    const server = await serve((request, response) => {
+      response.writeHead(200, request.url === '/5' ? {} : { 'content-encoding': 'gzip' })
+      response.end(request.url === '/5' ? 'the last' : gzipSync(''))
+    })
+    const pool = new Pool({ jobQueue: jobs(6, server.url).map((job) => ({ ...job, stream: true })), numProcesses: 2 })
+    const responses = await collect(pool.responses())
+    const last = responses.find(({ url }) => url.endsWith('/5'))!
+    expect((await last.read()).text()).toBe('the last')
+    await pool.joinAll()
+    expect(pool.stats()).toMatchObject({ responses: 6 })
   })
 })

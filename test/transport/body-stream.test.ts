@@ -2,11 +2,11 @@ import zlib from 'node:zlib'
 import { pipeline } from 'node:stream/promises'
 import { PassThrough, Readable } from 'node:stream'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { StreamConsumedError } from '../../src/errors.ts'
+import { ContentDecodingError, StreamConsumedError } from '../../src/errors.ts'
 import { TestConnections, readAll } from '../helpers/exchanges.ts'
-import { silence, startFaultServer } from '../helpers/fault-server.ts'
+import { always, answer, silence, startFaultServer } from '../helpers/fault-server.ts'
 import type { FaultServer, Peer } from '../helpers/fault-server.ts'
-import { turn, until } from '../helpers/gate.ts'
+import { gate, turn, until } from '../helpers/gate.ts'
 import { startServer } from '../helpers/server.ts'
 
 let transport: TestConnections
@@ -162,6 +162,100 @@ describe('BodyStream', () => {
       expect(stream!.bytes).toBe(0)
     }
     expect(server.connections).toBe(1)
+    await server.close()
+  })
+
+  const nothing: readonly [string, string, Buffer][] = [
+    ['in chunks', 'Transfer-Encoding: chunked', Buffer.from('0\r\n\r\n')],
+    ['in chunks, with a trailer', 'Transfer-Encoding: chunked', Buffer.from('000;a=b\r\nX-Sum: 0\r\n\r\n')],
+    ['of identity', 'Transfer-Encoding: chunked\r\nContent-Encoding: identity', Buffer.from('0\r\n\r\n')],
+    ['of gzip, not even a header', 'Transfer-Encoding: chunked\r\nContent-Encoding: gzip', Buffer.from('0\r\n\r\n')],
+    ...[
+      ['gzip', 'gzip', zlib.gzipSync('')] as const,
+      ['gzip, in two members', 'gzip', Buffer.concat([zlib.gzipSync(''), zlib.gzipSync('')])] as const,
+      ['gzip in gzip', 'gzip, gzip', zlib.gzipSync(zlib.gzipSync(''))] as const,
+      ['deflate', 'deflate', zlib.deflateSync('')] as const,
+      ['bare deflate', 'deflate', zlib.deflateRawSync('')] as const,
+      ['br', 'br', zlib.brotliCompressSync('')] as const,
+    ].flatMap(([name, coding, bytes]): [string, string, Buffer][] => [
+      [`of ${name}`, `Content-Encoding: ${coding}\r\nContent-Length: ${bytes.length}`, bytes],
+      [
+        `of ${name}, in chunks`,
+        `Content-Encoding: ${coding}\r\nTransfer-Encoding: chunked`,
+        Buffer.concat([...[...bytes].map((byte) => chunked(Buffer.of(byte))), Buffer.from('0\r\n\r\n')]),
+      ],
+    ]),
+  ]
+
+  it.each(nothing)('of nothing %s ends by itself, and gives the connection back', async (_name, headers, bytes) => {
+    const rest = gate()
+    const server = await startFaultServer(async (peer) => {
+      while ((await peer.request()) !== undefined) {
+        await peer.write(`HTTP/1.1 200 OK\r\n${headers}\r\n\r\n`)
+        await rest.promise
+        for (const byte of bytes) await peer.write(Buffer.of(byte))
+      }
+    })
+    const { stream } = await transport.fetch(server.url, { stream: true })
+    let hasEnded = false
+    void stream!.ended.then(() => (hasEnded = true))
+    await turn()
+    expect(hasEnded).toBe(false)
+    rest.open()
+    await stream!.ended
+    const next = await transport.fetch(server.url, { stream: true })
+    expect(await readAll(next.stream!)).toHaveLength(0)
+    await next.stream!.ended
+    expect(await readAll(stream!)).toHaveLength(0)
+    expect(server.connections).toBe(1)
+    await server.close()
+  })
+
+  it.each([
+    ['plain', '', Buffer.from('x')],
+    ['gzip', 'Content-Encoding: gzip\r\n', zlib.gzipSync('x'.repeat(100_000))],
+    ['gzip in gzip', 'Content-Encoding: gzip, gzip\r\n', zlib.gzipSync(zlib.gzipSync('x'))],
+    ['br', 'Content-Encoding: br\r\n', zlib.brotliCompressSync('x'.repeat(100_000))],
+  ])(
+    'of something is over when it is read, left or closed, long after it has arrived: %s',
+    async (_name, coding, bytes) => {
+      const server = await startFaultServer(
+        always(
+          Buffer.concat([Buffer.from(`HTTP/1.1 200 OK\r\n${coding}Content-Length: ${bytes.length}\r\n\r\n`), bytes]),
+        ),
+      )
+      const fetched = async () => {
+        const { stream } = await transport.fetch(server.url, { stream: true })
+        let hasEnded = false
+        void stream!.ended.then(() => (hasEnded = true))
+        // zlib works on other threads.
+        await new Promise((resolve) => setTimeout(resolve, 20))
+        expect(hasEnded).toBe(false)
+        return stream!
+      }
+      const read = await fetched()
+      expect(String(await readAll(read))).toMatch(/^x+$/)
+      await read.ended
+      const left = await fetched()
+      for await (const chunk of left) {
+        expect(chunk.byteLength).toBeGreaterThan(0)
+        break
+      }
+      await left.ended
+      const closed = await fetched()
+      closed.destroy()
+      await closed.ended
+      expect(await readAll(closed)).toHaveLength(0)
+      await server.close()
+    },
+  )
+
+  it('whose coding is broken is over when it has arrived, and its reader gets the error', async () => {
+    const half = zlib.gzipSync('').subarray(0, 15)
+    const server = await startFaultServer(always(answer(half, { 'Content-Encoding': 'gzip' })))
+    const { stream } = await transport.fetch(server.url, { stream: true })
+    await stream!.ended
+    await expect(readAll(stream!)).rejects.toBeInstanceOf(ContentDecodingError)
     await server.close()
   })
 
