@@ -76,6 +76,9 @@ const clientOptions = new Set([
   'bodyTimeout',
   'pipelining',
 ])
+/** undici gives them to `setTimeout`, where more than this would be one millisecond. */
+const idleTimes = new Set(['keepAliveTimeout', 'keepAliveMaxTimeout'])
+const longestIdleTime = 2 ** 31 - 1
 const socketOptions = new Set([
   'socketPath',
   'localAddress',
@@ -114,6 +117,7 @@ export function resolvePoolOptions(given: PoolOptions = {}): ResolvedPoolOptions
     }
   }
   check(client, socket, options)
+  for (const name of idleTimes) if (name in client) client[name] = Math.min(client[name] as number, longestIdleTime)
   const { connect } = options
   const { timeout, ...connectOptions } = ownOptions(typeof connect === 'object' ? connect : {})
   return {

@@ -62,6 +62,35 @@ describe('new Connections(poolOptions)', () => {
     )
   })
 
+  it.each([
+    ['keepAliveTimeout of 2^31 ms', { keepAliveTimeout: 2 ** 31 }, {}],
+    ['keepAliveTimeout of 2^40 ms', { keepAliveTimeout: 2 ** 40 }, {}],
+    [
+      'keepAliveMaxTimeout of 2^31 ms, against a server that says more',
+      { keepAliveMaxTimeout: 2 ** 31 },
+      { 'keep-alive': 'timeout=99999999' },
+    ],
+  ])('%s keeps a connection, and overflows no timer', async (_name, options, headers) => {
+    const warning = vi.fn()
+    process.on('warning', warning)
+    const server = await startServer((_request, response) => {
+      response.writeHead(200, { connection: 'keep-alive', ...headers }).end()
+    })
+    const transport = new TestConnections(options)
+    try {
+      for (let count = 0; count < 3; count++) {
+        await transport.fetch(server.url)
+        await new Promise((resolve) => setTimeout(resolve, 20))
+      }
+      expect(server.connections).toBe(1)
+      expect(warning).not.toHaveBeenCalled()
+    } finally {
+      process.off('warning', warning)
+      await transport.close()
+      await server.close()
+    }
+  })
+
   it('keepAliveTimeout, and keepAliveMaxTimeout against what the server says, end idle connections', async () => {
     await withServer({ keepAliveTimeout: 30, keepAliveMaxTimeout: 30 }, async (transport, server) => {
       await transport.fetch(server.url)
