@@ -2,12 +2,12 @@ import type { FutureController } from '../future/future-controller.ts'
 import type { Future } from '../future/future.ts'
 import type { TaskReference } from '../task-reference.ts'
 
-/** What a task is told while it runs. */
+/** What a task is told while it runs. Each part of it works taken out, too: `({ signal, onCancel }) => ...`. */
 export interface TaskContext {
   /** Aborted, with the CancelledError as its reason, when the task's future is cancelled. Made on first access. */
   readonly signal: AbortSignal
   /** Calls `fn` with the reason when the future is cancelled: cheaper than the signal. Already cancelled: at once. */
-  onCancel(fn: (reason: unknown) => void): void
+  readonly onCancel: (fn: (reason: unknown) => void) => void
 }
 
 /** What is submitted. Its promise decides when its worker is free again. */
@@ -61,7 +61,7 @@ export interface ExecutorStats {
  *   meanwhile: a cancelled task that has not stopped, a controller that the task itself has settled.
  * - *Waiting* tasks whose future is cancelled are forgotten at once. *Running* ones are told through `context`. For *done*
  *   ones nothing happens.
- * - Tasks run in the async context of whoever submitted them.
+ * - Tasks run in the async context of whoever submitted them. Whatever their `context` has works without it, too.
  *
  * `executorContract` of `undici-futures/testing` checks an implementation.
  */

@@ -70,14 +70,14 @@ export interface SharedValue {
   readonly localValue?: unknown
 }
 
-/** What a task gets as its context in a thread. */
+/** What a task gets as its context in a thread. Each part of it works taken out, too. */
 export interface RemoteContext extends TaskContext {
   /** In the order of the link's list. One object for each value and thread: good as the key of a WeakMap. */
   readonly shared: readonly SharedCopy[]
   /** Tells the submitter something. Ignored once the task has ended. @throws {DOMException} a DataCloneError */
-  post(message: unknown, transfer?: readonly unknown[]): void
+  readonly post: (message: unknown, transfer?: readonly unknown[]) => void
   /** Calls `fn` with what the submitter posts, and first with what it has posted before. One function a task. */
-  onMessage(fn: (message: unknown) => void): void
+  readonly onMessage: (fn: (message: unknown) => void) => void
 }
 
 /** A thread's copy of a shared value: the latest version that it was sent, by whichever task. */

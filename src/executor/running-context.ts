@@ -1,7 +1,7 @@
 import type { FutureController } from '../future/future-controller.ts'
 import type { TaskContext } from './executor.ts'
 
-/** What a task is told: its future knows. */
+/** What a task is told: its future knows. Functions are made when they are asked for: few tasks do. */
 export class RunningContext implements TaskContext {
   readonly #controller: FutureController<unknown>
 
@@ -13,7 +13,7 @@ export class RunningContext implements TaskContext {
     return this.#controller.future.signal
   }
 
-  onCancel(fn: (reason: unknown) => void): void {
-    this.#controller.onCancel(fn)
+  get onCancel(): TaskContext['onCancel'] {
+    return (fn) => this.#controller.onCancel(fn)
   }
 }

@@ -8,6 +8,22 @@ function whenCancelled(context: TaskContext): Promise<void> {
   return new Promise((resolve) => context.onCancel(() => resolve()))
 }
 
+class WholeContext implements TaskContext {
+  readonly #context: TaskContext
+
+  constructor(context: TaskContext) {
+    this.#context = context
+  }
+
+  get signal(): AbortSignal {
+    return this.#context.signal
+  }
+
+  onCancel(fn: (reason: unknown) => void): void {
+    this.#context.onCancel(fn)
+  }
+}
+
 /** Those that run tasks in a wrong way. */
 export const wrongRuns: readonly WrongExecutor[] = [
   wrong('starts synchronously', 'submit() returns a pending future and starts nothing itself', (inner) => ({
@@ -43,6 +59,11 @@ export const wrongRuns: readonly WrongExecutor[] = [
     'does not tell running work that it is cancelled',
     'cancel() settles a running task at once, and tells it',
     (task) => task({ signal: new AbortController().signal, onCancel: () => {} }),
+  ),
+  wrongRun(
+    'gives tasks a context that works only as a whole',
+    'cancel() settles a running task at once, and tells it',
+    (task, context) => task(new WholeContext(context)),
   ),
   wrongRun(
     'runs tasks twice',

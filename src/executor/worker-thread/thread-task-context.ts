@@ -3,7 +3,10 @@ import { FutureController } from '../../future/future-controller.ts'
 import type { RemoteContext, SharedCopy } from '../remote.ts'
 import type { FromThread } from './messages.ts'
 
-/** What a task in a thread is told, and what it says while it runs. */
+/**
+ * What a task in a thread is told, and what it says while it runs. Functions are made when they are asked for, so that they
+ * work without the object: few tasks ask.
+ */
 export class ThreadTaskContext implements RemoteContext {
   readonly id: number
   readonly shared: readonly SharedCopy[]
@@ -26,21 +29,25 @@ export class ThreadTaskContext implements RemoteContext {
     return this.#controller.future.signal
   }
 
-  onCancel(fn: (reason: unknown) => void): void {
-    this.#controller.onCancel(fn)
+  get onCancel(): RemoteContext['onCancel'] {
+    return (fn) => this.#controller.onCancel(fn)
   }
 
-  post(message: unknown, transfer?: readonly unknown[]): void {
-    if (this.#isOver) return
-    const said: FromThread = { kind: 'message', id: this.id, message }
-    this.#port.postMessage(said, transfer as readonly Transferable[] | undefined)
+  get post(): RemoteContext['post'] {
+    return (message, transfer) => {
+      if (this.#isOver) return
+      const said: FromThread = { kind: 'message', id: this.id, message }
+      this.#port.postMessage(said, transfer as readonly Transferable[] | undefined)
+    }
   }
 
-  onMessage(fn: (message: unknown) => void): void {
-    this.#listener = fn
-    const messages = this.#unheard
-    this.#unheard = []
-    for (const each of messages) fn(each)
+  get onMessage(): RemoteContext['onMessage'] {
+    return (fn) => {
+      this.#listener = fn
+      const messages = this.#unheard
+      this.#unheard = []
+      for (const each of messages) fn(each)
+    }
   }
 
   /** @internal */

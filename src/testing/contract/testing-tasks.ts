@@ -20,7 +20,9 @@ export type BoardPlace = SharedArrayBuffer | string
 export async function step(place: BoardPlace, task: number, temper: Temper, context: TaskContext): Promise<number> {
   const board = typeof place === 'string' ? BoardLine.open(place) : new Board(place)
   await board.begin(task)
-  context.onCancel((reason) => hear(board, task, reason, context))
+  // Taken out: what a context has works without it.
+  const { onCancel } = context
+  onCancel((reason) => hear(board, task, reason, context))
   const mustStop = (): boolean => temper !== 'stubborn' && (board.toldOf(task) & told.byCallback) > 0
   while (!board.isGateOpen(task) && !mustStop()) await pause()
   await board.end(task)
