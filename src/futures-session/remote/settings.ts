@@ -1,5 +1,5 @@
 import type { SharedValue } from '../../executor/remote.ts'
-import { recipeOf } from '../../session/auth/auth-recipe.ts'
+import { recipeOf, type AuthRecipe } from '../../session/auth/auth-recipe.ts'
 import type { AnyHook } from '../../session/hooks.ts'
 import type { SessionCore } from '../../session/session-core.ts'
 import { packOptions } from './pack-options.ts'
@@ -14,6 +14,14 @@ export interface PackedSettings {
   readonly attributes: PackedOptions
   /** Variables that the submitter goes by; not there: those of where the request is done. */
   readonly environment?: NodeJS.ProcessEnv
+}
+
+/** An AuthRecipe, as it crosses. */
+export interface PackedRecipe {
+  readonly name: AuthRecipe['name']
+  readonly args: readonly string[]
+  /** The memory of a digest's counts, for threads of this process. */
+  readonly counts?: SharedArrayBuffer
 }
 
 /**
@@ -71,9 +79,15 @@ const recipes = new WeakMap<object, SharedValue>()
 
 /** @returns `undefined` for what is no auth function of ours */
 export function sharedRecipe(auth: unknown): SharedValue | undefined {
-  const value = recipeOf(auth)
-  if (value === undefined) return undefined
-  const shared = recipes.get(auth as object) ?? { version: 0, value }
+  const recipe = recipeOf(auth)
+  if (recipe === undefined) return undefined
+  const { name, args, counts } = recipe
+  const value: PackedRecipe = { name, args }
+  const shared = recipes.get(auth as object) ?? {
+    version: 0,
+    value,
+    localValue: counts && ({ ...value, counts: counts.memory } satisfies PackedRecipe),
+  }
   recipes.set(auth as object, shared)
   return shared
 }

@@ -1,9 +1,9 @@
 import type { SharedCopy } from '../../executor/remote.ts'
 import type { AuthFunction } from '../../session/auth/auth-flow.ts'
-import type { AuthRecipe } from '../../session/auth/auth-recipe.ts'
 import { basic } from '../../session/auth/basic.ts'
 import { bearer } from '../../session/auth/bearer.ts'
-import { digest } from '../../session/auth/digest.ts'
+import { countedDigest } from '../../session/auth/digest.ts'
+import { NonceCounts } from '../../session/auth/nonce-counts.ts'
 import type { JarRules } from '../../session/cookies/followed-jar.ts'
 import { HeaderMap } from '../../session/headers.ts'
 import type { SessionOptions } from '../../session/options/options.ts'
@@ -13,7 +13,7 @@ import { SessionCore } from '../../session/session-core.ts'
 import { Session } from '../../session/session.ts'
 import { SharedConnections } from '../../session/shared-connections.ts'
 import type { SharedPlaces } from './protocol.ts'
-import type { PackedSettings } from './settings.ts'
+import type { PackedRecipe, PackedSettings } from './settings.ts'
 import { ThreadJar } from './thread-jar.ts'
 
 /** What the thread keeps connections for. */
@@ -95,12 +95,12 @@ function jarOf(root: SharedCopy): ThreadJar {
 }
 
 function authOf(copy: SharedCopy): AuthFunction {
-  const fn = authFunctions.get(copy) ?? cook(copy.value as AuthRecipe)
+  const fn = authFunctions.get(copy) ?? cook(copy.value as PackedRecipe)
   authFunctions.set(copy, fn)
   return fn
 }
 
-function cook({ name, args: [first = '', second = ''] }: AuthRecipe): AuthFunction {
+function cook({ name, args: [first = '', second = ''], counts }: PackedRecipe): AuthFunction {
   if (name === 'bearer') return bearer(first)
-  return name === 'basic' ? basic(first, second) : digest(first, second)
+  return name === 'basic' ? basic(first, second) : countedDigest(first, second, new NonceCounts(counts))
 }

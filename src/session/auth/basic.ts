@@ -12,7 +12,7 @@ export function basic(user: string, password: string): AuthFunction {
   const authorize: AuthFunction = (request) => {
     request.headers.set('Authorization', value)
   }
-  return withRecipe(authorize, 'basic', user, password)
+  return withRecipe(authorize, { name: 'basic', args: [user, password] })
 }
 
 /** What an Authorization or a Proxy-Authorization header says. Throws as `basic` does. */

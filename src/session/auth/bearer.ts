@@ -13,5 +13,5 @@ export function bearer(token: string): AuthFunction {
   const authorize: AuthFunction = (request) => {
     request.headers.set('Authorization', `Bearer ${token}`)
   }
-  return withRecipe(authorize, 'bearer', token)
+  return withRecipe(authorize, { name: 'bearer', args: [token] })
 }

@@ -3,6 +3,7 @@ import type { PreparedBody } from '../body/body.ts'
 import { StreamBody } from '../body/stream-body.ts'
 import { unquote } from './challenges.ts'
 import type { DigestChallenge } from './digest-challenge.ts'
+import type { NonceCount } from './nonce-counts.ts'
 
 export interface Account {
   readonly user: string
@@ -20,19 +21,21 @@ export class DigestAnswers {
   /** `H(A1)`. Of a session it is made from the nonces of the first answer, and serves all of them. */
   readonly #secret: string
   readonly #cnonce = makeNonce()
-  #count = 0
+  readonly #count: NonceCount
 
-  constructor(account: Account, challenge: DigestChallenge, secret?: string) {
+  /** @param count of the nonce of the challenge */
+  constructor(account: Account, challenge: DigestChallenge, count: NonceCount, secret?: string) {
     this.challenge = challenge
     this.#account = account
+    this.#count = count
     this.#user = this.#encode(account.user)
     this.#secret = secret ?? this.#makeSecret()
   }
 
   /** The answers to the nonce that the server wants to see next, given as it stands on the wire. */
-  follow(raw: string): DigestAnswers {
+  follow(raw: string, count: NonceCount): DigestAnswers {
     const challenge = { ...this.challenge, nonce: unquote(raw), raw: { ...this.challenge.raw, nonce: raw } }
-    return new DigestAnswers(this.#account, challenge, this.#secret)
+    return new DigestAnswers(this.#account, challenge, count, this.#secret)
   }
 
   /**
@@ -43,7 +46,7 @@ export class DigestAnswers {
    */
   header(method: string, uri: string, bodyHash: string | undefined): string {
     const { raw, nonce, qop, isSession, hasUserHash } = this.challenge
-    const count = (++this.#count).toString(16).padStart(8, '0')
+    const count = this.#count.next().toString(16).padStart(8, '0')
     const cnonce = isSession ? this.#cnonce : makeNonce()
     const request = this.#hash(bodyHash === undefined ? `${method}:${uri}` : `${method}:${uri}:${bodyHash}`)
     const middle = qop === undefined ? nonce : `${nonce}:${count}:${cnonce}:${qop}`

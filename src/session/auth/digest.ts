@@ -6,9 +6,10 @@ import type { PreparedRequest } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
 import { StreamBody } from '../body/stream-body.ts'
 import { parseParameters } from './challenges.ts'
-import { DigestAnswers, hashBody } from './digest-answers.ts'
+import { DigestAnswers, hashBody, type Account } from './digest-answers.ts'
 import { strongestChallenge } from './digest-challenge.ts'
 import type { DigestChallenge } from './digest-challenge.ts'
+import { NonceCounts } from './nonce-counts.ts'
 
 /** Another request may use up a nonce before ours arrives; a server that finds every nonce stale gets its way in the end. */
 const maxAnswers = 4
@@ -21,7 +22,7 @@ const maxOrigins = 1000
  * SHA-512; qop `auth`, `auth-int` and none. The strongest challenge that can be answered is.
  *
  * The function remembers the last nonce of each origin: later requests, whoever sends them, go out with an answer at
- * once and count on. Concurrent ones each have a count of their own.
+ * once and count on. Concurrent ones each have a count of their own, in worker threads too.
  *
  * @throws {TypeError} what is no string
  */
@@ -31,7 +32,12 @@ export function digest(user: string, password: string): AuthFunction {
   if (typeof (password as unknown) !== 'string') {
     throw new TypeError(`Expected the password to be a string, got one of type ${typeof password}`)
   }
-  const spaces = new ProtectionSpaces(user, password)
+  return countedDigest(user, password, new NonceCounts())
+}
+
+/** One of several that share their counts: each thread has a function of its own. */
+export function countedDigest(user: string, password: string, counts: NonceCounts): AuthFunction {
+  const spaces = new ProtectionSpaces({ user, password }, counts)
   async function* authorize(request: PreparedRequest): AsyncGenerator<PreparedRequest, undefined, Response> {
     const { origin } = new URL(request.url)
     let answers = spaces.get(origin)
@@ -49,7 +55,7 @@ export function digest(user: string, password: string): AuthFunction {
     }
     if (answers !== undefined) spaces.follow(origin, answers, response)
   }
-  return withRecipe(authorize, 'digest', user, password)
+  return withRecipe(authorize, { name: 'digest', args: [user, password], counts })
 }
 
 /** 4xx, not only 401, as in requests. */
@@ -74,13 +80,13 @@ async function answer(request: PreparedRequest, answers: DigestAnswers, isRepeat
 
 /** The nonce in use by origin: without a `domain` in the challenge, that is the protection space. */
 class ProtectionSpaces {
-  readonly #user: string
-  readonly #password: string
+  readonly #account: Account
+  readonly #counts: NonceCounts
   readonly #answers = new Map<string, DigestAnswers>()
 
-  constructor(user: string, password: string) {
-    this.#user = user
-    this.#password = password
+  constructor(account: Account, counts: NonceCounts) {
+    this.#account = account
+    this.#counts = counts
   }
 
   get(origin: string): DigestAnswers | undefined {
@@ -91,13 +97,15 @@ class ProtectionSpaces {
   enter(origin: string, challenge: DigestChallenge): DigestAnswers {
     const known = this.#answers.get(origin)
     if (known !== undefined && isSame(known.challenge, challenge)) return known
-    return this.#put(origin, new DigestAnswers({ user: this.#user, password: this.#password }, challenge))
+    const count = this.#counts.of(origin, challenge.raw.nonce)
+    return this.#put(origin, new DigestAnswers(this.#account, challenge, count))
   }
 
   /** The server may tell which nonce it wants to see next (RFC 7616, 3.5). */
   follow(origin: string, answers: DigestAnswers, response: Response): void {
     const nonce = parseParameters(response.headers.get('authentication-info') ?? '').get('nextnonce')
-    if (nonce !== undefined && nonce !== answers.challenge.raw.nonce) this.#put(origin, answers.follow(nonce))
+    if (nonce === undefined || nonce === answers.challenge.raw.nonce) return
+    this.#put(origin, answers.follow(nonce, this.#counts.of(origin, nonce)))
   }
 
   #put(origin: string, answers: DigestAnswers): DigestAnswers {
