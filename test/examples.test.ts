@@ -2,6 +2,7 @@
 import { readdirSync } from 'node:fs'
 import path from 'node:path'
 import { describe, expect, test } from 'vitest'
+import { hasRedis } from './helpers/redis.ts'
 import { projectRoot, runNode, strictly } from './helpers/run-node.ts'
 
 /** The lines that an example prints; `sorted` where their order is chance. */
@@ -32,6 +33,7 @@ const expected: Record<string, { lines: readonly (string | RegExp)[]; sorted?: b
       'the second waited for the worker: true',
     ],
   },
+  fleet: { lines: [hasRedis ? '1000 answers, ids add up: true' : /^There is no redis-server here/] },
   'shared-executor': {
     lines: ['user 1', 'user 2', 'user 3', 'user 4', 'pages: cancelled cancelled cancelled cancelled', 'sum: 2'],
   },
