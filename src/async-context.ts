@@ -13,3 +13,10 @@ export class AsyncContext extends AsyncResource {
     return this.runInAsyncScope(fn)
   }
 }
+
+/** A controller that is told, at its submission, in which context that was. Registered: two copies of the package understand each other. */
+export const adoptContext = Symbol.for('undici-futures.adoptContext')
+
+export interface ContextAdopter {
+  [adoptContext](context: AsyncContext): void
+}

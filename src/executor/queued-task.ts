@@ -1,4 +1,4 @@
-import { AsyncContext } from '../async-context.ts'
+import { adoptContext, AsyncContext, type ContextAdopter } from '../async-context.ts'
 import type { FutureController } from '../future/future-controller.ts'
 import { subscribe, type DoneListener } from '../future/subscription.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
@@ -38,6 +38,7 @@ export class QueuedTask extends AsyncContext implements DoneListener {
     this.work = work
     this.controller = controller
     this.account = controller.future.running() ? 'continuation' : 'pending'
+    ;(controller as Partial<ContextAdopter>)[adoptContext]?.(this)
   }
 
   get isWaiting(): boolean {

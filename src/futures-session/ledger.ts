@@ -88,7 +88,7 @@ export class Ledger<R> {
   /** The future is settled and its callbacks have run. */
   announceEnd(controller: ResponseController<R>): void {
     const { future } = controller
-    if (future.state === 'rejected') this.#unobserved.hold(future)
+    if (future.state === 'rejected') this.#unobserved.hold(future, controller.context)
     if (this.hears('progress')) this.tell('progress', this.progress)
     if (this.isIdle) this.#scheduleIdleCheck()
   }

@@ -1,3 +1,4 @@
+import { AsyncContext } from '../async-context.ts'
 import { describe } from '../checks.ts'
 import { attachRequest, InvalidOptionError, QueueFullError, TaskNotCloneableError } from '../errors.ts'
 import type { Executor, SubmitOptions, Task } from '../executor/executor.ts'
@@ -113,9 +114,11 @@ export class RequestDesk<R> {
       group: this.#isGrouped ? (controller.origin ?? this.#originOf(future)) : undefined,
       maxPerGroup: this.#isGrouped ? this.#maxPerOrigin : undefined,
     }
-    if (controller instanceof RemoteController) return this.#enqueueRemote(controller as RemoteController<R>, options)
+    if (controller instanceof RemoteController) this.#enqueueRemote(controller as RemoteController<R>, options)
     // Bound, not an arrow: half the memory, and there is one for each request that waits.
-    this.#executor.submit(controller.perform.bind(controller) as Task<R>, options)
+    else this.#executor.submit(controller.perform.bind(controller) as Task<R>, options)
+    // Executors of ours have one anyway.
+    if (controller.context === undefined && !future.done()) controller.context = new AsyncContext()
   }
 
   /** Nobody needs what requests have left behind in threads any more. */

@@ -1,3 +1,4 @@
+import { adoptContext, type AsyncContext, type ContextAdopter } from '../async-context.ts'
 import { Deadline } from '../deadline.ts'
 import { CancelledError, QueueFullError, QueueTimeoutError } from '../errors.ts'
 import { FutureController } from '../future/future-controller.ts'
@@ -8,7 +9,7 @@ import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Response } from '../session/response/response.ts'
 import { describeRequest } from '../session/call/call-subject.ts'
 import { listen, unlisten } from '../shared-signal.ts'
-import type { AttemptEvent, RequestEvent } from './events.ts'
+import type { AttemptEvent, RequestEvent, SessionEvents } from './events.ts'
 import { patience } from './full-queue.ts'
 import type { RequestDesk } from './request-desk.ts'
 import { RequestRun } from './request-run.ts'
@@ -23,12 +24,14 @@ let runOf: <R>(controller: ResponseController<R>) => RequestRun<R> | undefined
  * It keeps the books, tells the events, lets a streamed response be had while its worker is still taken, and hands the
  * work back to the executor when another attempt is due. One future for all of that.
  */
-export class ResponseController<R> extends FutureController<R> implements CancelHandler, CallObserver {
+export class ResponseController<R> extends FutureController<R> implements CancelHandler, CallObserver, ContextAdopter {
   declare readonly future: ResponseFuture<R>
   readonly #desk: RequestDesk<R>
   /** The neighbours in the ledger. */
   previous: ResponseController<R> | undefined = undefined
   next: ResponseController<R> | undefined = undefined
+  /** Of whoever submitted it: events are told there. While it is being submitted there is none, and we are in it. */
+  context: AsyncContext | undefined = undefined
   /** Before the start: the time it may wait for a worker, if that is limited. From then on how it is done. */
   #phase: Deadline | RequestRun<R> | undefined = undefined
 
@@ -37,6 +40,11 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
     this.#desk = desk
     desk.ledger.add(this)
     this.onCancel(this)
+  }
+
+  /** The first counts: what executors do with it later is their affair. */
+  [adoptContext](context: AsyncContext): void {
+    this.context ??= context
   }
 
   /** Rejects it if it has not started in time (ms). */
@@ -56,7 +64,7 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
     run.span = RequestSpan.open(this.future)
     this.#phase = run
     ledger.countStart()
-    if (ledger.hears('start')) ledger.tell('start', eventOf(this))
+    if (ledger.hears('start')) ResponseController.#tell(this, 'start', eventOf(this))
     return !this.future.done()
   }
 
@@ -110,8 +118,9 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
       run.span?.close({ error })
       run.abort(error)
     }
-    if (ledger.hears('cancel')) ledger.tell('cancel', { ...eventOf(this), reason })
+    if (ledger.hears('cancel')) ResponseController.#tell(this, 'cancel', { ...eventOf(this), reason })
     ledger.announceEnd(this)
+    this.context = undefined
   }
 
   stopsBefore(origin: string): boolean {
@@ -125,7 +134,7 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
 
   redirected(response: Response, next: PreparedRequest): void {
     const { ledger } = this.#desk
-    if (ledger.hears('redirect')) ledger.tell('redirect', { ...attemptOf(this), response, next })
+    if (ledger.hears('redirect')) ResponseController.#tell(this, 'redirect', { ...attemptOf(this), response, next })
   }
 
   received(bytes: number): void {
@@ -191,14 +200,28 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
     const isSettled = settle()
     run?.span?.close(state === 'fulfilled' ? { result: outcome } : { error: outcome })
     if (state === 'fulfilled') {
-      if (ledger.hears('response')) ledger.tell('response', { ...attemptOf(controller), response: outcome as R })
+      const response = outcome as R
+      if (ledger.hears('response'))
+        ResponseController.#tell(controller, 'response', { ...attemptOf(controller), response })
     } else if (ledger.hears('failure')) {
-      ledger.tell('failure', { ...attemptOf(controller), error: outcome })
+      ResponseController.#tell(controller, 'failure', { ...attemptOf(controller), error: outcome })
     }
     ledger.announceEnd(controller)
     // One that has waited long is in the old generation: what it points to would outlive it there by many collections.
+    controller.context = undefined
     if (!isStreaming) controller.#phase = undefined
     return isSettled
+  }
+
+  static #tell<R, E extends keyof SessionEvents<R>>(
+    controller: ResponseController<R>,
+    event: E,
+    ...payload: Parameters<SessionEvents<R>[E]>
+  ): void {
+    const { ledger } = controller.#desk
+    const context = runOf(controller)?.span?.scope ?? controller.context
+    if (context === undefined) ledger.tell(event, ...payload)
+    else context.run(() => ledger.tell(event, ...payload))
   }
 
   /** The state stays *running*, but no worker is held: the next attempt is submitted when its time has come. */
@@ -213,7 +236,9 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
       ResponseController.#resubmit(controller, run)
       return
     }
-    if (ledger.hears('retry')) ledger.tell('retry', { ...attemptOf(controller), delay, response, error })
+    if (ledger.hears('retry')) {
+      ResponseController.#tell(controller, 'retry', { ...attemptOf(controller), delay, response, error })
+    }
     if (controller.future.done()) return
     ResponseController.#resubmitAfter(delay, controller, run)
   }

@@ -43,10 +43,18 @@ export class RequestSpan {
     return result
   }
 
+  /** That of the submitter, with the stores that subscribers have bound to the start. Once it has begun. */
+  get scope(): AsyncContext | undefined {
+    return this.#scope
+  }
+
+  /** One that has not begun has no end either. */
   close(outcome: { result: unknown } | { error: unknown }): void {
     Object.assign(this.#trace, outcome)
-    if ('error' in outcome) channel.error.publish(this.#trace)
-    channel.asyncStart.publish(this.#trace)
-    channel.asyncEnd.publish(this.#trace)
+    this.#scope?.run(() => {
+      if ('error' in outcome) channel.error.publish(this.#trace)
+      channel.asyncStart.publish(this.#trace)
+      channel.asyncEnd.publish(this.#trace)
+    })
   }
 }

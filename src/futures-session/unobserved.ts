@@ -1,13 +1,14 @@
+import { AsyncContext } from '../async-context.ts'
 import { describeRequest } from '../session/call/call-subject.ts'
 import type { GuardedEmitter, SessionEvents } from './events.ts'
 import type { ResponseFuture } from './response-future.ts'
 
 /** What holds a failure until somebody asks for it; only failures that nobody has asked for yet are in here. */
-const holders = new WeakMap<object, Set<ResponseFuture<never>>>()
+const holders = new WeakMap<object, Map<object, AsyncContext>>()
 
 /** Somebody asked: the failure needs no report. */
 export function observe(future: object): void {
-  holders.get(future)?.delete(future as ResponseFuture<never>)
+  holders.get(future)?.delete(future)
   holders.delete(future)
 }
 
@@ -18,30 +19,35 @@ const mostHeld = 1000
  * each is reported once, when the session ends or when 1 000 younger ones are held.
  */
 export class UnobservedFailures<R> {
-  readonly #held = new Set<ResponseFuture<R>>()
+  /** With the context of whoever submitted them. */
+  readonly #held = new Map<ResponseFuture<R>, AsyncContext>()
   readonly #report: (future: ResponseFuture<R>, error: unknown) => void
 
   constructor(report: (future: ResponseFuture<R>, error: unknown) => void) {
     this.#report = report
   }
 
-  /** Remembers a rejected future, unless somebody has asked for it already. */
-  hold(future: ResponseFuture<R>): void {
+  /**
+   * Remembers a rejected future, unless somebody has asked for it already.
+   *
+   * @param context of whoever submitted it; by default that of the caller
+   */
+  hold(future: ResponseFuture<R>, context = new AsyncContext()): void {
     if (future.isObserved) return
-    this.#held.add(future)
-    holders.set(future, this.#held as unknown as Set<ResponseFuture<never>>)
-    if (this.#held.size > mostHeld) for (const oldest of this.#held) return this.#release(oldest)
+    this.#held.set(future, context)
+    holders.set(future, this.#held as Map<object, AsyncContext>)
+    if (this.#held.size > mostHeld) for (const oldest of this.#held) return this.#release(...oldest)
   }
 
   /** Reports all that are held. */
   flush(): void {
-    for (const future of this.#held) this.#release(future)
+    for (const each of this.#held) this.#release(...each)
   }
 
-  #release(future: ResponseFuture<R>): void {
+  #release(future: ResponseFuture<R>, context: AsyncContext): void {
     this.#held.delete(future)
     holders.delete(future)
-    this.#report(future, future.exceptionNow())
+    context.run(() => this.#report(future, future.exceptionNow()))
   }
 }
 

@@ -1,3 +1,4 @@
+import { AsyncResource } from 'node:async_hooks'
 import { FutureController, QueueFullError, type Executor, type Future } from '../../src/index.ts'
 import type { ExecutorStats, SubmitOptions, Task } from '../../src/executor/executor.ts'
 
@@ -16,7 +17,7 @@ export class NarrowExecutor implements Executor {
     this.#maxQueue = maxQueue
   }
 
-  submit<T>(task: Task<T>, { controller = new FutureController<T>() }: SubmitOptions<T> = {}): Future<T> {
+  submit<T>(task: Task<T>, { controller = new FutureController<T>(), signal }: SubmitOptions<T> = {}): Future<T> {
     if (this.#waiting.length >= this.#maxQueue) {
       this.refusals++
       throw new QueueFullError('narrow')
@@ -34,7 +35,8 @@ export class NarrowExecutor implements Executor {
       this.#running--
       this.#next()
     }
-    this.#waiting.push(() => void run())
+    signal?.addEventListener('abort', () => controller.future.cancel(signal.reason))
+    this.#waiting.push(AsyncResource.bind(() => void run()))
     queueMicrotask(() => this.#next())
     return controller.future
   }

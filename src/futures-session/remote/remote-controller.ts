@@ -23,7 +23,11 @@ export class RemoteController<R> extends ResponseController<R> implements RunObs
 
   override start(): boolean {
     const hasStarted = super.start()
-    if (hasStarted && this.run?.isLinked === false) this.run.begin()
+    const { run, context } = this
+    if (hasStarted && run?.isLinked === false) {
+      if (context === undefined) run.begin()
+      else context.run(() => run.begin())
+    }
     return hasStarted
   }
 
