@@ -1,6 +1,7 @@
 import { types } from 'node:util'
 import { className } from './checks.ts'
 import { TaskNotCloneableError } from './errors.ts'
+import { findUnmovable, isDetached } from './transfer-list.ts'
 
 /** To another thread, or to another process too, which shares nothing. */
 export type Reach = 'thread' | 'process'
@@ -9,6 +10,8 @@ export type Reach = 'thread' | 'process'
 export interface Uncloneable {
   readonly path: string
   readonly what: string
+  /** In a list of what is moved. */
+  readonly isListed?: boolean
 }
 
 /** Node 20 clones these to `{}`, later ones refuse some of them: without their private state they are nothing. */
@@ -41,7 +44,12 @@ interface CloneableCheck {
 
 /** @throws {TaskNotCloneableError} something in there can't leave this isolate */
 export function checkCloneable(values: readonly unknown[], check: CloneableCheck = {}): void {
-  const { tried = "Can't run the task in a worker thread", names, transfer, cause, reach } = check
+  const { tried = "Can't run the task in a worker thread", names, transfer = [], cause, reach } = check
+  const unmovable = reach === 'process' || transfer.length === 0 ? undefined : findUnmovable(transfer)
+  if (unmovable !== undefined) {
+    const { index, what } = unmovable
+    throw notCloneable(tried, { path: `transfer[${index}]`, what, isListed: true }, cause)
+  }
   for (const [index, value] of values.entries()) {
     const found = findUncloneable(value, names?.[index] ?? `args[${index}]`, transfer, reach)
     if (found !== undefined) throw notCloneable(tried, found, cause)
@@ -54,7 +62,10 @@ export function checkCloneable(values: readonly unknown[], check: CloneableCheck
  */
 export function notCloneable(tried: string, found: Uncloneable | undefined, cause?: unknown): TaskNotCloneableError {
   const said = cause instanceof Error ? cause.message : String(cause)
-  const problem = found === undefined ? said : `\`${found.path}\` is ${found.what}, which can't be cloned`
+  const problem =
+    found === undefined
+      ? said
+      : `\`${found.path}\` is ${found.what}, which can't be ${found.isListed === true ? 'moved' : 'cloned'}`
   return new TaskNotCloneableError(`${tried}: ${problem} (README, "Executors: which one, when")`, {
     ...(found === undefined ? {} : { path: found.path }),
     ...(cause === undefined ? {} : { cause }),
@@ -102,8 +113,14 @@ class Search {
     this.#seen.add(value)
     if (types.isProxy(value)) return { path: '', what: 'a Proxy' }
     if (Array.isArray(value)) return this.#inspectArray(value)
-    if (types.isAnyArrayBuffer(value) || ArrayBuffer.isView(value)) return this.#isFar ? blameShared(value) : undefined
+    if (types.isAnyArrayBuffer(value)) return this.#inspectBuffer(value)
+    if (ArrayBuffer.isView(value)) return this.#inspectBuffer(value.buffer)
     return this.#inspectObject(value)
+  }
+
+  #inspectBuffer(buffer: ArrayBufferLike): Uncloneable | undefined {
+    if (isDetached(buffer)) return { path: '', what: 'bytes that were moved to somebody else' }
+    return this.#isFar && types.isSharedArrayBuffer(buffer) ? { path: '', what: 'a SharedArrayBuffer' } : undefined
   }
 
   #inspectObject(value: object): Uncloneable | undefined {
@@ -146,11 +163,6 @@ class Search {
     }
     return undefined
   }
-}
-
-function blameShared(value: object): Uncloneable | undefined {
-  const { buffer = value } = value as { buffer?: unknown }
-  return types.isSharedArrayBuffer(buffer) ? { path: '', what: 'a SharedArrayBuffer' } : undefined
 }
 
 const portable = new Set(

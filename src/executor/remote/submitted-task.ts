@@ -78,7 +78,11 @@ export abstract class SubmittedTask implements TaskReference, RemoteTask, Cancel
     this.#reject(error)
   }
 
-  /** The check at the submission has missed something, or it has changed since. */
+  /**
+   * The check at the submission has missed something, or it has changed since.
+   *
+   * @param cause what the engine said, if it was asked
+   */
   failToPost(cause: unknown): void {
     const tried = `Can't send \`${this.name}\` to ${this.destination().name}`
     try {

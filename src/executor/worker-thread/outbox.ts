@@ -1,6 +1,7 @@
 import type { Transferable, Worker } from 'node:worker_threads'
 import type { SharedValue } from '../remote.ts'
 import type { PackedTask, ToThread } from './messages.ts'
+import { findUnmovable } from '../../transfer-list.ts'
 import { SharedValues } from './shared-values.ts'
 import type { ThreadTask } from './thread-task.ts'
 
@@ -49,13 +50,19 @@ export class Outbox {
   #sendTogether(tasks: readonly ThreadTask[]): readonly ThreadTask[] {
     if (tasks.length === 0) return tasks
     const packed: PackedTask[] = []
+    const [only] = tasks.length === 1 ? tasks : []
+    // Since it was submitted, another task may have taken it along. Node 20 would send it once more, empty.
+    if (only !== undefined && findUnmovable(only.transfer) !== undefined) {
+      only.failToPost(undefined)
+      return []
+    }
     try {
       for (const each of tasks) packed.push(this.#pack(each))
-      this.post({ kind: 'tasks', tasks: packed }, tasks.length === 1 ? tasks[0]?.transfer : undefined)
+      this.post({ kind: 'tasks', tasks: packed }, only?.transfer)
     } catch (error) {
       // One of them can't be cloned, and nobody says which.
       if (tasks.length > 1) return tasks.flatMap((each) => this.#sendTogether([each]))
-      tasks[0]?.failToPost(error)
+      only?.failToPost(error)
       return []
     }
     for (const [index, [id]] of packed.entries()) (tasks[index] as ThreadTask).id = id

@@ -1,4 +1,5 @@
-import { MessageChannel } from 'node:worker_threads'
+import { open as openFile } from 'node:fs/promises'
+import { MessageChannel, type MessagePort } from 'node:worker_threads'
 import { describe, expect, test } from 'vitest'
 import { TaskNotCloneableError } from '../../../src/errors.ts'
 import { taskReference } from '../../../src/task-reference.ts'
@@ -145,6 +146,104 @@ describe('WorkerThreadExecutor.submit() with a transfer list', () => {
     expect(await message).toBe('hello')
   })
 
+  const moved = <T extends object>(value: T, transfer: readonly unknown[] = [value]): T => {
+    structuredClone(value, { transfer: transfer as ArrayBuffer[] })
+    return value
+  }
+  const makeBuffer = (): ArrayBuffer => new ArrayBuffer(8)
+  const resizable = (): ArrayBuffer =>
+    new (ArrayBuffer as new (bytes: number, options: object) => ArrayBuffer)(4, { maxByteLength: 8 })
+  const closedPort = (): MessagePort => {
+    const { port1 } = new MessageChannel()
+    port1.close()
+    return port1
+  }
+  const locked = (): ReadableStream => {
+    const stream = new ReadableStream()
+    stream.getReader()
+    return stream
+  }
+  const movedView = (): Uint8Array => {
+    const view = new Uint8Array(8)
+    return moved(view, [view.buffer])
+  }
+  const cases: [name: string, index: number, make: () => unknown[]][] = [
+    ['a buffer that was moved before', 0, () => [moved(makeBuffer())]],
+    ['one that was empty before it was moved', 0, () => [moved(new ArrayBuffer(0))]],
+    ['a resizable one that was moved before', 0, () => [moved(resizable())]],
+    ['the buffer of a view that was moved before', 0, () => [movedView().buffer]],
+    ['one that was moved before among others', 1, () => [makeBuffer(), moved(makeBuffer()), makeBuffer()]],
+    ['a buffer that is listed twice', 2, () => ((buffer) => [buffer, makeBuffer(), buffer])(makeBuffer())],
+    ['a port that was moved before', 0, () => [moved(new MessageChannel().port1)]],
+    ['a port that is closed', 0, () => [closedPort()]],
+    ['a port that is listed twice', 1, () => ((port) => [port, port])(new MessageChannel().port1)],
+    ['a readable stream that was moved before', 0, () => [moved(new ReadableStream())]],
+    ['a writable stream that was moved before', 0, () => [moved(new WritableStream())]],
+    ['a transform stream that was moved before', 0, () => [moved(new TransformStream())]],
+    ['a stream that somebody reads', 0, () => [locked()]],
+  ]
+
+  test.each(cases)('refuses %s at once', (_name, index, make) => {
+    const executor = open()
+    const before = madeThreads()
+    const transfer = make()
+    const path = `transfer[${index}]`
+    const submit = (): unknown => executor.submit({ ...result('echo', 1), transfer })
+    expect(submit).toThrow(TaskNotCloneableError)
+    expect(submit).toThrow(`\`${path}\` is `)
+    expect(submit).toThrow("which can't be moved")
+    expect(submit).toThrow(expect.objectContaining({ path }))
+    expect(executor.stats().pending).toBe(0)
+    expect(madeThreads()).toBe(before)
+  })
+
+  test('refuses a file handle that was closed', async () => {
+    const handle = await openFile(new URL(import.meta.url))
+    await handle.close()
+    const submit = (): unknown => open().submit({ ...result('echo', handle), transfer: [handle] })
+    expect(submit).toThrow(expect.objectContaining({ name: 'TaskNotCloneableError', path: 'transfer[0]' }))
+  })
+
+  test.each([
+    ['itself', () => moved(makeBuffer()), 'args[0]'],
+    ['as a view', movedView, 'args[0]'],
+    [
+      'deep inside',
+      () => ({ list: [{ view: new DataView(makeBuffer()) }, { view: movedView() }] }),
+      'args[0].list[1].view',
+    ],
+  ])('refuses an argument whose bytes were moved before: %s', (_name, make, path) => {
+    const submit = (): unknown => open().submit(result('echo', make()))
+    expect(submit).toThrow(expect.objectContaining({ name: 'TaskNotCloneableError', path }))
+  })
+
+  test('takes what several arguments share, is empty, or is not among them', async () => {
+    const executor = open()
+    const buffer = makeBuffer()
+    const views = [new Uint8Array(buffer), new DataView(buffer)]
+    const both = await executor.submit({ ...result('echo', views), transfer: [buffer] }).result()
+    expect(both.map((each: Uint8Array) => each.byteLength)).toEqual([8, 8])
+    expect(buffer.byteLength).toBe(0)
+    const empty = new ArrayBuffer(0)
+    expect(await executor.submit({ ...result('sizeOf', empty), transfer: [empty] }).result()).toBe(0)
+    const { port1 } = new MessageChannel()
+    expect(await executor.submit({ ...result('echo', 1), transfer: [port1] }).result()).toBe(1)
+  })
+
+  test.each<[name: string, make: () => [value: object, transfer: unknown[]]]>([
+    ['buffer', () => ((buffer) => [buffer, [buffer]])(makeBuffer())],
+    ['port', () => ((port) => [port, [port]])(new MessageChannel().port1)],
+    ['stream', () => ((stream) => [stream, [stream]])(new ReadableStream())],
+  ])('rejects the future of one whose %s another task, submitted before, has taken along', async (_name, make) => {
+    const executor = open({ threads: 1 })
+    const [value, transfer] = make()
+    const task = { ...result('describeCall', value), transfer }
+    const [first, second] = [executor.submit(task), executor.submit(task)]
+    expect(await first.result()).toHaveLength(2)
+    expect(await second.exception()).toMatchObject({ name: 'TaskNotCloneableError', path: 'transfer[0]' })
+    expect(await executor.submit(result('echo', 1)).result()).toBe(1)
+  })
+
   test('rejects the future of what can not be moved', async () => {
     const executor = open()
     const view = new Uint8Array(10)
@@ -152,9 +251,15 @@ describe('WorkerThreadExecutor.submit() with a transfer list', () => {
     const second = executor.submit({ ...result('sizeOf', view), transfer: [view.buffer] })
     expect(await first.result()).toBe(10)
     expect(await second.exception()).toBeInstanceOf(TaskNotCloneableError)
-    expect(await executor.submit({ ...result('echo'), transfer: ['no'] }).exception()).toBeInstanceOf(
-      TaskNotCloneableError,
-    )
+    const hostile = Object.defineProperty({}, 'fd', {
+      get() {
+        throw new Error('not for you')
+      },
+    })
+    for (const no of ['no', null, {}, new Uint8Array(8), new SharedArrayBuffer(8), hostile]) {
+      const error = await executor.submit({ ...result('echo'), transfer: [no] }).exception()
+      expect(error).toBeInstanceOf(TaskNotCloneableError)
+    }
   })
 })
 
