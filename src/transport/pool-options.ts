@@ -88,6 +88,16 @@ const socketOptions = new Set([
   'autoSelectFamily',
   'autoSelectFamilyAttemptTimeout',
 ])
+/** Node turns a longer delay into one millisecond. */
+const longestDelay = 2 ** 31 - 1
+/** What becomes a timer of undici's or Node's. */
+const delayNames = [
+  'keepAliveTimeout',
+  'keepAliveMaxTimeout',
+  'headersTimeout',
+  'bodyTimeout',
+  'autoSelectFamilyAttemptTimeout',
+] as const
 const otherOptions = new Set(['connect', 'connectTimeout', 'maxCachedSessions'])
 
 const hints: ReadonlyMap<string, string> = new Map([
@@ -121,12 +131,21 @@ export function resolvePoolOptions(given: PoolOptions = {}): ResolvedPoolOptions
   const { connect } = options
   const { timeout, ...connectOptions } = ownOptions(typeof connect === 'object' ? connect : {})
   return {
-    client,
-    socket: withGuardedCallbacks({ ...socket, ...connectOptions }),
+    client: withFeasibleDelays(client),
+    socket: withGuardedCallbacks(withFeasibleDelays({ ...socket, ...connectOptions })),
     connector: typeof connect === 'function' ? connect : undefined,
     connectTimeout: Math.min(limit(options.connectTimeout), limit(timeout)),
     maxCachedSessions: options.maxCachedSessions ?? 100,
   }
+}
+
+/** Delays as long as a timer can be, at most. */
+function withFeasibleDelays(options: Record<string, unknown>): Record<string, unknown> {
+  for (const name of delayNames) {
+    const delay = options[name]
+    if (typeof delay === 'number') options[name] = Math.min(delay, longestDelay)
+  }
+  return options
 }
 
 /** undici: 0 and nothing are "no timeout". */
