@@ -1,7 +1,7 @@
 import { isThenable } from '../checks.ts'
-import { Deadline } from '../deadline.ts'
 import { ConnectTimeoutError } from '../errors.ts'
 import type { Carrier, OpenBody } from './carrier.ts'
+import { ConnectTimer } from './connect-timer.ts'
 import type { Dispatcher } from './exchange.ts'
 import type { ExchangeHandler } from './exchange-handler.ts'
 import { ReadTimer } from './read-timer.ts'
@@ -19,7 +19,7 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
   readonly #onOver: (carrier: DispatcherCarrier) => void
   #exchange: ExchangeHandler | undefined = undefined
   /** "Connecting" is everything that happens before the request is written. */
-  #deadline: Deadline | undefined = undefined
+  #connectTimer: ConnectTimer | undefined = undefined
   #endWatch: (() => void) | undefined = undefined
 
   constructor(dispatcher: Dispatcher, onOver: (carrier: DispatcherCarrier) => void) {
@@ -30,7 +30,9 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
   dispatch(exchange: ExchangeHandler, body: OpenBody): void {
     this.#exchange = exchange
     const { origin, path, method, connectTimeout } = exchange.request
-    if (connectTimeout !== Infinity) this.#deadline = new Deadline(connectTimeout, () => this.#timeOut(connectTimeout))
+    if (connectTimeout !== Infinity) {
+      this.#connectTimer = new ConnectTimer(connectTimeout, () => this.#timeOut(connectTimeout))
+    }
     const headers = requestHeaders(exchange.request, body)
     const options = { origin, path, method, headers, body, reset: false, headersTimeout: 0, bodyTimeout: 0 }
     const returned: unknown = this.#dispatcher.dispatch(options, exchange)
@@ -40,7 +42,7 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
   }
 
   handleStart(): void {
-    this.#deadline?.clear()
+    this.#connectTimer?.clear()
     this.#endWatch?.()
     this.loss = undefined
     this.#endWatch = watchNextSocket(this)
@@ -77,7 +79,7 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
 
   #end(): void {
     this.#endWatch?.()
-    this.#deadline?.clear()
+    this.#connectTimer?.clear()
     this.timer.clear()
     this.#onOver(this)
   }

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
-import { Deadline } from '../../deadline.ts'
 import { ConnectTimeoutError } from '../../errors.ts'
+import { ConnectTimer } from '../connect-timer.ts'
 import type { Destination } from '../destination.ts'
 
 /** Given to undici when an attempt is given up; nobody sees it. */
@@ -19,14 +19,13 @@ export class ConnectAttempt {
   readonly timeout: number
   #callback: ConnectCallback | undefined
   #socket: Socket | undefined = undefined
-  readonly #deadline: Deadline | undefined
+  readonly #timer: ConnectTimer | undefined
 
   constructor(destination: Destination, timeout: number, callback: ConnectCallback) {
     this.destination = destination
     this.timeout = timeout
     this.#callback = callback
-    // Keeps the process alive: a look-up of the caller's own may have nothing else that does.
-    this.#deadline = timeout === Infinity ? undefined : new Deadline(timeout, () => this.#timeOut())
+    this.#timer = timeout === Infinity ? undefined : new ConnectTimer(timeout, () => this.#timeOut())
   }
 
   get isOver(): boolean {
@@ -66,7 +65,7 @@ export class ConnectAttempt {
   #end(): ConnectCallback | undefined {
     const callback = this.#callback
     this.#callback = undefined
-    this.#deadline?.clear()
+    this.#timer?.clear()
     return callback
   }
 }

@@ -7,10 +7,11 @@ import type { ProxyTarget } from '../exchange.ts'
 
 /**
  * The client has a timer of its own, never clears it, and holds the socket with it. So it gets a bound, in milliseconds,
- * also where there is no connect timeout; otherwise it comes after that one, which is to tell what happened.
+ * also where there is no connect timeout; otherwise it comes after that one, which is to tell what happened, and which may
+ * be extended where the loop was busy.
  */
 const longestHandshake = 300_000
-const margin = 1_000
+const margin = 30_000
 
 /**
  * Asks a SOCKS 5 proxy for a connection to `target`. Afterwards the socket is as if it was connected there.

@@ -1,0 +1,50 @@
+import { setImmediate } from 'node:timers'
+import { Deadline, monotonicTime } from '../deadline.ts'
+
+/** Milliseconds by which a timer may be late without the loop having been busy. */
+const usualDelay = 10
+/** Milliseconds that a connection gets to be made in, at least, when the loop is back. */
+const shortestExtension = 50
+/** As many turns as the steps of a connection take, each of which may be followed by a busy one. */
+const mostExtensions = 8
+
+/**
+ * Calls back once, when a connection has not been made in `timeout` milliseconds in which somebody could have looked. What
+ * has arrived while the loop was busy is let in first; and as that may be only the first of several steps (look-up, TCP, a
+ * proxy's part, TLS), the time for which the loop was away beyond the timeout is given back, up to the timeout itself.
+ */
+export class ConnectTimer {
+  readonly #timeout: number
+  readonly #callback: () => void
+  #deadline: Deadline
+  #dueAt = 0
+  #extensions = 0
+  #isCleared = false
+
+  constructor(timeout: number, callback: () => void) {
+    this.#timeout = timeout
+    this.#callback = callback
+    this.#deadline = this.#arm(timeout)
+  }
+
+  clear(): void {
+    this.#isCleared = true
+    this.#deadline.clear()
+  }
+
+  #arm(delay: number): Deadline {
+    this.#dueAt = monotonicTime() + delay
+    // Keeps the process alive: a look-up of the caller's own may have nothing else that does.
+    return new Deadline(delay, () => {
+      const lateness = monotonicTime() - this.#dueAt
+      // After a long pause of the event loop, timers come before what has arrived meanwhile.
+      setImmediate(() => this.#expire(lateness))
+    })
+  }
+
+  #expire(lateness: number): void {
+    if (this.#isCleared) return
+    if (lateness <= usualDelay || ++this.#extensions > mostExtensions) return this.#callback()
+    this.#deadline = this.#arm(Math.min(this.#timeout, Math.max(lateness, shortestExtension)))
+  }
+}
