@@ -6,7 +6,7 @@ export default defineConfig({
     pool: 'src/pool/index.ts',
     testing: 'src/testing/index.ts',
     bullmq: 'src/executor/bullmq/index.ts',
-    'worker-entry': 'src/executor/worker-thread/worker-entry.ts',
+    'worker-entry': 'src/worker-entry.ts',
     'limited-task': 'src/executor/bullmq/limited-task.ts',
     'remote-request': 'src/futures-session/remote/remote-request.ts',
     'testing-tasks': 'src/testing/contract/testing-tasks.ts',

@@ -1,4 +1,4 @@
-import { createRequire } from 'node:module'
+import nodeModule from 'node:module'
 import { join } from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe } from './checks.ts'
@@ -8,6 +8,8 @@ import { ModuleNotAllowedError } from './errors.ts'
 export type ModuleTable = ReadonlyMap<string, string>
 
 type Callable = (...args: unknown[]) => unknown
+
+export type ModuleNamespace = Readonly<Record<string, unknown>>
 
 /** Registered: what limits an isolate limits each copy of this package in it. */
 const limitsName = Symbol.for('undici-futures.moduleLimits')
@@ -44,15 +46,15 @@ export function locateModule(name: string, tables: Iterable<ModuleTable> = limit
 /**
  * Imports a module, whether references may name it or not.
  *
- * @param location a URL or a package specifier
+ * @param location a URL, a package specifier, or what imports a module of ours
  * @param reference says what the caller calls the module, and which of its exports is meant
  * @throws {TypeError} the module has no such export, or it is no function; an error of the import comes as it is
  */
 export async function loadFunction(
-  location: string,
+  location: string | (() => Promise<ModuleNamespace>),
   reference: { readonly module: string; readonly name: string },
 ): Promise<Callable> {
-  const namespace = await importModule(location)
+  const namespace = typeof location === 'string' ? await importModule(location) : await location()
   // Loaders of test runners give namespaces with a prototype.
   const fn = Object.hasOwn(namespace, reference.name) ? namespace[reference.name] : undefined
   if (typeof fn === 'function') return fn as Callable
@@ -61,9 +63,16 @@ export async function loadFunction(
   )
 }
 
-async function importModule(specifier: string): Promise<Record<string, unknown>> {
-  if (/^[a-z][a-z0-9+.-]*:/i.test(specifier)) return (await import(specifier)) as Record<string, unknown>
+async function importModule(specifier: string): Promise<ModuleNamespace> {
+  if (/^[a-z][a-z0-9+.-]*:/i.test(specifier)) return importUrl(specifier)
   // A package is looked up from the program's folder: from ours, linked and nested installs would miss it.
-  const path = createRequire(pathToFileURL(join(process.cwd(), 'noop.js'))).resolve(specifier)
-  return (await import(pathToFileURL(path).href)) as Record<string, unknown>
+  const path = nodeModule.createRequire(pathToFileURL(join(process.cwd(), 'noop.js'))).resolve(specifier)
+  return importUrl(pathToFileURL(path).href)
+}
+
+/** Bundlers leave it alone: what it imports is known only when it runs. */
+function importUrl(url: string): Promise<ModuleNamespace> {
+  return import(
+    /* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ url
+  ) as Promise<ModuleNamespace>
 }

@@ -3,11 +3,13 @@ import { readdirSync } from 'node:fs'
 import { availableParallelism } from 'node:os'
 import { fileURLToPath } from 'node:url'
 import { defineConfig } from 'vitest/config'
+import { builtEntries } from './helpers/built-entries.ts'
 
 const root = fileURLToPath(new URL('..', import.meta.url))
 
 export default defineConfig({
   root,
+  plugins: [builtEntries()],
   test: {
     globalSetup: ['test/helpers/build-entries.ts'],
     include: ['test/**/*.test.ts'],

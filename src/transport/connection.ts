@@ -1,6 +1,6 @@
 import { maxHeaderSize } from 'node:http'
 import type { Socket } from 'node:net'
-import { Client } from 'undici'
+import { Client } from 'undici/index.js'
 import type { Dispatcher } from 'undici'
 import { ownOptions } from '../own-options.ts'
 import type { Carrier, OpenBody } from './carrier.ts'

@@ -1,6 +1,6 @@
 import type { LookupFunction, Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
-import { Client } from 'undici'
+import { Client } from 'undici/index.js'
 import { describe } from '../checks.ts'
 import { ownOptions } from '../own-options.ts'
 import { withGuardedCallbacks } from './connecting/guarded-callbacks.ts'

@@ -18,7 +18,7 @@ beforeAll(async () => {
   await build({
     entryPoints: {
       index: `${projectRoot}src/index.ts`,
-      'worker-entry': `${projectRoot}src/executor/worker-thread/worker-entry.ts`,
+      'worker-entry': `${projectRoot}src/worker-entry.ts`,
       'remote-request': `${projectRoot}src/futures-session/remote/remote-request.ts`,
     },
     outdir: path.join(folder, 'dist'),
@@ -80,13 +80,9 @@ describe('The built FuturesSession on a WorkerThreadExecutor', () => {
     expect(await runProgram('hooks.mjs', code)).toEqual({ code: 0, stdout: '/a\n299\ntrue no good /c\n', stderr: '' })
   })
 
-  test('works bundled by esbuild, with both entries beside the bundle', async () => {
+  test('works bundled by esbuild, with its entry beside the bundle', async () => {
     await writeFile(path.join(folder, 'app-to-bundle.mjs'), esm(printPath(server.url)))
-    const entries = [
-      'app=app-to-bundle.mjs',
-      'worker-entry=./dist/worker-entry.js',
-      'remote-request=./dist/remote-request.js',
-    ]
+    const entries = ['app=app-to-bundle.mjs', 'worker-entry=./dist/worker-entry.js']
     const options = ['--bundle', '--platform=node', '--format=esm', '--outdir=bundled', '--packages=external']
     const { code, stderr } = await run(`${projectRoot}node_modules/.bin/esbuild`, [...entries, ...options], folder)
     expect(code, stderr).toBe(0)

@@ -7,9 +7,9 @@ const root = fileURLToPath(new URL('../..', import.meta.url))
 /** Where they are put. */
 export const entriesFolder = `${root}node_modules/.cache/undici-futures/`
 
-/** Modules that run in threads, where the sources under test, being TypeScript, can't follow on Node 20. See `src/entry-url.ts`. */
+/** Modules that run in threads, where the sources under test, being TypeScript, can't follow on Node 20. See `built-entries.ts`. */
 const entries: Record<string, string> = {
-  'worker-entry': 'src/executor/worker-thread/worker-entry.ts',
+  'worker-entry': 'src/worker-entry.ts',
   'remote-request': 'src/futures-session/remote/remote-request.ts',
   'testing-tasks': 'src/testing/contract/testing-tasks.ts',
   'limited-task': 'src/executor/bullmq/limited-task.ts',

@@ -19,10 +19,7 @@ try {
   await writeFile(path.join(folder, 'package.json'), '{ "type": "module" }')
   await build({
     absWorkingDir: root,
-    entryPoints: [
-      ...[program, ...beside],
-      ...['src/executor/worker-thread/worker-entry.ts', 'src/futures-session/remote/remote-request.ts'],
-    ],
+    entryPoints: [...[program, ...beside], ...['src/worker-entry.ts', 'src/futures-session/remote/remote-request.ts']],
     // All in one folder, whatever folder they come from.
     entryNames: '[name]',
     outdir: folder,

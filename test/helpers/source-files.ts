@@ -20,7 +20,7 @@ export interface LongFunction {
 export interface SourceFile {
   /** Below src/, with forward slashes. */
   readonly path: string
-  /** The first folder below src/, `index` for the entry, `leaves` for the other files beside it. */
+  /** The first folder below src/, `index` and `worker-entry` for those entries, `leaves` for the other files beside it. */
   readonly folder: string
   readonly lines: number
   readonly imports: readonly SourceImport[]
@@ -49,7 +49,13 @@ function readSourceFile(file: string): SourceFile {
   const functions: LongFunction[] = []
   const anys: number[] = []
   const consoles: number[] = []
+  const lazyImports: SourceImport[] = []
   const visit = (node: ts.Node): void => {
+    if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
+      const [specifier] = node.arguments
+      if (specifier !== undefined && ts.isStringLiteral(specifier))
+        lazyImports.push(importOf(specifier.text, file, true))
+    }
     if (ts.isFunctionLike(node) && 'body' in node && node.body !== undefined) {
       const lines = tree.getLineAndCharacterOfPosition(node.end).line + 2 - lineOf(node)
       functions.push({ name: node.name?.getText(tree) ?? `(line ${lineOf(node)})`, lines })
@@ -63,7 +69,7 @@ function readSourceFile(file: string): SourceFile {
     path: file,
     folder: folderOf(file),
     lines: text.split('\n').length - 1,
-    imports: tree.statements.flatMap((statement) => importsOf(statement, file)),
+    imports: [...tree.statements.flatMap((statement) => importsOf(statement, file)), ...lazyImports],
     exportedValues: tree.statements.flatMap(exportedValuesOf),
     functions,
     anys,
@@ -72,7 +78,7 @@ function readSourceFile(file: string): SourceFile {
 }
 
 function folderOf(file: string): string {
-  if (file === 'index.ts') return 'index'
+  if (file === 'index.ts' || file === 'worker-entry.ts') return file.slice(0, -'.ts'.length)
   return file.includes('/') ? file.slice(0, file.indexOf('/')) : 'leaves'
 }
 
@@ -80,12 +86,15 @@ function importsOf(statement: ts.Statement, file: string): SourceImport[] {
   if (!ts.isImportDeclaration(statement) && !ts.isExportDeclaration(statement)) return []
   if (statement.moduleSpecifier === undefined) return []
   const specifier = (statement.moduleSpecifier as ts.StringLiteral).text
-  const isOurs = specifier.startsWith('.')
   const isType = ts.isExportDeclaration(statement)
     ? statement.isTypeOnly
     : statement.importClause?.phaseModifier === ts.SyntaxKind.TypeKeyword
-  const target = isOurs ? path.posix.join(path.posix.dirname(file), specifier) : specifier
-  return [{ target, isOurs, isEmitted: !isType }]
+  return [importOf(specifier, file, !isType)]
+}
+
+function importOf(specifier: string, file: string, isEmitted: boolean): SourceImport {
+  const isOurs = specifier.startsWith('.')
+  return { target: isOurs ? path.posix.join(path.posix.dirname(file), specifier) : specifier, isOurs, isEmitted }
 }
 
 function exportedValuesOf(statement: ts.Statement): string[] {

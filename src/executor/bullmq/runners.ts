@@ -1,6 +1,5 @@
 import { AsyncContext } from '../../async-context.ts'
 import { isThenable } from '../../checks.ts'
-import { entryUrl } from '../../entry-url.ts'
 import { ModuleNotAllowedError } from '../../errors.ts'
 import { limitModules, loadFunction, locateModule } from '../../load-module.ts'
 import { taskReference } from '../../task-reference.ts'
@@ -19,8 +18,9 @@ export interface Runner {
   close(): void
 }
 
-const requestEntry = entryUrl(new URL('./remote-request.js', import.meta.url)).href
-const limitedEntry = entryUrl(new URL('./limited-task.js', import.meta.url)).href
+// Asked for when they are needed: a CommonJS bundle has no `import.meta.url`.
+const requestEntry = (): string => new URL('./remote-request.js', import.meta.url).href
+const limitedEntry = (): string => new URL('./limited-task.js', import.meta.url).href
 
 export function makeRunner(options: ResolvedWorkerOptions): Runner {
   const { executor } = options
@@ -31,7 +31,7 @@ export function makeRunner(options: ResolvedWorkerOptions): Runner {
 /** @throws {ModuleNotAllowedError} */
 function locate(module: string, { modules, requests }: ResolvedWorkerOptions): string {
   if (module !== requestModule) return locateModule(module, [modules])
-  if (requests) return requestEntry
+  if (requests) return requestEntry()
   throw new ModuleNotAllowedError("Can't do a request: the worker was started with `requests: false`")
 }
 
@@ -138,7 +138,7 @@ class RemoteRunner implements Runner {
     const [module, name] = task.fn
     try {
       const limited = [this.#table, locate(module, this.#options), { module, name }, ...task.args]
-      const reference = taskReference(limitedEntry, 'runLimited', ...limited)
+      const reference = taskReference(limitedEntry(), 'runLimited', ...limited)
       let isAtWork = false
       const finish = (): void => {
         if (isAtWork || !future.done()) return

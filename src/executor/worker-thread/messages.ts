@@ -13,9 +13,17 @@ export interface ThreadData {
 /** Its number, that of its function, its arguments, the keys of shared values. A list: names of properties would cross each time. */
 export type PackedTask = readonly [id: number, fn: number, args: readonly unknown[], shared?: readonly number[]]
 
+/** What tasks call. */
+interface CalledFunction {
+  readonly module: string
+  readonly name: string
+  /** `module` is the name of a module of this package, which lies wherever a bundler has put it. */
+  readonly isOwn: boolean
+}
+
 export type ToThread =
   /** What tasks call, before the first one does: by number, for two strings with each task would cost more than an empty one. */
-  | { readonly kind: 'function'; readonly key: number; readonly module: string; readonly name: string }
+  | ({ readonly kind: 'function'; readonly key: number } & CalledFunction)
   | { readonly kind: 'tasks'; readonly tasks: readonly PackedTask[] }
   | { readonly kind: 'message'; readonly id: number; readonly message: unknown }
   /** The task shall stop. */

@@ -70,19 +70,20 @@ export class Outbox {
   }
 
   #pack({ module, name, args, link }: ThreadTask): PackedTask {
-    const fn = this.#functionKey(module, name)
+    const { ownModule } = link
+    const fn = this.#functionKey(ownModule ?? module, name, ownModule !== undefined)
     if (link.shared === undefined) return [++this.#lastId, fn, args]
     return [++this.#lastId, fn, args, this.#shared.send(link.shared)]
   }
 
-  #functionKey(module: string, name: string): number {
+  #functionKey(module: string, name: string, isOwn: boolean): number {
     let keys = this.#functions.get(module)
     if (keys === undefined) this.#functions.set(module, (keys = new Map<string, number>()))
     let key = keys.get(name)
     if (key === undefined) {
       key = ++this.#lastFunction
       keys.set(name, key)
-      this.post({ kind: 'function', key, module, name })
+      this.post({ kind: 'function', key, module, name, isOwn })
     }
     return key
   }

@@ -1,5 +1,6 @@
+import { extname } from 'node:path'
+import { pathToFileURL } from 'node:url'
 import { Worker, type ResourceLimits, type WorkerOptions } from 'node:worker_threads'
-import { entryUrl } from '../../entry-url.ts'
 import { ownOptions } from '../../own-options.ts'
 import type { Initializer, ThreadData } from './messages.ts'
 
@@ -13,5 +14,25 @@ export function startWorker(initializer: Initializer | undefined, resourceLimits
     // Threads inherit the process's options, and Node refuses this one for files.
     ...(process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {}),
   }
-  return new Worker(entryUrl(new URL('./worker-entry.js', import.meta.url)), ownOptions(options))
+  return openWorker(ownOptions(options))
+}
+
+/** The entry stands beside this file, or beside the bundle that this file is part of. */
+function openWorker(options: WorkerOptions): Worker {
+  const entry = entryOfBundle(import.meta.url as string | undefined)
+  if (entry !== undefined) return new Worker(entry, options)
+  // Written just so: bundlers that know workers find the entry by this form, and put it where it is found.
+  return new Worker(new URL('./worker-entry.js', import.meta.url), options)
+}
+
+/**
+ * Bundlers that know nothing of workers build the entry as they build the rest: with the same extension, and CommonJS where that is
+ * asked for, which has no `import.meta.url`.
+ *
+ * @returns `undefined` where it has the usual name
+ */
+function entryOfBundle(moduleUrl: string | undefined): URL | undefined {
+  const file = moduleUrl ?? pathToFileURL(__filename).href
+  const extension = extname(new URL(file).pathname)
+  return moduleUrl !== undefined && extension !== '.mjs' ? undefined : new URL(`./worker-entry${extension}`, file)
 }

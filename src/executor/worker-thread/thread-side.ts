@@ -1,7 +1,8 @@
-/** What runs in a worker thread: a build entry of its own. It does as it is told in `messages.ts`. */
+/** The side of the thread: it does as it is told in `messages.ts`. */
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import { AsyncContext } from '../../async-context.ts'
 import { isThenable } from '../../checks.ts'
+import { loadFunction, type ModuleNamespace } from '../../load-module.ts'
 import { loadTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { SharedCopy } from '../remote.ts'
 import { findUncloneable, notCloneable } from '../../cloneable.ts'
@@ -17,6 +18,8 @@ type TaskFunction = (...args: unknown[]) => unknown
 interface NamedFunction extends TaskReference {
   /** Once it is imported: that takes longer than an empty task. */
   fn?: TaskFunction
+  /** `module` is the name of a module of ours. */
+  readonly isOwn: boolean
   /** It has returned at once, the last time. */
   isQuick: boolean
 }
@@ -24,15 +27,20 @@ interface NamedFunction extends TaskReference {
 /** ms that a result may wait for. */
 const quick = 0.1
 
+/** Modules of ours that threads are asked to run, by name. */
+export type OwnModules = Readonly<Record<string, () => Promise<ModuleNamespace>>>
+
 class ThreadSide {
   readonly #port: MessagePort
+  readonly #ownModules: OwnModules
   readonly #runningTasks = new TaskTable<ThreadTaskContext>()
   readonly #shared = new Map<number, SharedCopy>()
   readonly #functions = new Map<number, NamedFunction>()
   readonly #results: Results
 
-  constructor(port: MessagePort) {
+  constructor(port: MessagePort, ownModules: OwnModules) {
     this.#port = port
+    this.#ownModules = ownModules
     this.#results = new Results(port)
     process.on('uncaughtExceptionMonitor', (error) => this.#post({ kind: 'crash', error: encode(error) }))
     process.on('exit', () => this.#results.flush())
@@ -91,7 +99,7 @@ class ThreadSide {
     this.#runningTasks.add(context)
     const named = this.#functions.get(key) as NamedFunction
     if (named.fn !== undefined) return this.#call(named, named.fn, task, context)
-    loadTaskReference(named).then(
+    this.#load(named).then(
       (loaded) => {
         named.fn = loaded
         if (!context.isAborted) this.#call(named, loaded, task, context)
@@ -101,6 +109,11 @@ class ThreadSide {
         if (!context.isAborted) this.#reject(id, error)
       },
     )
+  }
+
+  async #load(named: NamedFunction): Promise<TaskFunction> {
+    const own = named.isOwn ? this.#ownModules[named.module] : undefined
+    return own === undefined ? loadTaskReference(named) : loadFunction(own, named)
   }
 
   /** What has not begun, its module being loaded, stops with that, however long the loading takes. */
@@ -170,4 +183,8 @@ class ThreadSide {
   }
 }
 
-if (parentPort !== null) void new ThreadSide(parentPort).start((workerData as ThreadData).initializer)
+/** Serves the parent of this thread. Does nothing where there is none, as in a bundle that runs in a main thread. */
+export function runThread(ownModules: OwnModules): void {
+  if (parentPort === null) return
+  void new ThreadSide(parentPort, ownModules).start((workerData as ThreadData).initializer)
+}

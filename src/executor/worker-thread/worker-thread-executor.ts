@@ -56,8 +56,8 @@ const noLink: RemoteLink = {}
  * one that has not stopped 1 000 ms after it heard is ended, and its other tasks fail with a WorkerCrashedError. A thread that dies
  * does the same to all of its tasks, and is replaced.
  *
- * Bundlers: `worker-entry.js` of the package must stand beside the bundle, and for requests `remote-request.js` too, all of
- * them ESM, with shared chunks. With esbuild each is one more entry; the README has the whole line.
+ * Bundlers: webpack finds `worker-entry.js` of the package by itself; with others it is one more entry, which must stand beside the
+ * bundle. The README has a line for each.
  */
 export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, ThreadOwner {
   readonly maxWorkers: number

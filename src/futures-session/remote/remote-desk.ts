@@ -1,5 +1,4 @@
 import { randomUUID } from 'node:crypto'
-import { entryUrl } from '../../entry-url.ts'
 import { SessionClosedError } from '../../errors.ts'
 import type { Executor, SubmitOptions } from '../../executor/executor.ts'
 import { forgetShared, isRemoteExecutor, submitRemote, type SharedValue } from '../../executor/remote.ts'
@@ -17,8 +16,6 @@ import { RemoteRun } from './remote-run.ts'
 import { Settings, sharedRecipe } from './settings.ts'
 import { SharedJar } from './shared-jar.ts'
 import type { PackedHome } from './thread-session.ts'
-
-const entry = entryUrl(new URL('./remote-request.js', import.meta.url)).href
 
 /** Hands the requests of one session to an isolated executor. */
 export class RemoteDesk {
@@ -53,8 +50,12 @@ export class RemoteDesk {
   submit<R>(run: RemoteRun, options: SubmitOptions<R>): void {
     const { group, maxPerGroup } = options
     const order = run.orderFor(maxPerGroup === undefined ? undefined : group)
-    if (isRemoteExecutor(this.#executor)) this.#executor[submitRemote](reference<R>(order), options, run)
-    else this.#executor.submit(reference<R>(withShared(order, run.shared)), options)
+    if (isRemoteExecutor(this.#executor)) {
+      this.#executor[submitRemote](reference<R>(run.ownModule, order), options, run)
+    } else {
+      const { href } = entryBeside(import.meta.url)
+      this.#executor.submit(reference<R>(href, withShared(order, run.shared)), options)
+    }
   }
 
   /** Threads close the connections that are idle, and the others when they are. */
@@ -94,8 +95,13 @@ export class RemoteDesk {
   }
 }
 
-function reference<R>(order: Order): TaskReference<R> {
-  return { module: entry, name: 'performRequest', args: [order] }
+function reference<R>(module: string, order: Order): TaskReference<R> {
+  return { module, name: 'performRequest', args: [order] }
+}
+
+/** For executors of the caller's own, which import it. In a form that bundlers do not look for: to them it would be a file to copy. */
+function entryBeside(moduleUrl: string): URL {
+  return new URL('./remote-request.js', moduleUrl)
 }
 
 function homeOf({ poolOptions, connections }: SessionCore, executor: Executor, refusal: Refusal): SharedValue {

@@ -5,11 +5,11 @@ import { taskReference, type TaskReference } from '../../task-reference.ts'
 import { Board } from './board.ts'
 import { BoardServer } from './board-line.ts'
 import type { ContractOptions } from './contract-case.ts'
-import { entryUrl } from '../../entry-url.ts'
 import * as tasks from './testing-tasks.ts'
 import { Probe } from './probe.ts'
 
-const tasksModule = entryUrl(new URL('./testing-tasks.js', import.meta.url))
+/** Asked for when it is needed: a CommonJS bundle has no `import.meta.url`. */
+const tasksModule = (): URL => new URL('./testing-tasks.js', import.meta.url)
 
 /** What a check works with: one executor, tasks that it can watch and stop, waits that end. */
 export class Lab {
@@ -42,7 +42,7 @@ export class Lab {
 
   /** A task of `testing-tasks.ts`, by name. */
   reference(name: string, ...args: unknown[]): TaskReference {
-    return taskReference(tasksModule, name, ...args)
+    return taskReference(tasksModule(), name, ...args)
   }
 
   submit(task: Task<unknown> | TaskReference, options?: SubmitOptions): Future<unknown> {
@@ -57,7 +57,7 @@ export class Lab {
     assert(task < this.board.capacity, 'The contract itself is at fault: more tasks than its board has room for')
     const place = this.#server?.path ?? this.board.memory
     const work = this.executor.isolated
-      ? taskReference<number>(tasksModule, 'step', place, task, temper)
+      ? taskReference<number>(tasksModule(), 'step', place, task, temper)
       : (context: Parameters<Task<number>>[0]) => tasks.step(place, task, temper, context)
     const future = this.executor.submit(work, options)
     this.#futures.push(future)

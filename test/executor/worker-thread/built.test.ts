@@ -27,7 +27,7 @@ beforeAll(async () => {
   await build({
     entryPoints: {
       index: path.join(folder, 'index.ts'),
-      'worker-entry': `${projectRoot}src/executor/worker-thread/worker-entry.ts`,
+      'worker-entry': `${projectRoot}src/worker-entry.ts`,
     },
     outdir: dist,
     bundle: true,
