@@ -111,7 +111,7 @@ class ThreadSide {
     )
   }
 
-  async #load(named: NamedFunction): Promise<TaskFunction> {
+  #load(named: NamedFunction): Promise<TaskFunction> {
     const own = named.isOwn ? this.#ownModules[named.module] : undefined
     return own === undefined ? loadTaskReference(named) : loadFunction(own, named)
   }
