@@ -3,7 +3,6 @@ import type { Connection } from './connection.ts'
 /** An entry of a stream: name, value, name, value ... */
 export type Fields = readonly Buffer[]
 type Entry = readonly [id: Buffer, fields: Fields | null]
-type Reply = readonly (readonly [key: Buffer, entries: readonly Entry[]])[] | null
 
 /** ms that Redis may let a read wait. */
 const longestBlock = 5000
@@ -55,22 +54,30 @@ export class Inbox {
     }
   }
 
-  async #wait(): Promise<Reply> {
+  async #wait(): Promise<readonly Entry[]> {
     const lastId = this.#lastId
     const args = ['COUNT', mostEntries, 'BLOCK', longestBlock, 'STREAMS', this.#key, lastId] as const
-    const reply = (await this.#connection.redis.callBuffer('XREAD', ...args)) as Reply
+    const reply: unknown = await this.#connection.redis.callBuffer('XREAD', ...args)
     // The stream has become another one meanwhile.
-    return lastId === this.#lastId ? reply : null
+    return lastId === this.#lastId ? entriesOf(reply) : []
   }
 
-  #take(reply: Reply): void {
-    for (const [id, fields] of reply?.[0]?.[1] ?? []) {
+  #take(entries: readonly Entry[]): void {
+    for (const [id, fields] of entries) {
       if (this.#isOver) return
       this.#lastId = id.toString('latin1')
       this.#read++
       if (fields !== null) this.#receive(fields)
     }
   }
+}
+
+/** Of the one stream that was asked for: a list of pairs (RESP 2), or key and entries as they are, or a Map (RESP 3). */
+function entriesOf(reply: unknown): readonly Entry[] {
+  if (reply === null || typeof reply !== 'object') return []
+  const [first, second] =
+    reply instanceof Map ? [[...(reply as Map<unknown, unknown>)][0], undefined] : (reply as unknown[])
+  return ((Array.isArray(first) ? first[1] : second) ?? []) as readonly Entry[]
 }
 
 /** @returns the value of a field, if the entry has it */
