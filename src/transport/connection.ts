@@ -9,7 +9,6 @@ import type { ExchangeHandler } from './exchange-handler.ts'
 import { ReadTimer } from './read-timer.ts'
 import { requestHeaders } from './request-body.ts'
 import { ResponseHeads } from './response-heads.ts'
-import type { HeadListener } from './response-heads.ts'
 import type { Route } from './connecting/route.ts'
 import { watchSocket } from './socket-watch.ts'
 import type { SocketObserver } from './socket-watch.ts'
@@ -23,7 +22,7 @@ const lost = (): Error => Object.assign(new Error('It was lost before the reques
  * One socket at a time, in an undici Client of its own. A Client of one request never queues, and as the connector is
  * ours, we can stop it while it connects and know a fresh connection from a used one.
  */
-export class Connection implements Carrier, HeadListener, SocketObserver {
+export class Connection implements Carrier, SocketObserver {
   readonly timer = new ReadTimer()
   loss: Error | undefined = undefined
   /** For its route: when it became idle, and whether it still counts. */
@@ -75,15 +74,7 @@ export class Connection implements Carrier, HeadListener, SocketObserver {
   }
 
   handleStart(): void {
-    this.#heads?.begin()
-  }
-
-  handleBytes(): boolean {
-    return this.#exchange !== undefined && this.#exchange.handleBytes()
-  }
-
-  handleInformational(status: number): void {
-    this.#exchange?.handleInformational(status)
+    this.#heads?.begin(this.#exchange?.request.body !== undefined)
   }
 
   giveUp(): void {
@@ -150,7 +141,7 @@ export class Connection implements Carrier, HeadListener, SocketObserver {
 
   #watch(socket: Socket): void {
     this.loss = undefined
-    this.#heads = new ResponseHeads(socket, this.#maxHeaderSize, this)
+    this.#heads = new ResponseHeads(socket, this.#maxHeaderSize, () => this.#exchange?.handleBytes() === true)
     watchSocket(socket, this)
   }
 

@@ -22,8 +22,6 @@ type Controller = Dispatcher.DispatchController
 /** Thrown at undici, which takes the request back without touching the socket. Nobody sees it. */
 const refusal = new Error('The exchange was aborted before it was written')
 
-const bareContinue = 'a 100 Continue that nobody asked for, and nothing more'
-
 /** How far an exchange is: not written yet, written, headers there, over. */
 const waiting = 0
 const sent = 1
@@ -44,8 +42,6 @@ export class ExchangeHandler
   #phase = waiting
   /** The server has begun to answer: what dies now was no stale connection. */
   #isAnswered = false
-  /** The last that came was a 100 that there was nothing to go on with. */
-  #isToldToGoOn = false
   #sentAt = 0
   #informational = 0
   #carrier!: Carrier
@@ -110,25 +106,8 @@ export class ExchangeHandler
   handleBytes(): boolean {
     if (this.#phase !== sent) return false
     this.#isAnswered = true
-    if (this.#isToldToGoOn) {
-      this.#isToldToGoOn = false
-      this.#watch()
-    } else {
-      this.#carrier.timer.stamp(monotonicTime())
-    }
+    this.#carrier.timer.stamp(monotonicTime())
     return true
-  }
-
-  /** 1xx only say that there is more to come. Each is a sign of life; they must not come for ever. */
-  handleInformational(status: number): void {
-    const { origin, body, readTimeout } = this.request
-    if (++this.#informational > informational.most) {
-      return this.abort(new ConnectionError(`No response from ${origin}: endless 1xx`))
-    }
-    // Nobody has asked whether to send a body. What says so all the same, and no more, is no HTTP server.
-    if (status !== 100 || body !== undefined || readTimeout <= informational.patience) return
-    this.#isToldToGoOn = true
-    this.#carrier.timer.start(this, informational.patience, monotonicTime())
   }
 
   onResponseStart(_controller: Controller, status: number, headers: ResponseHeaders, statusText?: string): void {
@@ -202,7 +181,6 @@ export class ExchangeHandler
 
   handleReadTimeout(): void {
     const { origin, readTimeout } = this.request
-    if (this.#isToldToGoOn) return this.#fail(translateFailure(new Error(bareContinue), 'headers', origin))
     const attempt = this.#phase === receiving ? 'Could not read the response of' : 'No response from'
     const error = new ReadTimeoutError(`${attempt} ${origin}: nothing was received for ${readTimeout} ms`)
     const reception = this.#reception
@@ -250,10 +228,10 @@ export class ExchangeHandler
     if (this.#phase !== over) this.#leave(this.#end(), error)
   }
 
-  /** On a dispatcher of the caller's: ours hands on final responses only. undici fails assertions at these two. */
+  /** Of a dispatcher of the caller's: our connections hand on final responses only. undici fails assertions at some. */
   #handleEarly(status: number): void {
-    if (status >= 100 && status !== 101) return this.handleInformational(status === 100 ? 102 : status)
-    const reason = status === 101 ? switched : `there is no status ${status}`
+    if (status >= 100 && status !== 101 && ++this.#informational <= informational.most) return
+    const reason = status < 100 ? `there is no status ${status}` : status === 101 ? switched : 'endless 1xx'
     this.abort(new ConnectionError(`No response from ${this.request.origin}: ${reason}`))
   }
 

@@ -1,13 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
-
-/** Whoever waits for a response. */
-export interface HeadListener {
-  /** Bytes have come. @returns whether they are of the headers of a response, or of what comes before those */
-  handleBytes(): boolean
-  /** A response below 200: there is more to come. May destroy the socket. */
-  handleInformational(status: number): void
-}
+import { Deadline } from '../deadline.ts'
 
 type Push = (chunk: unknown, encoding?: BufferEncoding) => boolean
 
@@ -27,6 +20,7 @@ const nothing = Buffer.alloc(0)
 const tooLarge = 'the headers are too large'
 /** Said by both, of an exchange with and one without a connection of ours. */
 export const switched = 'a switch of protocols that nobody asked for'
+const bareContinue = 'a 100 Continue that nobody asked for, and nothing more'
 const mismatch = 'Response does not match the HTTP/1.1 protocol'
 
 /**
@@ -39,7 +33,7 @@ const mismatch = 'Response does not match the HTTP/1.1 protocol'
 export class ResponseHeads {
   readonly #socket: Socket
   readonly #limit: number
-  readonly #listener: HeadListener
+  readonly #onBytes: () => boolean
   readonly #push: Push
   /** The parser has the status line. */
   #isBegun = false
@@ -47,27 +41,37 @@ export class ResponseHeads {
   #held: Buffer | undefined = undefined
   /** Bytes since the request was sent, or since the last informational response. */
   #received = 0
+  #passed = 0
+  #hasBody = false
+  /** Runs while a 100 was the last that came, and there was nothing to go on with. */
+  #deadline: Deadline | undefined = undefined
 
-  /** @param limit bytes of a status line; all headers together may be a few times as long */
-  constructor(socket: Socket, limit: number, listener: HeadListener) {
+  /**
+   * @param limit bytes of a status line; all headers together may be a few times as long
+   * @param onBytes called for whatever comes; says whether headers are still to come
+   */
+  constructor(socket: Socket, limit: number, onBytes: () => boolean) {
     this.#socket = socket
     this.#limit = limit
-    this.#listener = listener
+    this.#onBytes = onBytes
     // Every byte comes this way, whatever kind of stream the socket is, and however it is read.
     this.#push = socket.push.bind(socket) as Push
     socket.push = (chunk: unknown, encoding?: BufferEncoding) => this.#handle(chunk, encoding)
   }
 
   /** A request is being written: the next byte is the first one of its response. */
-  begin(): void {
+  begin(hasBody: boolean): void {
     this.#isBegun = false
     this.#held = undefined
     this.#received = 0
+    this.#passed = 0
+    this.#hasBody = hasBody
   }
 
   #handle(chunk: unknown, encoding?: BufferEncoding): boolean {
     if (chunk === null) return this.#end()
-    if (!this.#listener.handleBytes() || this.#socket.destroyed) return this.#push(chunk, encoding)
+    if (!this.#onBytes() || this.#socket.destroyed) return this.#push(chunk, encoding)
+    this.#stopWaiting()
     // What the parser has not read yet may be body.
     if (this.#received - this.#socket.readableLength > overhead * this.#limit) return this.#fail(tooLarge)
     const bytes = bytesOf(chunk, encoding)
@@ -79,6 +83,7 @@ export class ResponseHeads {
 
   /** The parser knows what to make of half a line. */
   #end(): boolean {
+    this.#stopWaiting()
     if (this.#held !== undefined) this.#begin(this.#held)
     return this.#push(null)
   }
@@ -98,11 +103,10 @@ export class ResponseHeads {
       if (status >= 200 || !line.endsWith('\r')) return this.#begin(readable(bytes.subarray(at), line))
       const next = bytes.indexOf('\r\n\r\n', end - 1, 'latin1') + 4
       if (next < 4) return this.#hold(bytes.subarray(at), overhead * this.#limit)
+      if (++this.#passed > informational.most) return this.#fail('endless 1xx')
       this.#received = 0
-      this.#listener.handleInformational(status)
-      if (next < bytes.length) this.#listener.handleBytes()
-      if (this.#socket.destroyed) return false
       at = next
+      if (status === 100 && at === bytes.length && !this.#hasBody) this.#losePatience()
     }
   }
 
@@ -116,6 +120,20 @@ export class ResponseHeads {
     this.#held = bytes.length === 0 ? undefined : bytes
     // Tells a stream that is pulled to go on.
     return this.#push(nothing)
+  }
+
+  /** What says that a body may come, where none will, and no more than that, is no HTTP server. */
+  #losePatience(): void {
+    const deadline = new Deadline(informational.patience, () => {
+      // After a long pause of the event loop, timers come before the bytes that have arrived meanwhile: let those in first.
+      setImmediate(() => this.#deadline === deadline && this.#fail(bareContinue))
+    }).unref()
+    this.#deadline = deadline
+  }
+
+  #stopWaiting(): void {
+    this.#deadline?.clear()
+    this.#deadline = undefined
   }
 
   #begin(bytes: Buffer): boolean {

@@ -149,6 +149,19 @@ describe('exchange() with a server that breaks the rules', () => {
     await Promise.all([server.close(), early.close()])
   })
 
+  it('does not lose its patience with a server because its own event loop was busy', async () => {
+    const server = await faulty(async (peer) => {
+      await peer.write('HTTP/1.1 100 Continue\r\n\r\n')
+      for (let turns = 0; turns < 10; turns++) await turn()
+      // The kernel has it at once, and nobody reads.
+      const written = peer.write(answer('fine'))
+      Atomics.wait(new Int32Array(new SharedArrayBuffer(4)), 0, 0, 2_500)
+      await written
+    })
+    expect(text(await transport.fetch(server.url))).toBe('fine')
+    await server.close()
+  })
+
   it.each([
     ['headers', ok],
     ['another hint', 'HTTP/1.1 103 Early Hints\r\n\r\n'],

@@ -17,17 +17,29 @@ export async function openTunnel(socket: Socket, target: Endpoint, authorization
   const authority = `${target.hostname.includes(':') ? `[${target.hostname}]` : target.hostname}:${target.port}`
   const credentials = authorization === undefined ? '' : `Proxy-Authorization: ${authorization}\r\n`
   socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${credentials}\r\n`, 'latin1')
-  const head = await readHead(socket)
-  const [, status] = /^HTTP\/1\.[01] (\d{3})(?: |\r)/.exec(head) ?? []
-  if (status === undefined) throw new Error('its answer to CONNECT was not HTTP')
+  let status = await readAnswer(socket)
+  for (let passed = 0; isInformational(status); passed++) {
+    if (passed === informational.most) throw new Error('its answer to CONNECT was endless 1xx')
+    // CONNECT has no body to go on with: what says so, and no more, is no proxy.
+    status = await readAnswer(socket, status === '100' ? informational.patience : undefined)
+  }
   if (!status.startsWith('2')) throw new Error(`it answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd())
 }
 
-/** Reads up to the empty line of the final answer, and puts back what follows it. */
-async function readHead(socket: Socket): Promise<string> {
+/** There is more to come after these; after a 101 there is not. */
+function isInformational(status: string): boolean {
+  return status.startsWith('1') && status !== '101'
+}
+
+async function readAnswer(socket: Socket, patience?: number): Promise<string> {
+  const [, status] = /^HTTP\/1\.[01] (\d{3})(?: |\r)/.exec(await readHead(socket, patience)) ?? []
+  if (status === undefined) throw new Error('its answer to CONNECT was not HTTP')
+  return status
+}
+
+/** Reads up to the empty line and puts back what follows it. Within `patience`, in milliseconds, it has to begin. */
+async function readHead(socket: Socket, patience?: number): Promise<string> {
   let received: Buffer = Buffer.alloc(0)
-  let passed = 0
-  let deadline: Deadline | undefined
   return new Promise((resolve, reject) => {
     const stop = (): void => {
       deadline?.clear()
@@ -41,15 +53,7 @@ async function readHead(socket: Socket): Promise<string> {
       for (let chunk = read(socket); chunk !== null; chunk = read(socket)) {
         deadline?.clear()
         received = Buffer.concat([received, chunk])
-        let end = received.indexOf(headEnd)
-        while (end !== -1 && isInformational(received)) {
-          if (++passed > informational.most) return fail('its answer to CONNECT was endless 1xx')
-          const isContinue = received.toString('latin1', 9, 12) === '100'
-          received = received.subarray(end + headEnd.length)
-          end = received.indexOf(headEnd)
-          // CONNECT has no body to go on with: what says so, and no more, is no proxy.
-          if (isContinue && received.length === 0) deadline = new Deadline(informational.patience, onPatienceLost)
-        }
+        const end = received.indexOf(headEnd)
         if (!startsHead(received)) return fail('its answer to CONNECT was not HTTP')
         if (end === -1 && received.length > maxHeadSize) return fail('its answer to CONNECT has no end')
         if (end === -1) continue
@@ -58,15 +62,14 @@ async function readHead(socket: Socket): Promise<string> {
         return resolve(received.toString('latin1', 0, end + 2))
       }
     }
-    const onPatienceLost = (): void => fail('it answered 100 Continue, and nothing more')
     const onClose = (): void => fail('it closed the connection instead of answering CONNECT')
+    const onImpatience = (): void => {
+      if (received.length === 0) fail('it answered 100 Continue, and nothing more')
+    }
+    // After a long pause of the event loop, timers come before the bytes that have arrived meanwhile: let those in first.
+    const deadline = patience === undefined ? undefined : new Deadline(patience, () => setImmediate(onImpatience))
     socket.on('readable', onReadable).once('close', onClose).once('end', onClose)
   })
-}
-
-/** There is more to come after these; after a 101 there is not. */
-function isInformational(head: Buffer): boolean {
-  return /^HTTP\/1\.[01] 1(?!01)\d\d[ \r]/.test(head.toString('latin1', 0, 13))
 }
 
 /** What is no HTTP may never have an end to wait for. */
