@@ -20,6 +20,6 @@ export interface Carrier {
   release(): void
   /** The exchange ended in the middle: nothing can follow. */
   discard(): void
-  /** A fresh one to the same place, if this one has carried an exchange before: the server may have left since. */
-  renew(): Carrier | undefined
+  /** A fresh one to the same place, where the exchange can't be blamed for its error. */
+  renew(error: Error): Carrier | undefined
 }

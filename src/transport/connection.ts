@@ -6,6 +6,7 @@ import { ownOptions } from '../own-options.ts'
 import type { Carrier, OpenBody } from './carrier.ts'
 import type { ConnectAttempt, ConnectCallback } from './connecting/connect-attempt.ts'
 import type { ExchangeHandler } from './exchange-handler.ts'
+import { isDeadConnection } from './failures.ts'
 import { ReadTimer } from './read-timer.ts'
 import { requestHeaders } from './request-body.ts'
 import { ResponseHeads } from './response-heads.ts'
@@ -100,8 +101,9 @@ export class Connection implements Carrier, SocketObserver {
     else this.#socket.destroy()
   }
 
-  renew(): Connection | undefined {
-    if (!this.#isReused) return undefined
+  /** The server may have left since the exchange before. */
+  renew(error: Error): Connection | undefined {
+    if (!this.#isReused || !isDeadConnection(error)) return undefined
     this.#route.writeOff(this)
     return this.#route.open()
   }

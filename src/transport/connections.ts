@@ -3,7 +3,8 @@ import { boundRequest } from './bound-request.ts'
 import { Connector } from './connecting/connector.ts'
 import { destinationKey, destinationOf } from './destination.ts'
 import { DispatcherCarrier } from './dispatcher-carrier.ts'
-import type { Exchange, ExchangeRequest } from './exchange.ts'
+import type { DispatcherOwner } from './dispatcher-carrier.ts'
+import type { Dispatcher, Exchange, ExchangeRequest } from './exchange.ts'
 import { ExchangeHandler } from './exchange-handler.ts'
 import { resolvePoolOptions } from './pool-options.ts'
 import type { PoolOptions, ResolvedPoolOptions } from './pool-options.ts'
@@ -21,7 +22,7 @@ const fewestKept = 10
  *
  * Idle connections don't keep the process alive.
  */
-export class Connections implements RouteOwner {
+export class Connections implements RouteOwner, DispatcherOwner {
   readonly #options: ResolvedPoolOptions
   readonly #connector: Connector
   readonly #routes = new Map<string, Route>()
@@ -59,7 +60,7 @@ export class Connections implements RouteOwner {
     const exchange = new ExchangeHandler(boundRequest(request))
     if (this.#isClosed) exchange.refuse(new SessionClosedError('Could not send the request: the session is closed'))
     else if (request.dispatcher === undefined) exchange.start(this.#route(request).take())
-    else exchange.start(this.#foreignCarrier(request.dispatcher))
+    else exchange.start(this.openForeign(request.dispatcher, undefined))
     return exchange
   }
 
@@ -104,6 +105,24 @@ export class Connections implements RouteOwner {
     this.#checkClosed()
   }
 
+  /** @internal */
+  openForeign(dispatcher: Dispatcher, renewedFor: Error | undefined): DispatcherCarrier {
+    const carrier = new DispatcherCarrier(dispatcher, this, renewedFor)
+    carrier.index = this.#foreign.push(carrier) - 1
+    return carrier
+  }
+
+  /** @internal The last one takes its place. */
+  handleForeignOver(carrier: DispatcherCarrier): void {
+    if (carrier.index < 0) return
+    const last = this.#foreign.pop()
+    if (last !== undefined && last !== carrier) {
+      this.#foreign[carrier.index] = last
+      last.index = carrier.index
+    }
+    carrier.index = -1
+  }
+
   /** The route whose connection has been idle for longest. There are no more routes than connections. */
   #longestIdle(): Route | undefined {
     let longest: Route | undefined
@@ -125,23 +144,6 @@ export class Connections implements RouteOwner {
       this.#routes.set(key, route)
     }
     return route
-  }
-
-  #foreignCarrier(dispatcher: NonNullable<ExchangeRequest['dispatcher']>): DispatcherCarrier {
-    const carrier = new DispatcherCarrier(dispatcher, (over) => this.#dropForeign(over))
-    carrier.index = this.#foreign.push(carrier) - 1
-    return carrier
-  }
-
-  /** The last one takes its place. */
-  #dropForeign(carrier: DispatcherCarrier): void {
-    if (carrier.index < 0) return
-    const last = this.#foreign.pop()
-    if (last !== undefined && last !== carrier) {
-      this.#foreign[carrier.index] = last
-      last.index = carrier.index
-    }
-    carrier.index = -1
   }
 
   #checkClosed(): void {

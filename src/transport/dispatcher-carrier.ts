@@ -4,10 +4,18 @@ import type { Carrier, OpenBody } from './carrier.ts'
 import { ConnectTimer } from './connect-timer.ts'
 import type { Dispatcher } from './exchange.ts'
 import type { ExchangeHandler } from './exchange-handler.ts'
+import { givenUp } from './failures.ts'
 import { ReadTimer } from './read-timer.ts'
 import { requestHeaders } from './request-body.ts'
 import { watchNextSocket } from './socket-watch.ts'
 import type { SocketObserver } from './socket-watch.ts'
+
+/** Keeps those that are at work. */
+export interface DispatcherOwner {
+  /** @param renewedFor the error, where it replaces another one */
+  openForeign(dispatcher: Dispatcher, renewedFor: Error | undefined): DispatcherCarrier
+  handleForeignOver(carrier: DispatcherCarrier): void
+}
 
 /** Runs one exchange on a dispatcher of the caller's. Its connections are its own affair. */
 export class DispatcherCarrier implements Carrier, SocketObserver {
@@ -16,29 +24,35 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
   /** Its place among those at work; -1 for none. */
   index = -1
   readonly #dispatcher: Dispatcher
-  readonly #onOver: (carrier: DispatcherCarrier) => void
+  readonly #owner: DispatcherOwner
+  /** The error for which this one replaces another. */
+  readonly #renewedFor: Error | undefined
   #exchange: ExchangeHandler | undefined = undefined
   /** "Connecting" is everything that happens before the request is written. */
   #connectTimer: ConnectTimer | undefined = undefined
   #endWatch: (() => void) | undefined = undefined
 
-  constructor(dispatcher: Dispatcher, onOver: (carrier: DispatcherCarrier) => void) {
+  constructor(dispatcher: Dispatcher, owner: DispatcherOwner, renewedFor: Error | undefined) {
     this.#dispatcher = dispatcher
-    this.#onOver = onOver
+    this.#owner = owner
+    this.#renewedFor = renewedFor
   }
 
   dispatch(exchange: ExchangeHandler, body: OpenBody): void {
     this.#exchange = exchange
-    const { origin, path, method, connectTimeout } = exchange.request
+    const { connectTimeout } = exchange.request
     if (connectTimeout !== Infinity) {
       this.#connectTimer = new ConnectTimer(connectTimeout, () => this.#timeOut(connectTimeout))
     }
-    const headers = requestHeaders(exchange.request, body)
-    const options = { origin, path, method, headers, body, reset: false, headersTimeout: 0, bodyTimeout: 0 }
-    const returned: unknown = this.#dispatcher.dispatch(options, exchange)
-    // An `async` interceptor that throws tells nobody else.
-    if (isThenable(returned))
-      returned.then(undefined, (error: unknown) => exchange.onResponseError(undefined, error as Error))
+    if (this.#renewedFor === undefined) return this.#dispatch(exchange, body)
+    // Once all have heard of it, and the dispatcher takes it for a new one: then one is sent for all again.
+    setImmediate(() => {
+      try {
+        if (this.index >= 0) this.#dispatch(exchange, body)
+      } catch (error) {
+        exchange.onResponseError(undefined, error as Error)
+      }
+    })
   }
 
   handleStart(): void {
@@ -64,12 +78,25 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
     this.#end()
   }
 
-  /** The connection may be a used one; but the dispatcher does not say. */
-  renew(): undefined {}
+  /** For an error that was meant for another exchange. Not for the same one twice: some dispatchers may remember it. */
+  renew(error: Error): DispatcherCarrier | undefined {
+    if (!givenUp.has(error) || error === this.#renewedFor) return undefined
+    return this.#owner.openForeign(this.#dispatcher, error)
+  }
 
   /** Ends the exchange with this error. */
   destroy(error: unknown): void {
     this.#exchange?.abort(error)
+  }
+
+  #dispatch(exchange: ExchangeHandler, body: OpenBody): void {
+    const { origin, path, method } = exchange.request
+    const headers = requestHeaders(exchange.request, body)
+    const options = { origin, path, method, headers, body, reset: false, headersTimeout: 0, bodyTimeout: 0 }
+    const returned: unknown = this.#dispatcher.dispatch(options, exchange)
+    // An `async` interceptor that throws tells nobody else.
+    if (isThenable(returned))
+      returned.then(undefined, (error: unknown) => exchange.onResponseError(undefined, error as Error))
   }
 
   #timeOut(timeout: number): void {
@@ -81,6 +108,6 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
     this.#endWatch?.()
     this.#connectTimer?.clear()
     this.timer.clear()
-    this.#onOver(this)
+    this.#owner.handleForeignOver(this)
   }
 }

@@ -8,7 +8,7 @@ import type { Carrier, OpenBody } from './carrier.ts'
 import { deferred } from './deferred.ts'
 import { decoderFor } from './decoding/decoding-stream.ts'
 import type { Exchange, ExchangeRequest, ExchangeResponse } from './exchange.ts'
-import { isDeadConnection, translateFailure } from './failures.ts'
+import { givenUp, translateFailure } from './failures.ts'
 import type { ReadTimeoutListener } from './read-timer.ts'
 import { Reception } from './reception.ts'
 import type { ResponseHeaders } from './reception.ts'
@@ -93,7 +93,7 @@ export class ExchangeHandler
 
   onRequestStart(controller: Controller): void {
     // Its carrier may have the next exchange already.
-    if (this.#phase === over) throw refusal
+    if (this.#phase === over) throw this.#reasonOf(undefined)
     this.#controller = controller
     this.#phase = sent
     this.#isAnswered = false
@@ -165,7 +165,7 @@ export class ExchangeHandler
 
   onResponseError(_controller: Controller | null | undefined, error: Error): void {
     if (this.#phase === over) return
-    const fresh = this.#maySendAgain && isDeadConnection(error) ? this.#carrier.renew() : undefined
+    const fresh = this.#maySendAgain ? this.#carrier.renew(error) : undefined
     if (fresh !== undefined) return this.#resend(fresh)
     // undici takes the Content-Length of a 304 for the length of its body, and misses that (RFC 9110, 15.4.5).
     if (this.#reception?.isBodiless === true) return this.onResponseEnd()
@@ -239,15 +239,18 @@ export class ExchangeHandler
     this.#carrier.timer.start(this, this.request.readTimeout, monotonicTime())
   }
 
-  /** Nobody has seen it yet; or nobody has answered, and it does no harm twice. */
+  /** Nobody has seen it yet; or it does no harm twice, and nobody has answered, or nobody has seen the answer. */
   get #maySendAgain(): boolean {
-    return this.#phase === waiting || (this.#phase === sent && this.request.resend && !this.#isAnswered)
+    if (this.#phase === waiting) return true
+    const { resend, dispatcher } = this.request
+    return resend && (dispatcher === undefined ? this.#phase === sent && !this.#isAnswered : this.#stream === undefined)
   }
 
   #resend(fresh: Carrier): void {
-    if (this.#phase === sent) {
+    if (this.#phase !== waiting) {
       this.#upload?.stop()
       this.#upload = undefined
+      this.#reception = undefined
     }
     this.#carrier.discard()
     this.start(fresh)
@@ -272,7 +275,15 @@ export class ExchangeHandler
 
   #leave(phase: number, reason: unknown): void {
     if (phase === waiting) return this.#carrier.giveUp()
-    this.#controller?.abort(reason instanceof Error ? reason : refusal)
+    this.#controller?.abort(this.#reasonOf(reason))
     this.#carrier.discard()
+  }
+
+  #reasonOf(reason: unknown): Error {
+    if (this.request.dispatcher === undefined) return reason instanceof Error ? reason : refusal
+    // Others may get it, too.
+    const error = reason instanceof Error ? reason : new Error(refusal.message)
+    givenUp.add(error)
+    return error
   }
 }

@@ -103,17 +103,24 @@ const attempts: Record<ExchangePhase, string> = {
 const unsendable: readonly ErrorClass[] = [InvalidHeaderError, InvalidURLError, InvalidOptionError]
 
 /**
+ * What exchanges on a caller's dispatchers were given up with. An interceptor that answers several together, such as
+ * undici's `deduplicate`, tells it to all of them.
+ */
+export const givenUp = new WeakSet<Error>()
+
+/**
  * The one place where errors of undici, Node, OpenSSL and proxies become ours.
  *
  * @param origin named in the message; never holds credentials
  * @param proxy the URL of the proxy in the way, without credentials
- * @returns an error of ours with the foreign one as its cause; one that is ours already, as it is
+ * @returns an error of ours with the foreign one as its cause; one that is ours already, as it is, unless it is another's
  */
 export function translateFailure(error: unknown, phase: ExchangePhase, origin: string, proxy?: string): Error {
-  if (error instanceof FuturesError) return error
+  const isAnothers = givenUp.has(error as Error)
+  if (error instanceof FuturesError && !isAnothers) return error
   // What the parser had in hand: a piece of the response, cookies and all.
   if ((error as Partial<Error> | null)?.name === 'HTTPParserError') Reflect.deleteProperty(error as Error, 'data')
-  const { code, message, isSystem } = read(error)
+  const { code, message, isSystem } = isAnothers ? anothers : read(error)
   const text = `${code}: ${message}`
   const found = rules.find(({ pattern }) => pattern.test(text)) ?? fallback
   // Node's own words for a socket that got no address.
@@ -125,6 +132,12 @@ export function translateFailure(error: unknown, phase: ExchangePhase, origin: s
   const errorClass = classOf(found, phase, isSystem)
   const attempt = unsendable.includes(errorClass) ? 'Could not send the request to' : attempts[phase]
   return new errorClass(`${attempt} ${origin}${through}: ${reason}${suffix}`, { cause: error })
+}
+
+const anothers = {
+  code: '',
+  message: 'another request, which it was answered together with, was given up',
+  isSystem: false,
 }
 
 function classOf(found: Rule, phase: ExchangePhase, isSystem: boolean): ErrorClass {
