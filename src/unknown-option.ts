@@ -5,25 +5,49 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   allowRedirects: ['followredirects', 'followredirect', 'follow', 'redirect', 'redirects'],
   auth: ['username', 'password', 'credentials', 'authorization'],
   baseUrl: ['prefixurl', 'prefix', 'origin'],
+  bufferSize: ['buffer', 'concurrency', 'highwatermark', 'maxbuffered', 'prefetch'],
+  cancel: ['cancelpending', 'cancelrunning', 'abort', 'force'],
+  cancelPending: ['cancel', 'cancelfutures', 'cancelqueued', 'cancelwaiting'],
+  cancelRunning: ['abort', 'force', 'kill', 'terminate'],
   cert: ['key', 'pfx', 'passphrase'],
   cookies: ['cookiejar', 'jar', 'cookie'],
   data: ['body', 'form', 'payload', 'content'],
   files: ['multipart', 'attachments'],
+  idleTimeout: ['keepalive', 'maxidletime'],
+  initializer: ['init', 'setup', 'initializers'],
+  interval: ['duration', 'ms', 'per', 'period', 'window'],
+  limit: ['count', 'intervalcap', 'max', 'maxrequests', 'requests', 'rate'],
+  maxBuffered: ['buffer', 'buffersize', 'highwatermark'],
+  maxPerGroup: ['maxperhost', 'maxperorigin', 'maxworkersperorigin', 'grouplimit'],
   maxQueue: ['maxqueuesize', 'queuesize', 'queuelimit'],
   maxRedirects: ['maxredirections', 'redirectlimit'],
   maxResponseSize: ['maxcontentlength', 'maxbodylength', 'maxsize'],
   maxWorkers: ['concurrency', 'maxconcurrency', 'parallelism', 'workers', 'maxsockets', 'numprocesses'],
   maxWorkersPerOrigin: ['maxworkersperhost', 'maxperorigin', 'maxperhost', 'maxpergroup'],
   onDownloadProgress: ['onprogress'],
+  numProcesses: ['concurrency', 'maxworkers', 'numthreads', 'poolsize', 'processes', 'threads', 'workers'],
+  ordered: ['inorder', 'keeporder', 'order', 'preserveorder', 'sorted'],
   params: ['query', 'qs', 'searchparams', 'search'],
   poolOptions: ['pool', 'connections', 'agentoptions'],
   proxies: ['proxy', 'httpproxy', 'httpsproxy'],
   raiseForStatus: ['throwhttperrors', 'throwonerror', 'throwonhttperror', 'validatestatus', 'raiseonstatus'],
+  perGroup: ['perhost', 'perorigin'],
   rateLimit: ['throttle', 'interval', 'intervalcap', 'requestspersecond'],
+  returnWhen: ['mode', 'until', 'when'],
   retry: ['retries', 'maxretries', 'retrylimit', 'retryoptions'],
-  signal: ['abortsignal', 'canceltoken', 'abort'],
+  signal: ['abortsignal', 'canceltoken', 'abort', 'timeout'],
   stream: ['streaming', 'preloadcontent'],
-  timeout: ['headerstimeout', 'bodytimeout', 'connecttimeout', 'readtimeout', 'totaltimeout', 'deadline'],
+  threads: ['maxthreads', 'numthreads', 'poolsize'],
+  timeout: [
+    'ms',
+    'timeoutms',
+    'headerstimeout',
+    'bodytimeout',
+    'connecttimeout',
+    'readtimeout',
+    'totaltimeout',
+    'deadline',
+  ],
   verify: ['rejectunauthorized', 'ca', 'insecure', 'tls', 'ssl'],
   dispatcher: ['agent', 'client', 'adapter', 'transport'],
 }
@@ -36,17 +60,30 @@ export function misuseOf(options: unknown): string | undefined {
   return misplaced && `Unknown option \`${misplaced}\`: it is an argument of its own`
 }
 
+/** The names of options that live somewhere else, and which place that is. */
+export type Elsewhere = readonly (readonly [place: string, names: readonly string[]])[]
+
+/**
+ * Refuses what does not exist: an option that is passed over may have been meant to save somebody. Own properties only.
+ *
+ * @throws {TypeError} no object, or an option that is not known here, with a hint
+ */
+export function checkOptionNames(options: object, known: readonly string[], elsewhere?: Elsewhere): void {
+  if (typeof (options as unknown) !== 'object' || (options as unknown) === null) {
+    throw new TypeError(`Expected options to be an object, got ${describe(options)}`)
+  }
+  for (const name of Object.keys(options)) {
+    if (!known.includes(name)) throw new TypeError(unknownOption(name, known, elsewhere))
+  }
+}
+
 /**
  * What to say of an option that does not exist.
  *
  * @param known the names that do exist here
  * @param elsewhere those that exist in another place, and which place that is
  */
-export function unknownOption(
-  name: string,
-  known: readonly string[],
-  elsewhere: readonly (readonly [place: string, names: readonly string[]])[] = [],
-): string {
+export function unknownOption(name: string, known: readonly string[], elsewhere: Elsewhere = []): string {
   const place = elsewhere.find(([, names]) => names.includes(name))?.[0]
   if (place !== undefined) return `Unknown option \`${name}\`: it belongs to ${place}`
   const near = nearest(name, known)

@@ -1,9 +1,9 @@
 import PQueue from 'p-queue'
 import { checkCount } from '../checks.ts'
 import type { Future } from '../future/future.ts'
-import { ownOptions } from '../own-options.ts'
 import { loadTaskReference, type TaskReference } from '../task-reference.ts'
 import type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor.ts'
+import { executorOptions } from './option-names.ts'
 import type { QueuedTask } from './queued-task.ts'
 import { checkRateLimit, type RateLimit } from './start-log.ts'
 import { TaskScheduler, type SchedulerHost } from './task-scheduler.ts'
@@ -36,9 +36,9 @@ export class InProcessExecutor implements Executor, SchedulerHost {
   #isShutDown = false
   #isPaused = false
 
-  /** @throws {TypeError | RangeError} bad numbers */
+  /** @throws {TypeError | RangeError} bad numbers, an unknown option */
   constructor(options: InProcessExecutorOptions = {}) {
-    const { maxWorkers = 8, maxPerGroup, rateLimit, maxQueue } = ownOptions(options)
+    const { maxWorkers = 8, maxPerGroup, rateLimit, maxQueue } = executorOptions('InProcessExecutor', options)
     this.maxWorkers = checkCount('maxWorkers', maxWorkers, { infinite: true })
     const checked = rateLimit === undefined ? undefined : checkRateLimit(rateLimit)
     this.#scheduler = new TaskScheduler(this, { maxPerGroup, maxQueue, rateLimit: checked })

@@ -1,5 +1,6 @@
 import { checkCount, checkType, describe } from '../checks.ts'
 import { Deadline, monotonicTime } from '../deadline.ts'
+import { unknownOption } from '../unknown-option.ts'
 
 /** At most `limit` starts in any window of `interval` ms. */
 export interface RateLimit {
@@ -11,14 +12,18 @@ export interface RateLimit {
   perGroup?: boolean | undefined
 }
 
+const rateNames = ['limit', 'interval', 'perGroup'] as const satisfies readonly (keyof RateLimit)[]
+
 /**
  * @returns a copy
- * @throws {TypeError | RangeError} bad numbers
+ * @throws {TypeError | RangeError} bad numbers, an unknown option
  */
 export function checkRateLimit(rateLimit: RateLimit): RateLimit {
   if (typeof (rateLimit as unknown) !== 'object' || (rateLimit as unknown) === null) {
     throw new TypeError(`Expected \`rateLimit\` to be { limit, interval }, got ${describe(rateLimit)}`)
   }
+  const stray = Object.keys(rateLimit).find((name) => !rateNames.some((each) => each === name))
+  if (stray !== undefined) throw new TypeError(`Bad \`rateLimit\`: ${unknownOption(stray, rateNames)}`)
   const { limit, interval, perGroup = false } = rateLimit
   checkType('rateLimit.perGroup', perGroup, 'boolean')
   return { limit: checkCount('rateLimit.limit', limit), interval: checkCount('rateLimit.interval', interval), perGroup }

@@ -4,6 +4,7 @@ import { FutureController } from '../future/future-controller.ts'
 import type { Future } from '../future/future.ts'
 import type { TaskReference } from '../task-reference.ts'
 import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor.ts'
+import { checkShutdownNames } from './option-names.ts'
 import { QueuedTask, SignalledTask, type TaskOwner } from './queued-task.ts'
 import { RunningContext } from './running-context.ts'
 import type { RateLimit } from './start-log.ts'
@@ -153,8 +154,9 @@ export class TaskScheduler implements TaskOwner {
     })
   }
 
-  /** @throws {TypeError} `null`; nothing has happened then */
-  shutdown({ wait = true, cancelPending = false, cancelRunning = false }: ShutdownOptions = {}): Promise<void> {
+  /** @throws {TypeError} bad options; nothing has happened then */
+  shutdown(options: ShutdownOptions = {}): Promise<void> {
+    const { wait = true, cancelPending = false, cancelRunning = false } = checkShutdownNames(options)
     this.#isClosed = true
     const reason = new ExecutorClosedError('The executor was shut down')
     const waiting = this.#waiting.list()

@@ -1,5 +1,6 @@
 import { checkSignal, checkTimeout, describe } from '../checks.ts'
 import { Deadline, monotonicTime } from '../deadline.ts'
+import { checkOptionNames, type Elsewhere } from '../unknown-option.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
 
 /** How long somebody is willing to wait. It bounds the waiting, never the work. */
@@ -9,6 +10,10 @@ export interface WaitOptions {
   /** Aborted: the wait rejects with the signal's reason, unless the outcome is there already. */
   signal?: AbortSignal | undefined
 }
+
+export const waitOptionNames = ['timeout', 'signal'] as const satisfies readonly (keyof WaitOptions)[]
+
+const elsewhere: Elsewhere = [['`wait`', ['returnWhen']], ['`map`', ['ordered', 'bufferSize']]] // prettier-ignore
 
 /** Told when a wait has reached its limit. Must not throw. */
 export interface LimitListener {
@@ -26,11 +31,15 @@ export class WaitLimits implements AbortListener {
   #deadline: Deadline | undefined
   #listener: LimitListener | undefined
 
-  /** @throws {TypeError} bad options */
-  constructor(options: WaitOptions = {}) {
+  /**
+   * @param names of all options that this wait knows
+   * @throws {TypeError} bad options
+   */
+  constructor(options: WaitOptions = {}, names: readonly string[] = waitOptionNames) {
     if (typeof (options as unknown) !== 'object' || (options as unknown) === null) {
       throw new TypeError(`Expected wait options to be an object, got ${describe(options)}`)
     }
+    checkOptionNames(options, names, elsewhere)
     this.timeout = checkTimeout('timeout', options.timeout)
     checkSignal(options.signal)
     this.signal = options.signal

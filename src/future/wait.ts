@@ -2,7 +2,7 @@ import { describe } from '../checks.ts'
 import type { Future } from './future.ts'
 import { listFutures } from './future-list.ts'
 import { subscribe, unsubscribe, type DoneListener } from './subscription.ts'
-import { WaitLimits, type LimitListener, type WaitOptions } from './wait-limits.ts'
+import { WaitLimits, waitOptionNames, type LimitListener, type WaitOptions } from './wait-limits.ts'
 
 const conditions = ['ALL_COMPLETED', 'FIRST_COMPLETED', 'FIRST_EXCEPTION'] as const
 
@@ -13,6 +13,8 @@ export interface WaitForOptions extends WaitOptions {
   /** Default `ALL_COMPLETED`. */
   returnWhen?: ReturnWhen | undefined
 }
+
+const waitForOptionNames = [...waitOptionNames, 'returnWhen']
 
 /** Both in input order. */
 export interface WaitResult<F> {
@@ -30,7 +32,7 @@ export async function wait<F extends Future<any>>( // eslint-disable-line @types
   futures: Iterable<F>,
   options: WaitForOptions = {},
 ): Promise<WaitResult<F>> {
-  const limits = new WaitLimits(options)
+  const limits = new WaitLimits(options, waitForOptionNames)
   const { returnWhen = 'ALL_COMPLETED' } = options
   if (!conditions.includes(returnWhen)) {
     throw new TypeError(`Expected \`returnWhen\` to be one of ${conditions.join(', ')}, got ${describe(returnWhen)}`)

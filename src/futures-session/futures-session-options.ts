@@ -1,9 +1,11 @@
-import { describe } from '../checks.ts'
+import { checkSignal, describe } from '../checks.ts'
+import { checkOptionNames } from '../unknown-option.ts'
 import type { Executor } from '../executor/executor.ts'
 import type { RateLimit } from '../executor/in-process-executor.ts'
 import type { SessionOptions } from '../session/options/options.ts'
 import type { Response } from '../session/response/response.ts'
-import { checkSessionNames } from '../session/options/session-options.ts'
+import { checkSessionNames, requestOptionNames } from '../session/options/session-options.ts'
+import type { MapOptions } from './request-map.ts'
 import type { SessionLike } from './request-run.ts'
 
 export interface FuturesSessionOptions<R = Response> extends SessionOptions {
@@ -28,6 +30,23 @@ export interface CloseOptions {
   cancel?: boolean | undefined
   /** Aborted: cancels what is left. */
   signal?: AbortSignal | undefined
+}
+
+/** @throws {TypeError} no object, or an unknown option, with a hint */
+export function checkMapNames(options: MapOptions): MapOptions {
+  const places = [
+    ['the session', ownNames],
+    ['each request', ['method', ...requestOptionNames]],
+  ] as const
+  checkOptionNames(options, ['ordered', 'bufferSize', 'signal'], places)
+  return options
+}
+
+/** @throws {TypeError} bad options */
+export function checkCloseOptions(options: CloseOptions): CloseOptions {
+  checkOptionNames(options, ['cancel', 'signal'], [['the `shutdown` of an executor', ['wait']]])
+  checkSignal(options.signal)
+  return options
 }
 
 const unobservedModes = ['warn', 'ignore']

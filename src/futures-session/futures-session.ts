@@ -1,4 +1,4 @@
-import { checkCount, checkSignal } from '../checks.ts'
+import { checkCount } from '../checks.ts'
 import { InvalidOptionError, QueueFullError, SessionClosedError } from '../errors.ts'
 import { ownOptions } from '../own-options.ts'
 import type { Executor } from '../executor/executor.ts'
@@ -11,7 +11,12 @@ import { coreOf } from '../session/session-attributes.ts'
 import { Session } from '../session/session.ts'
 import { listen, unlisten } from '../shared-signal.ts'
 import type { Progress } from './events.ts'
-import { checkFuturesOptions, type CloseOptions, type FuturesSessionOptions } from './futures-session-options.ts'
+import {
+  checkCloseOptions,
+  checkFuturesOptions,
+  type CloseOptions,
+  type FuturesSessionOptions,
+} from './futures-session-options.ts'
 import { Ledger } from './ledger.ts'
 import { RequestDesk, type Refusal } from './request-desk.ts'
 import { RequestMap, specOf, type MapOptions, type RequestInput } from './request-map.ts'
@@ -174,8 +179,8 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
    *
    * @throws {TypeError} as a rejection: bad options
    */
-  async close({ cancel = false, signal }: CloseOptions = {}): Promise<void> {
-    checkSignal(signal)
+  async close(options: CloseOptions = {}): Promise<void> {
+    const { cancel = false, signal } = checkCloseOptions(options)
     if (cancel) this.cancelAll(new SessionClosedError('The session was closed'))
     this.#closing ??= this.#close()
     if (signal === undefined) return this.#closing

@@ -6,6 +6,7 @@ import type { RequestSpec } from '../session/options/options.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
 import { FullQueue } from './full-queue.ts'
 import { Flights, type FlightOwner } from './flights.ts'
+import { checkMapNames } from './futures-session-options.ts'
 import type { ResponseFuture } from './response-future.ts'
 
 /** One request of `map`: a URL for a GET, or everything about it. */
@@ -54,9 +55,10 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
   constructor(
     source: MapSource<R>,
     requests: Iterable<RequestInput> | AsyncIterable<RequestInput>,
-    { ordered = false, bufferSize = source.defaultBufferSize, signal }: MapOptions = {},
+    options: MapOptions = {},
   ) {
     super()
+    const { ordered = false, bufferSize = source.defaultBufferSize, signal } = checkMapNames(options)
     checkSignal(signal)
     if (typeof (ordered as unknown) !== 'boolean')
       throw new TypeError(`Expected \`ordered\` to be a boolean, got ${describe(ordered)}`)

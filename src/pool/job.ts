@@ -1,6 +1,7 @@
 import type { AsyncContext } from '../async-context.ts'
 import { describe } from '../checks.ts'
 import type { RequestOptions, RequestSpec } from '../session/options/options.ts'
+import { checkRequestKwargs } from './pool-options.ts'
 
 /** One request: `url`, `method` (default GET), and any option of a request. */
 export type Job = RequestSpec
@@ -32,9 +33,15 @@ export function readJob(element: unknown, name: string, context: AsyncContext): 
 /**
  * Jobs that differ in their URL only: each has its own copy of the options.
  *
- * @throws {TypeError} no iterable, or a list with an element that is no URL; of other iterables: when it is reached
+ * @param isForeign they are for sessions of the caller's, which may know other options
+ * @throws {TypeError} an unknown option; no iterable, or a list with an element that is no URL; of other iterables: when it is reached
  */
-export function urlJobs(urls: unknown, requestKwargs: RequestOptions = {}): Iterable<Job> | AsyncIterable<Job> {
+export function urlJobs(
+  urls: unknown,
+  requestKwargs: RequestOptions,
+  isForeign: boolean,
+): Iterable<Job> | AsyncIterable<Job> {
+  checkRequestKwargs(requestKwargs, isForeign)
   const shared = copyOptions(requestKwargs)
   const toJob = (url: unknown, index: number): Job => {
     if (typeof url === 'string' || url instanceof URL) return { ...copyOptions(shared), url }

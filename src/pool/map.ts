@@ -1,7 +1,7 @@
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { Session } from '../session/session.ts'
 import { checkIterable, type Attempted, type Job } from './job.ts'
-import type { PoolOptions, ResponseOf } from './pool-options.ts'
+import { checkPoolNames, type PoolOptions, type ResponseOf } from './pool-options.ts'
 import { Pool } from './pool.ts'
 import type { ResultIterator } from './results.ts'
 import type { ThreadException } from './thread-exception.ts'
@@ -15,12 +15,12 @@ import type { ThreadResponse } from './thread-response.ts'
  */
 export function map<S extends SessionLike<unknown> = Session>(
   requests: Iterable<Job | Attempted> | AsyncIterable<Job | Attempted>,
-  options?: Omit<PoolOptions<S>, 'jobQueue'>,
+  options: Omit<PoolOptions<S>, 'jobQueue'> = {},
 ): [responses: ResultIterator<ThreadResponse<ResponseOf<S>>>, exceptions: ResultIterator<ThreadException>] {
   if (Array.isArray(requests) && requests.length === 0)
     throw new TypeError('Expected at least one job, got an empty list')
   checkIterable(requests, 'jobs')
-  const pool = new Pool<S>({ ...options, jobQueue: requests })
+  const pool = new Pool<S>({ ...checkPoolNames(options), jobQueue: requests })
   const responses = pool.responses()
   const leave = responses.return?.bind(responses)
   responses.return = async () => {

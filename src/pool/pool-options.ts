@@ -6,7 +6,8 @@ import type { Executor } from '../executor/executor.ts'
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { OrReference } from '../session/options/options.ts'
 import type { Session } from '../session/session.ts'
-import { unknownOption } from '../unknown-option.ts'
+import { requestOptionNames } from '../session/options/session-options.ts'
+import { checkOptionNames } from '../unknown-option.ts'
 import { isTaskReference } from '../task-reference.ts'
 import type { Attempted, Job } from './job.ts'
 
@@ -70,14 +71,23 @@ const known = [
   'raiseForStatus',
 ] as const satisfies readonly (keyof PoolOptions)[] // prettier-ignore
 
+const requestNames = ['method', 'url', ...requestOptionNames]
+
+/**
+ * @param place where the options of requests belong
+ * @throws {TypeError} no object, or an unknown option, with a hint
+ */
+export function checkPoolNames<O extends object>(options: O, place = 'each job'): O {
+  checkOptionNames(options, known, [[place, requestNames]])
+  return options
+}
+
 /**
  * @throws {TypeError | RangeError} an unknown option, with a hint, or one with a value that can't be used
  * @throws {TaskNotCloneableError} a function where the executor is isolated
  */
 export function resolvePoolOptions<S extends SessionLike<unknown>>(given: PoolOptions<S>): ResolvedPoolOptions {
-  const options = ownOptions(given)
-  const stray = Object.keys(options).find((name) => !(known as readonly string[]).includes(name))
-  if (stray !== undefined) throw new TypeError(unknownOption(stray, known))
+  const options = ownOptions(checkPoolNames(given))
   const { numProcesses = availableParallelism(), maxBuffered = Infinity, initargs = [], executor } = options
   const { initializer, authGenerator, session, raiseForStatus } = options
   checkType('session', session, typeof session === 'function', 'a function that makes a session')
@@ -97,6 +107,15 @@ export function resolvePoolOptions<S extends SessionLike<unknown>>(given: PoolOp
     authGenerator: authGenerator as OrReference<AuthGenerator<unknown>> | undefined,
     ...{ session, executor, raiseForStatus },
   }
+}
+
+/** @throws {TypeError} `requestKwargs` of `Pool.fromUrls` with what is no option of a request */
+export function checkRequestKwargs(requestKwargs: object, isForeign: boolean): void {
+  const poolNames = known.filter((name) => !requestNames.includes(name))
+  const misplaced = Object.keys(requestKwargs).find((name) => poolNames.some((each) => each === name))
+  if (misplaced !== undefined) throw new TypeError(`Unknown option \`${misplaced}\`: it belongs to the third argument`)
+  // What a session of another kind knows, nobody else does.
+  if (!isForeign) checkOptionNames(requestKwargs, requestNames)
 }
 
 function checkType(name: string, value: unknown, isValid: boolean, expected: string): void {

@@ -8,7 +8,8 @@ import type { RequestOptions } from '../session/options/options.ts'
 import type { Session } from '../session/session.ts'
 import { JobSource } from './job-source.ts'
 import { checkIterable, urlJobs, type Attempted, type Job, type QueuedJob } from './job.ts'
-import { resolvePoolOptions, type PoolOptions, type ResolvedPoolOptions, type ResponseOf } from './pool-options.ts'
+import { checkPoolNames, resolvePoolOptions } from './pool-options.ts'
+import type { PoolOptions, ResolvedPoolOptions, ResponseOf } from './pool-options.ts'
 import { openWorkers, type PoolWorker } from './pool-worker.ts'
 import type { Failure } from './result-stream.ts'
 import { Results, type PoolStats, type ResultIterator } from './results.ts'
@@ -69,14 +70,15 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
    *
    * @param urls an iterable or async iterable, read as workers become free
    * @param requestKwargs `method` and any option of a request; each job has a copy, and its URL is always the list's
-   * @throws {TypeError} no iterable, or a list with an element that is no URL
+   * @throws {TypeError} no iterable, or a list with an element that is no URL; an unknown option, or one in the wrong argument
    */
   static fromUrls<S extends SessionLike<unknown> = Session>(
     urls: Iterable<string | URL> | AsyncIterable<string | URL>,
-    requestKwargs?: RequestOptions & { method?: string | undefined },
-    options?: Omit<PoolOptions<S>, 'jobQueue'>,
+    requestKwargs: RequestOptions & { method?: string | undefined } = {},
+    options: Omit<PoolOptions<S>, 'jobQueue'> = {},
   ): Pool<S> {
-    return new this<S>({ ...options, jobQueue: urlJobs(urls, requestKwargs) })
+    const own = checkPoolNames(options, 'the second argument')
+    return new this<S>({ ...own, jobQueue: urlJobs(urls, requestKwargs, own.session !== undefined) })
   }
 
   /**
@@ -87,10 +89,10 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
    */
   static fromExceptions<S extends SessionLike<unknown> = Session>(
     exceptions: Iterable<Attempted> | AsyncIterable<Attempted>,
-    options?: Omit<PoolOptions<S>, 'jobQueue'>,
+    options: Omit<PoolOptions<S>, 'jobQueue'> = {},
   ): Pool<S> {
     checkIterable(exceptions, 'exceptions')
-    return new this<S>({ ...options, jobQueue: exceptions })
+    return new this<S>({ ...checkPoolNames(options), jobQueue: exceptions })
   }
 
   /**

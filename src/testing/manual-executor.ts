@@ -6,6 +6,7 @@ import { checkController, FutureController } from '../future/future-controller.t
 import type { Future } from '../future/future.ts'
 import { listen, unlisten } from '../shared-signal.ts'
 import { isTaskReference, loadTaskReference, type TaskReference } from '../task-reference.ts'
+import { checkOptionNames } from '../unknown-option.ts'
 
 export interface ManualExecutorOptions {
   /** How many tasks may be alive at once: a positive integer or Infinity. Default Infinity. */
@@ -35,8 +36,10 @@ export class ManualExecutor implements Executor {
   #runsByItself = false
   #idleWaiters: (() => void)[] = []
 
-  /** @throws {TypeError | RangeError} bad numbers */
-  constructor({ maxWorkers = Infinity, maxPerGroup = Infinity }: ManualExecutorOptions = {}) {
+  /** @throws {TypeError | RangeError} bad numbers, an unknown option */
+  constructor(options: ManualExecutorOptions = {}) {
+    checkOptionNames(options, ['maxWorkers', 'maxPerGroup'])
+    const { maxWorkers = Infinity, maxPerGroup = Infinity } = options
     this.maxWorkers = checkCount('maxWorkers', maxWorkers, { infinite: true })
     this.#maxPerGroup = checkCount('maxPerGroup', maxPerGroup, { infinite: true })
   }
@@ -90,7 +93,9 @@ export class ManualExecutor implements Executor {
     return stats
   }
 
-  async shutdown({ wait = true, cancelPending = false, cancelRunning = false }: ShutdownOptions = {}): Promise<void> {
+  async shutdown(options: ShutdownOptions = {}): Promise<void> {
+    checkOptionNames(options, ['wait', 'cancelPending', 'cancelRunning'])
+    const { wait = true, cancelPending = false, cancelRunning = false } = options
     this.#isClosed = this.#runsByItself = true
     const reason = new ExecutorClosedError('The executor was shut down')
     const futures = new Set([...this.#openFutures, ...[...this.#waitingTasks].map((task) => task.controller.future)])
@@ -181,10 +186,12 @@ class ManualTask extends AsyncContext {
   constructor(
     work: Task<unknown> | TaskReference,
     controller: FutureController<unknown>,
-    { priority = 0, group, maxPerGroup = Infinity, signal }: Omit<SubmitOptions, 'controller'>,
+    options: Omit<SubmitOptions, 'controller'>,
     ownMaxPerGroup: number,
   ) {
     super()
+    checkOptionNames(options, ['controller', 'signal', 'priority', 'group', 'maxPerGroup'])
+    const { priority = 0, group, maxPerGroup = Infinity, signal } = options
     if (typeof work !== 'function' && !isTaskReference(work)) {
       throw new TypeError(`Expected a task to be a function or a task reference, got ${describe(work)}`)
     }

@@ -54,10 +54,10 @@ export class BullMQExecutor implements RemoteExecutor, SchedulerHost {
     this.#dispatcher = new Dispatcher(resolved, (task) => this.#scheduler.begin(task))
   }
 
-  submit<T>(task: Task<T> | TaskReference<T>, options?: BullMQSubmitOptions<T>): Future<T> {
-    const { idempotent } = options ?? {}
+  submit<T>(task: Task<T> | TaskReference<T>, options: BullMQSubmitOptions<T> = {}): Future<T> {
+    const { idempotent, ...common } = options
     if (idempotent !== undefined) checkType('idempotent', idempotent, 'boolean')
-    return this.#submit(task, options, idempotent === true ? idempotentLink : noLink)
+    return this.#submit(task, common, idempotent === true ? idempotentLink : noLink)
   }
 
   /** @internal */

@@ -3,10 +3,10 @@ import type { ResourceLimits } from 'node:worker_threads'
 import { AsyncContext } from '../../async-context.ts'
 import { checkCount, checkTimeout, checkType, describe } from '../../checks.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
-import { ownOptions } from '../../own-options.ts'
 import type { Future } from '../../future/future.ts'
 import { isTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task } from '../executor.ts'
+import { executorOptions } from '../option-names.ts'
 import type { QueuedTask } from '../queued-task.ts'
 import { forgetShared, submitRemote, type RemoteExecutor, type RemoteLink, type SharedValue } from '../remote.ts'
 import { brokenError, TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
@@ -89,7 +89,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
       resourceLimits,
       maxPerGroup,
       maxQueue,
-    } = ownOptions(options)
+    } = executorOptions('WorkerThreadExecutor', options)
     this.maxWorkers = checkCount('maxWorkers', maxWorkers, { infinite: true })
     const spare = Math.max(1, availableParallelism() - 1)
     this.threads = checkCount('threads', threads === undefined ? Math.min(maxWorkers, spare) : threads)

@@ -10,6 +10,7 @@ import type { CertOption, HeadersOption, ParamsOption, ProxiesOption, VerifyOpti
 import { checkParams } from '../params.ts'
 import { resolveRetry } from '../call/retry-policy.ts'
 import type { RetryPolicy } from '../call/retry-policy.ts'
+import { requestOptionNames } from './session-options.ts'
 import { defaultTimeout, mergeTimeout } from './timeouts.ts'
 import type { ResolvedTimeout } from './timeouts.ts'
 import { unknownOption } from '../../unknown-option.ts'
@@ -130,7 +131,7 @@ export function resolveOptions(options: object, defaults: ResolvedOptions): Reso
 }
 
 function unknown(name: string): InvalidOptionError {
-  const message = unknownOption(name, [...readers.keys()], [['the session', sessionNames]])
+  const message = unknownOption(name, requestOptionNames, [['the session', sessionNames]])
   return new InvalidOptionError(message, { option: name })
 }
 

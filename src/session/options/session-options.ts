@@ -1,5 +1,5 @@
 import { describe, refusePromise } from '../../checks.ts'
-import type { SessionOptions } from './options.ts'
+import type { RequestOptions, SessionOptions } from './options.ts'
 import { unknownOption } from '../../unknown-option.ts'
 
 const sessionNames = [
@@ -23,16 +23,12 @@ const sessionNames = [
   'poolOptions',
 ] as const satisfies readonly (keyof SessionOptions)[]
 
-const requestNames = [
-  'data',
-  'json',
-  'files',
-  'allowRedirects',
-  'onUploadProgress',
-  'onDownloadProgress',
-  'signal',
-  'context',
-]
+/** Of a request; `method` and `url` are arguments of their own. */
+export const requestOptionNames = [
+  'params', 'data', 'json', 'files', 'headers', 'context', 'cookies', 'auth', 'timeout', 'allowRedirects', 'maxRedirects',
+  'proxies', 'verify', 'cert', 'hooks', 'stream', 'raiseForStatus', 'onUploadProgress', 'onDownloadProgress', 'signal',
+  'priority', 'retry', 'maxResponseSize',
+] as const satisfies readonly (keyof RequestOptions)[] // prettier-ignore
 
 /**
  * @returns those that are given: own properties that are not `undefined`, on an object without a prototype
@@ -58,5 +54,5 @@ export function checkSessionOptions(options: unknown): SessionOptions {
 export function checkSessionNames(options: object, more: readonly string[] = []): void {
   const stray = Object.keys(options).find((name) => !sessionNames.some((each) => each === name))
   if (stray === undefined) return
-  throw new TypeError(unknownOption(stray, [...sessionNames, ...more], [['each request', requestNames]]))
+  throw new TypeError(unknownOption(stray, [...sessionNames, ...more], [['each request', requestOptionNames]]))
 }
