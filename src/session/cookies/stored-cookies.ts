@@ -10,7 +10,25 @@ type Index = Readonly<Record<string, Readonly<Record<string, Readonly<Record<str
  */
 export function mayHold(jar: CookieJar, host: string): boolean {
   const index = indexOf(jar)
-  return index === undefined || namesAbove(host).some((name) => name in index)
+  if (index === undefined) return true
+  if (isEmpty(index)) return false
+  if (host in index) return true
+  for (let dot = host.indexOf('.'); dot >= 0; dot = host.indexOf('.', dot + 1)) {
+    if (host.slice(dot + 1) in index) return true
+  }
+  return false
+}
+
+/** To look takes longer the more domains there are, and what has had one keeps its place. */
+const filled = new WeakSet<Index>()
+
+function isEmpty(index: Index): boolean {
+  if (filled.has(index)) return false
+  for (const _ in index) {
+    filled.add(index)
+    return false
+  }
+  return true
 }
 
 /** All cookies that have not expired. */
