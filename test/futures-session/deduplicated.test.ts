@@ -48,7 +48,7 @@ afterEach(async () => {
 
 function open(undici: Undici, held: number, options?: FuturesSessionOptions): void {
   const interceptor = undici.interceptors.deduplicate()
-  dispatcher = new undici.Agent().compose(interceptor as never) as undici7.Dispatcher
+  dispatcher = new undici.Agent().compose(interceptor as never)
   gates = Array.from({ length: held }, () => gate())
   session = new FuturesSession({ dispatcher, unobserved: 'ignore', maxWorkers: 20, ...options })
 }
@@ -134,7 +134,7 @@ function testDeduplicated(undici: () => Undici): void {
     const other = session.get(`${server.url}/half`, { stream: true })
     const responses = await Promise.all([first.result(), other.result()])
     const [sent, shared] = responses.map((response) => response.iterContent()[Symbol.asyncIterator]())
-    for (const chunks of [sent!, shared!]) expect(Buffer.from((await chunks.next()).value!).toString()).toBe('half')
+    for (const chunks of [sent!, shared!]) expect(Buffer.from((await chunks.next()).value).toString()).toBe('half')
     await sent!.return!()
     const error: unknown = await shared!.next().catch((error: unknown) => error)
     expect(error).toBeInstanceOf(ChunkedEncodingError)
