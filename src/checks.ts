@@ -34,6 +34,25 @@ export function className(value: object): string {
   }
 }
 
+/** A value as text, also one that does not want to be one. */
+export function textOf(value: unknown): string {
+  try {
+    return String(value)
+  } catch {
+    return `an object (${className(value as object)})`
+  }
+}
+
+/** What an error says, or whatever else was thrown; looking at it does not throw. */
+export function messageOf(thrown: unknown): string {
+  try {
+    if (thrown instanceof Error) return String(thrown.message)
+  } catch {
+    // A getter, or the trap of a Proxy.
+  }
+  return textOf(thrown)
+}
+
 /**
  * @returns the number, if it is a whole one of at least `minimum` (Infinity, where it is allowed).
  * @throws {TypeError} what is no number, NaN included

@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { className } from './checks.ts'
+import { className, messageOf } from './checks.ts'
 import { TaskNotCloneableError } from './errors.ts'
 import { findUnmovable, isDetached } from './transfer-list.ts'
 
@@ -61,10 +61,9 @@ export function checkCloneable(values: readonly unknown[], check: CloneableCheck
  * @param cause what the engine said, if it was asked
  */
 export function notCloneable(tried: string, found: Uncloneable | undefined, cause?: unknown): TaskNotCloneableError {
-  const said = cause instanceof Error ? cause.message : String(cause)
   const problem =
     found === undefined
-      ? said
+      ? messageOf(cause)
       : `\`${found.path}\` is ${found.what}, which can't be ${found.isListed === true ? 'moved' : 'cloned'}`
   return new TaskNotCloneableError(`${tried}: ${problem} (README, "Executors: which one, when")`, {
     ...(found === undefined ? {} : { path: found.path }),
@@ -119,7 +118,7 @@ class Search {
   }
 
   #inspectBuffer(buffer: ArrayBufferLike): Uncloneable | undefined {
-    if (isDetached(buffer)) return { path: '', what: 'bytes that were moved to somebody else' }
+    if (isDetached(buffer)) return { path: '', what: 'a detached ArrayBuffer' }
     return this.#isFar && types.isSharedArrayBuffer(buffer) ? { path: '', what: 'a SharedArrayBuffer' } : undefined
   }
 

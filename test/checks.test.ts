@@ -1,5 +1,16 @@
+import { types } from 'node:util'
 import { describe as group, expect, test } from 'vitest'
-import { checkCount, checkSignal, checkTimeout, checkType, className, describe, isThenable } from '../src/checks.ts'
+import {
+  checkCount,
+  checkSignal,
+  checkTimeout,
+  checkType,
+  className,
+  describe,
+  isThenable,
+  messageOf,
+  textOf,
+} from '../src/checks.ts'
 
 class Own {
   readonly value = 1
@@ -153,4 +164,29 @@ test.each([
   ['then', false],
 ])('isThenable(%o) is %o', (value, expected) => {
   expect(isThenable(value)).toBe(expected)
+})
+
+group('messageOf(), textOf()', () => {
+  const no = (): never => {
+    throw new Error('no')
+  }
+  const closed = Proxy.revocable({}, {})
+  closed.revoke()
+
+  test.each<[() => unknown, string]>([
+    [() => new TypeError('text'), 'text'],
+    [() => Object.assign(new Error('a'), { message: 7 }), '7'],
+    [() => 'text', 'text'],
+    [() => undefined, 'undefined'],
+    [() => Symbol('s'), 'Symbol(s)'],
+    [() => ({ toString: () => 'shown' }), 'shown'],
+    [() => ({ toString: 1, valueOf: 1 }), 'an object (Object)'],
+    [() => Object.create(null), 'an object (Object)'],
+    [() => closed.proxy, 'an object (Object)'],
+    [() => Object.defineProperty(new Error('a'), 'message', { get: no }), 'an object (Error)'],
+  ])('show %#', (make, expected) => {
+    const thrown = make()
+    expect(messageOf(thrown)).toBe(expected)
+    if (!types.isNativeError(thrown)) expect(textOf(thrown)).toBe(expected)
+  })
 })

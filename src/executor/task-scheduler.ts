@@ -1,4 +1,4 @@
-import { checkCount } from '../checks.ts'
+import { checkCount, messageOf } from '../checks.ts'
 import { BrokenExecutorError, ExecutorClosedError, QueueFullError } from '../errors.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { Future } from '../future/future.ts'
@@ -268,6 +268,5 @@ function isPending(task: QueuedTask): boolean {
 }
 
 export function brokenError(cause: unknown): BrokenExecutorError {
-  const message = cause instanceof Error ? cause.message : String(cause)
-  return new BrokenExecutorError(`The executor can't run tasks: ${message}`, { cause })
+  return new BrokenExecutorError(`The executor can't run tasks: ${messageOf(cause)}`, { cause })
 }

@@ -62,9 +62,17 @@ export function reportUnobserved<R>(
   if (emitter.listenerCount('unobserved') > 0) {
     emitter.emit('unobserved', { future, request, error })
   } else if (mode === 'warn') {
-    const shown = error instanceof Error ? `${error.name}: ${error.message}` : typeof error
     const { method, url } = describeRequest(future)
-    const warning = `${method} ${url} failed, and nobody asked for it: ${shown}`
+    const warning = `${method} ${url} failed, and nobody asked for it: ${show(error)}`
     process.emitWarning(warning, { type: 'UnobservedFailureWarning', code: 'UNDICI_FUTURES_UNOBSERVED' })
+  }
+}
+
+function show(error: unknown): string {
+  try {
+    return error instanceof Error ? `${error.name}: ${error.message}` : typeof error
+  } catch {
+    // A getter, or the trap of a Proxy.
+    return typeof error
   }
 }

@@ -14,7 +14,7 @@ import {
   TooManyRedirectsError,
 } from '../../src/index.ts'
 import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
-import { closeExecutorsAfterEach } from '../helpers/thread-executors.ts'
+import { closeExecutorsAfterEach, fixture } from '../helpers/thread-executors.ts'
 
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()
@@ -40,6 +40,17 @@ describe('An error of a request in a thread', () => {
     expect(error).toBeInstanceOf(expected)
     expect(error.request).toEqual({ method: 'GET', url })
   })
+
+  test.each(['data', 'cause', 'message', 'proxy', 'deep'])(
+    'of a hook keeps what can be read of it: %s',
+    async (kind) => {
+      const server = await serve()
+      const hooks = { response: fixture('failing-tasks.mjs', 'fightInHook', kind) }
+      const error = (await openRemote().get(server.url, { hooks }).exception()) as RangeError
+      expect(error).toBeInstanceOf(RangeError)
+      expect(error).toMatchObject({ name: 'RangeError', code: 'E_NAMED' })
+    },
+  )
 
   test('has its response, with everything', async () => {
     const server = await serve((request, response) => {

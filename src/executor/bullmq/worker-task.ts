@@ -1,4 +1,5 @@
 import { types } from 'node:util'
+import { messageOf, textOf } from '../../checks.ts'
 import { findUncloneable, notCloneable } from '../../cloneable.ts'
 import { BrokenExecutorError, TaskNotCloneableError } from '../../errors.ts'
 import { FutureController } from '../../future/future-controller.ts'
@@ -147,8 +148,8 @@ export class WorkerTask implements RemoteContext {
 
   /** It could not be put into Redis. */
   #failToReturn(cause: unknown): void {
-    const message = cause instanceof Error ? cause.message : String(cause)
-    const error = new BrokenExecutorError(`Can't bring the result of \`${this.fn[1]}\` back: ${message}`, { cause })
+    const tried = `Can't bring the result of \`${this.fn[1]}\` back`
+    const error = new BrokenExecutorError(`${tried}: ${messageOf(cause)}`, { cause })
     this.line.say(['rejected', this.number, encodeRejection(error)])
   }
 
@@ -164,9 +165,9 @@ export class WorkerTask implements RemoteContext {
 
 function encodeRejection(error: unknown): Uint8Array {
   try {
-    return encodeValue(encode(error))
+    return encodeValue(encode(error, 'process'))
   } catch {
     // Values that threads can share, and processes can't.
-    return encodeValue(encode(new TaskNotCloneableError(`What was thrown can't leave its process: ${String(error)}`)))
+    return encodeValue(encode(new TaskNotCloneableError(`What was thrown can't leave its process: ${textOf(error)}`)))
   }
 }

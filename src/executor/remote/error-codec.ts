@@ -1,6 +1,7 @@
 import { types } from 'node:util'
+import { textOf } from '../../checks.ts'
+import { findUncloneable, type Reach, type Uncloneable } from '../../cloneable.ts'
 import * as errors from '../../errors.ts'
-import { findUncloneable, type Uncloneable } from '../../cloneable.ts'
 
 /**
  * Something thrown, as it crosses between threads. The structured clone of an error loses its class, `code`, `errors` and
@@ -34,70 +35,96 @@ const ownWords = new Set(['name', 'message', 'stack', 'cause', 'errors'])
 /** Kept wherever they stand: classes like to have them on the prototype. */
 const wellKnown = ['code', 'errno', 'syscall', 'status']
 
-/** Never throws; what can't cross is left out, or described. */
-export function encode(thrown: unknown): Encoded {
-  try {
-    return encodeAny(thrown, new Map())
-  } catch (error) {
-    // Getters that throw, a chain of causes deeper than the stack.
-    return encodeAny(new Error(`An error could not be sent between threads: ${String(error)}`), new Map())
-  }
+/** So many errors inside of each other cross, as causes or as data; what lies deeper is left out. */
+const deepest = 1000
+/** Where the stack is nearly used up. */
+const deepestInNeed = 20
+
+/**
+ * Never throws. Of an error all that can be read crosses: what can't be read (a getter throws, a Proxy refuses) or can't be
+ * cloned is left out. Anything else that was thrown crosses as it is, or is described.
+ *
+ * @param reach how far it goes
+ */
+export function encode(thrown: unknown, reach: Reach = 'thread'): Encoded {
+  return attempt(() => new Encoder(reach, deepest).encode(thrown)) ?? new Encoder(reach, deepestInNeed).encode(thrown)
 }
 
 export function decode(encoded: Encoded): unknown {
   return decodeAny(encoded, new Map())
 }
 
-function encodeAny(value: unknown, known: Map<unknown, Encoded>): Encoded {
-  if (isError(value)) return known.get(value) ?? encodeError(value, known)
-  const found = findUncloneable(value, '') ?? refusal(value)
-  if (found === undefined) return { kind: 'value', value }
-  const what = found.path === '' ? found.what : `an object with ${found.what} at \`${found.path}\``
-  return encodeError(new errors.TaskNotCloneableError(`What was thrown can't leave its thread: ${what}`), known)
-}
+class Encoder {
+  readonly #reach: Reach
+  readonly #known = new Map<unknown, Encoded>()
+  #depthLeft: number
 
-/** What the engine itself says: an error must get through, so nothing is left to chance. */
-function refusal(value: unknown): Uncloneable | undefined {
-  try {
-    structuredClone(value)
-    return undefined
-  } catch (error) {
-    return { path: '', what: `an object: ${String(error)}` }
+  constructor(reach: Reach, depth: number) {
+    this.#reach = reach
+    this.#depthLeft = depth
   }
-}
 
-function encodeError(error: Error, known: Map<unknown, Encoded>): EncodedError {
-  const { name = 'Error', message, stack } = error as Record<keyof Error, unknown>
-  const encoded: EncodedError = {
-    kind: 'error',
-    className: nearestClass(error),
-    name: String(name),
-    message: String(message),
-    stack: typeof stack === 'string' ? stack : undefined,
-    properties: {},
+  encode(value: unknown): Encoded {
+    if (isError(value)) return this.#known.get(value) ?? this.#encodeError(value)
+    const clone = this.#clone(value)
+    if ('value' in clone) return { kind: 'value', value: clone.value }
+    const what = clone.path === '' ? clone.what : `an object with ${clone.what} at \`${clone.path}\``
+    return this.#encodeError(
+      new errors.TaskNotCloneableError(`What was thrown can't leave its ${this.#reach}: ${what}`),
+    )
   }
-  known.set(error, encoded)
-  if (Object.hasOwn(error, 'cause')) encoded.cause = encodeAny(error.cause, known)
-  const { errors: list } = error as { errors?: unknown }
-  if (Array.isArray(list)) encoded.errors = list.map((each) => encodeAny(each, known))
-  encodeProperties(error, encoded, known)
-  return encoded
-}
 
-function encodeProperties(error: Error, { className, properties }: EncodedError, known: Map<unknown, Encoded>): void {
-  const restored = prototypes.get(className) as Record<string, unknown> | undefined
-  const source = error as unknown as Record<string, unknown>
-  const inherited = restored === undefined ? [] : wellKnown.filter((key) => source[key] !== restored[key])
-  for (const key of new Set([...Object.keys(error), ...inherited])) {
-    if (ownWords.has(key)) continue
-    const value = source[key]
-    const isData = findUncloneable(value, '') === undefined && refusal(value) === undefined
-    if (isError(value) || isData) properties[key] = encodeAny(value, known)
+  #encodeError(error: Error): EncodedError {
+    const className = attempt(() => nearestClass(error)) ?? 'Error'
+    const stack = read(error, 'stack')
+    const encoded: EncodedError = {
+      kind: 'error',
+      className,
+      name: textOf(read(error, 'name') ?? (prototypes.get(className) as Error | undefined)?.name ?? 'Error'),
+      message: textOf(read(error, 'message') ?? ''),
+      stack: typeof stack === 'string' ? stack : undefined,
+      properties: Object.create(null) as Record<string, Encoded>,
+    }
+    this.#known.set(error, encoded)
+    if (this.#depthLeft === 0) return encoded
+    this.#depthLeft--
+    const cause = attempt(() => Object.hasOwn(error, 'cause') && { value: error.cause })
+    if (cause) encoded.cause = this.encode(cause.value)
+    const list = attempt(() => listOf(read(error, 'errors')))
+    if (list !== undefined) encoded.errors = list.map((each) => this.encode(each))
+    this.#encodeProperties(error, encoded)
+    this.#depthLeft++
+    return encoded
+  }
+
+  #encodeProperties(error: Error, { className, properties }: EncodedError): void {
+    const restored = prototypes.get(className)
+    const source = error as unknown as Record<string, unknown>
+    const inherited = restored === undefined ? [] : wellKnown.filter((key) => read(error, key) !== read(restored, key))
+    for (const key of new Set([...(attempt(() => Object.keys(error)) ?? []), ...inherited])) {
+      const found = ownWords.has(key) ? undefined : attempt(() => ({ value: source[key] }))
+      if (found === undefined) continue
+      const clone = isError(found.value) ? found : this.#clone(found.value)
+      if ('value' in clone)
+        properties[key] = isError(clone.value) ? this.encode(clone.value) : { kind: 'value', ...clone }
+    }
+  }
+
+  /** The clone is what crosses: a getter may give something else the next time, or nothing. */
+  #clone(value: unknown): { readonly value: unknown } | Uncloneable {
+    const found = findUncloneable(value, '', [], this.#reach)
+    if (found !== undefined) return found
+    try {
+      return { value: structuredClone(value) }
+    } catch (error) {
+      // What the engine itself says: an error must get through, so nothing is left to chance.
+      return { path: '', what: `an object: ${textOf(error)}` }
+    }
   }
 }
 
 function nearestClass(error: Error): string {
-  if (Object.prototype.toString.call(error) === '[object DOMException]') return 'DOMException'
+  if (attempt(() => Object.prototype.toString.call(error)) === '[object DOMException]') return 'DOMException'
   for (let each: unknown = error; each !== null; each = Object.getPrototypeOf(each)) {
     if (each === error) continue
     const { code, name, constructor } = ownValues(each as object)
@@ -153,7 +180,28 @@ function makeError(className: string, name: string, message: string): Error {
 }
 
 function isError(value: unknown): value is Error {
-  return value instanceof Error || types.isNativeError(value)
+  // The trap of a Proxy: what has a message is taken for one.
+  const isOne = attempt(() => value instanceof Error || types.isNativeError(value))
+  return isOne ?? typeof read(value as object, 'message') === 'string'
+}
+
+/** @returns `undefined` if it throws */
+function attempt<T>(look: () => T): T | undefined {
+  try {
+    return look()
+  } catch {
+    return undefined
+  }
+}
+
+/** @returns `undefined` for what can't be read */
+function read(object: object, key: string): unknown {
+  return attempt(() => (object as Record<string, unknown>)[key])
+}
+
+function listOf(value: unknown): unknown[] | undefined {
+  if (!Array.isArray(value)) return undefined
+  return Array.from({ length: value.length }, (_, index) => read(value, String(index)))
 }
 
 function setHidden(error: Error, key: string, value: unknown): void {

@@ -1,3 +1,4 @@
+import { messageOf } from '../../checks.ts'
 import { WorkerCrashedError } from '../../errors.ts'
 
 /** What is known of why a thread dies. */
@@ -27,8 +28,4 @@ export class CauseOfDeath {
     const message = `The worker thread ${which} ${this.#decision ?? `ended with exit code ${exitCode}${said}`}`
     return new WorkerCrashedError(message, uncaught === undefined ? { exitCode } : { exitCode, cause: uncaught.error })
   }
-}
-
-function messageOf(error: unknown): string {
-  return error instanceof Error ? error.message : String(error)
 }

@@ -43,9 +43,13 @@ export function attachContexts(
 
 function chainOf(error: unknown): unknown[] {
   const chain: unknown[] = []
-  for (let each = error; each !== undefined && chain.length < deepest; each = (each as { cause?: unknown }).cause) {
-    chain.push(each)
-    if (!(each instanceof Error)) break
+  try {
+    for (let each = error; each !== undefined && chain.length < deepest; each = (each as { cause?: unknown }).cause) {
+      chain.push(each)
+      if (!(each instanceof Error)) break
+    }
+  } catch {
+    // A getter, or the trap of a Proxy: as far as it can be read.
   }
   return chain
 }
