@@ -41,7 +41,7 @@ export class Connections implements RouteOwner, DispatcherOwner {
    */
   constructor(options?: PoolOptions) {
     this.#options = resolvePoolOptions(options)
-    this.#connector = new Connector(this.#options)
+    this.#connector = new Connector(this.#options, () => this.#closeLongestIdle())
   }
 
   /** How many connections are open before an idle one closes for a new one. */
@@ -86,11 +86,7 @@ export class Connections implements RouteOwner, DispatcherOwner {
 
   /** @internal */
   handleOpen(): void {
-    while (this.#open >= this.#limit) {
-      const route = this.#longestIdle()
-      if (route === undefined) break
-      route.closeLongestIdle()
-    }
+    while (this.#open >= this.#limit && this.#closeLongestIdle());
     this.#open++
   }
 
@@ -123,8 +119,8 @@ export class Connections implements RouteOwner, DispatcherOwner {
     carrier.index = -1
   }
 
-  /** The route whose connection has been idle for longest. There are no more routes than connections. */
-  #longestIdle(): Route | undefined {
+  /** There are no more routes to look at than connections. @returns whether one was idle */
+  #closeLongestIdle(): boolean {
     let longest: Route | undefined
     let since = Infinity
     for (const route of this.#routes.values()) {
@@ -132,7 +128,8 @@ export class Connections implements RouteOwner, DispatcherOwner {
       longest = route
       since = route.idleSince
     }
-    return longest
+    longest?.closeLongestIdle()
+    return longest !== undefined
   }
 
   #route({ origin, proxy, tls }: ExchangeRequest): Route {

@@ -14,6 +14,8 @@ export interface ManyHostsOptions {
   readonly executor: 'in-process' | 'threads'
   readonly workers: number
   readonly threads?: number
+  /** How many requests exist at once; default twice the workers. */
+  readonly window?: number
   /** `http://0.0.0.0:port`, with the port of all hosts. */
   readonly base: string
   readonly hosts: number
@@ -64,7 +66,7 @@ const session = new FuturesSession({ executor, verify: false })
 const wrong: string[] = []
 let answered = 0
 let sum = 0
-for await (const future of session.map(specs())) {
+for await (const future of session.map(specs(), { bufferSize: options.window })) {
   try {
     const response = await (await future.result()).read()
     const id = Number(response.text())

@@ -37,6 +37,9 @@ const runs: readonly Run[] = [
   { executor: 'in-process', workers: 4, requests },
   { executor: 'in-process', workers: 64, requests },
   { executor: 'in-process', workers: 16, requests: hosts, isSecure: true },
+  // They would keep more than there are descriptors.
+  { executor: 'in-process', workers: 1000, window: 50, requests },
+  { executor: 'threads', workers: 1000, threads: 1, window: 50, requests },
   { executor: 'threads', workers: 4, threads: 1, requests },
   { executor: 'threads', workers: 64, threads: 4, requests },
 ]

@@ -20,6 +20,8 @@ class Hosts {
   /** Sockets that were made, and the most that were open whenever one more was. */
   opened = 0
   peak = 0
+  /** How many sockets there are descriptors for. */
+  descriptors = Infinity
   /** Called instead of connecting, if it takes the host. */
   takes: ((hostname: string) => boolean) | undefined
   readonly #sockets = new Set<Socket>()
@@ -27,6 +29,10 @@ class Hosts {
   constructor(readonly server: TestServer) {
     const connect: ConnectFunction = ({ hostname, port }, callback) => {
       if (this.takes?.(hostname) === true) return
+      if (this.open >= this.descriptors) {
+        const error = Object.assign(new Error('connect EMFILE - Local (undefined:undefined)'), { code: 'EMFILE' })
+        return void setImmediate(callback, error, null)
+      }
       const socket = net.connect(Number(port), '127.0.0.1')
       socket.once('connect', () => callback(null, socket)).once('error', (error) => callback(error, null))
       this.#sockets.add(socket)
@@ -108,6 +114,27 @@ describe('Connections to many hosts', () => {
     for (let round = 0; round < 2; round++) await hosts.visit(range(100))
     expect(hosts.opened).toBe(100)
     expect(hosts.open).toBe(100)
+  })
+
+  it('are fewer where there are not enough file descriptors', async () => {
+    hosts.transport.connections.keepFor(Infinity)
+    hosts.descriptors = 15
+    await hosts.visit(range(60))
+    for (let round = 0; round < 3; round++) {
+      await Promise.all(range(15).map((host) => hosts.fetch(round * 15 + host)))
+    }
+    expect(hosts.peak).toBe(15)
+    const answer = gate()
+    const slow = await startServer((_request, response) => void answer.promise.then(() => response.end('ok')))
+    const busy = new Hosts(slow)
+    busy.descriptors = 15
+    const under = range(15).map((host) => busy.fetch(host))
+    await until(() => slow.active === 15)
+    expect((await busy.transport.failure(busy.url(20))).message).toMatch(/: too many open files \(EMFILE\)$/)
+    answer.open()
+    await Promise.all(under)
+    await busy.transport.close()
+    await slow.close()
   })
 
   it('do not bound those that are busy, and are back at ten with the next one', async () => {

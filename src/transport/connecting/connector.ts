@@ -16,10 +16,13 @@ import { openTunnel } from './tunnel.ts'
 /** Makes sockets that requests can be written to: TCP, then the proxy's part, then TLS. */
 export class Connector {
   readonly #options: ResolvedPoolOptions
+  readonly #makeRoom: () => boolean
   readonly #contexts: TlsContexts
 
-  constructor(options: ResolvedPoolOptions) {
+  /** @param makeRoom closes an idle connection, if there is one, and says whether there was */
+  constructor(options: ResolvedPoolOptions, makeRoom: () => boolean) {
     this.#options = options
+    this.#makeRoom = makeRoom
     this.#contexts = new TlsContexts(options.socket, options.maxCachedSessions)
   }
 
@@ -40,7 +43,7 @@ export class Connector {
     const { origin, target, firstHop, proxy, isAbsoluteForm } = attempt.destination
     let phase: ExchangePhase = proxy === undefined ? 'connect' : 'proxy'
     try {
-      let socket = await this.#open(attempt, firstHop)
+      let socket = await this.#openFirst(attempt, firstHop)
       if (proxy !== undefined) {
         // As requests does it: whom to believe holds for the proxy too, our own certificate is for the origin.
         if (firstHop.isSecure) socket = await this.#secure(attempt, socket, firstHop, false)
@@ -61,6 +64,16 @@ export class Connector {
     // A look-up can't be stopped; the socket may be gone when it is over, and would not say so again.
     if (attempt.isOver) throw new Error('The attempt was given up')
     return openSocksTunnel(socket, resolved, proxy, attempt.timeout)
+  }
+
+  /** Where there is no file descriptor left, idle connections have some. */
+  async #openFirst(attempt: ConnectAttempt, endpoint: Endpoint): Promise<Socket> {
+    try {
+      return await this.#open(attempt, endpoint)
+    } catch (error) {
+      if (attempt.isOver || !isOutOfFiles(error) || !this.#makeRoom()) throw error
+      return this.#openFirst(attempt, endpoint)
+    }
   }
 
   async #open(attempt: ConnectAttempt, { isSecure, hostname, port }: Endpoint): Promise<Socket> {
@@ -105,4 +118,9 @@ export class Connector {
       (session) => this.#contexts.remember(sessionKey, session),
     )
   }
+}
+
+function isOutOfFiles(error: unknown): boolean {
+  const code = (error as NodeJS.ErrnoException | null)?.code
+  return code === 'EMFILE' || code === 'ENFILE'
 }
