@@ -1,9 +1,9 @@
 import { inspect, type InspectOptions } from 'node:util'
 import { className, describe } from '../checks.ts'
-import { type CancelledError, InvalidStateError } from '../errors.ts'
+import { CancelledError, InvalidStateError } from '../errors.ts'
 import { setOwnName } from '../own-name.ts'
 import { all, any, type FutureValue, type FutureValues } from './combine.ts'
-import { Cancellation } from './cancellation.ts'
+import { Cancellation, makeCancelled } from './cancellation.ts'
 import { addListener, removeListener, tellListeners, type Listeners } from './listener-list.ts'
 import { DoneCallback, guard, type CancelHandler } from './listeners.ts'
 import { OutcomeWait } from './outcome-wait.ts'
@@ -107,7 +107,7 @@ export class Future<T> implements Disposable {
     Future.#finish(this, 'cancelled', cancellation)
     if (Array.isArray(handlers)) for (const each of handlers) tellCancel(each, reason)
     else if (handlers !== undefined) tellCancel(handlers, reason)
-    abortControllers.get(this)?.abort(cancellation.error)
+    abortControllers.get(this)?.abort(cancellation.errorOf(this))
     Future.#tell(this)
     return true
   }
@@ -182,7 +182,7 @@ export class Future<T> implements Disposable {
     if (controller === undefined) {
       controller = new AbortController()
       abortControllers.set(this, controller)
-      if (this.#outcome instanceof Cancellation) controller.abort(this.#outcome.error)
+      if (this.#outcome instanceof Cancellation) controller.abort(this.#outcome.errorOf(this))
     }
     return controller.signal
   }
@@ -202,6 +202,11 @@ export class Future<T> implements Disposable {
     const shown = options.colors === true ? `\u001b[36m${state}\u001b[39m` : state
     const hasType = this.#state === 'fulfilled' || this.#state === 'rejected'
     return `${className(this)} { ${shown}${hasType ? ` ${typeName(this.#outcome)}` : ''} }`
+  }
+
+  /** @internal */
+  [makeCancelled](reason: unknown): CancelledError {
+    return new CancelledError(undefined, reason === undefined ? {} : { cause: reason })
   }
 
   /** @internal */
@@ -252,7 +257,7 @@ export class Future<T> implements Disposable {
   }
 
   static #noOutcome(future: Future<unknown>, asked: string): CancelledError | InvalidStateError {
-    if (future.#outcome instanceof Cancellation) return future.#outcome.error
+    if (future.#outcome instanceof Cancellation) return future.#outcome.errorOf(future)
     return new InvalidStateError(`Can't call ${asked}(): the future is ${future.#state}`)
   }
 }

@@ -1,6 +1,7 @@
 import { adoptContext, type AsyncContext, type ContextAdopter } from '../async-context.ts'
+import { cancelledRequest } from '../cancelled-request.ts'
 import { Deadline } from '../deadline.ts'
-import { CancelledError, QueueFullError, QueueTimeoutError } from '../errors.ts'
+import { QueueFullError, QueueTimeoutError } from '../errors.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { CancelHandler } from '../future/listeners.ts'
 import type { CallObserver } from '../session/call/call-observer.ts'
@@ -96,7 +97,7 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
 
   /** Stops what it still does: `cancel()` while it is not done, the body while it streams. */
   stop(reason: unknown): void {
-    if (this.future.done()) runOf(this)?.abort(new CancelledError('The request was cancelled', { cause: reason }))
+    if (this.future.done()) runOf(this)?.abort(cancelledRequest(describeRequest(this.future), reason))
     else this.future.cancel(reason)
   }
 

@@ -1,5 +1,12 @@
+import { inspect } from 'node:util'
+import type { InspectOptions } from 'node:util'
+import { printable } from '../checks.ts'
+import { cancelledRequest } from '../cancelled-request.ts'
+import type { CancelledError } from '../errors.ts'
+import { makeCancelled } from '../future/cancellation.ts'
 import { Future } from '../future/future.ts'
 import type { WaitOptions } from '../future/wait-limits.ts'
+import { describeRequest } from '../session/call/call-subject.ts'
 import type { RequestOptions, RequestSpec } from '../session/options/options.ts'
 import type { Response } from '../session/response/response.ts'
 import { readBytes, readJson, readText } from './read-response.ts'
@@ -78,6 +85,17 @@ export class ResponseFuture<R = Response> extends Future<R> {
   /** `result()`, then the body as bytes. */
   bytes(options?: WaitOptions): Promise<Uint8Array> {
     return this.result(options).then(readBytes)
+  }
+
+  /** As of any future, and the request; no credentials. */
+  override [inspect.custom](depth: number, options: InspectOptions): string {
+    const { method, url } = describeRequest(this)
+    return `${super[inspect.custom](depth, options).slice(0, -2)} ${method} ${printable(url)} }`
+  }
+
+  /** @internal */
+  override [makeCancelled](reason: unknown): CancelledError {
+    return cancelledRequest(describeRequest(this), reason)
   }
 
   static {

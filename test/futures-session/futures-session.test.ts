@@ -381,13 +381,54 @@ describe('FuturesSession', () => {
     expect(session.stats()).toMatchObject({ submitted: 6, cancelled: 6 })
   })
 
-  test('inspect(future) shows state and type only', async () => {
+  test('inspect(future) shows state, method and URL, without credentials, and the type of the outcome', async () => {
     const server = await serve()
     const session = open()
-    const future = session.get(`${server.url}/?token=secret`)
-    expect(inspect(future)).toBe('ResponseFuture { <pending> }')
+    const future = session.get(`${server.url.replace('//', '//user:secret@')}/a?b=1`, { auth: ['user', 'secret'] })
+    expect(inspect(future)).toBe(`ResponseFuture { <pending> GET ${server.url}/a?b=1 }`)
     await future.result()
-    expect(inspect(future)).toBe('ResponseFuture { <fulfilled> Response }')
+    expect(inspect(future)).toBe(`ResponseFuture { <fulfilled> Response GET ${server.url}/a?b=1 }`)
+    expect(inspect([session.post('/\u001b[31m', { json: 1 })])).toContain('<pending> POST /\ufffd[31m }')
+    session.cancelAll()
+  })
+
+  test('the CancelledError of a request names method, URL and reason, without credentials', async () => {
+    const server = await serve()
+    const session = open()
+    const url = `${server.url}/a`
+    const cancelled = async (reason?: unknown): Promise<CancelledError> => {
+      const future = session.request('put', url.replace('//', '//user:secret@'))
+      future.cancel(reason)
+      expect(future.signal.reason).toBe(await future.result().catch((error: unknown) => error))
+      return (await future.result().catch((error: unknown) => error)) as CancelledError
+    }
+    const timeout = new DOMException('The operation timed out', 'TimeoutError')
+    for (const [reason, text] of [
+      ['the user left', ': the user left'],
+      [new Error('too late'), ': too late'],
+      [new Error(), ': Error'],
+      [timeout, ': The operation timed out'],
+      ['http://user:secret@h/ is gone', ': http://h/ is gone'],
+      [5, ': `5` (number)'],
+      [{ secret: 1 }, ': an object (Object)'],
+      [null, ': `null`'],
+      [undefined, ''],
+    ] as const) {
+      const error = await cancelled(reason)
+      expect(error).toMatchObject({ name: 'AbortError', message: `PUT ${url} was cancelled${text}` })
+      expect(error.cause).toBe(reason)
+    }
+
+    const bare = new Session()
+    const signal = AbortSignal.abort('no time')
+    await expect(bare.get(url, { signal })).rejects.toThrow(`GET ${url} was cancelled: no time`)
+    const streamed = await session.get(url, { stream: true }).result()
+    session.cancelAll('all of them')
+    await streamed.read().then(
+      () => {},
+      (error: unknown) => expect(error).toMatchObject({ message: `GET ${url} was cancelled: all of them` }),
+    )
+    await bare.close()
   })
 
   test('InvalidOptionError names the option with a hint', async () => {

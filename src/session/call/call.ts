@@ -1,5 +1,6 @@
 import { Deadline } from '../../deadline.ts'
 import { HTTPError, TooManyRedirectsError, TotalTimeoutError, attachRequest } from '../../errors.ts'
+import type { FailedRequest } from '../../errors.ts'
 import type { ExchangeResponse } from '../../transport/exchange.ts'
 import { sendWithAuth, type Correspondence } from '../auth/auth-flow.ts'
 import { CallHooks } from './call-hooks.ts'
@@ -89,6 +90,11 @@ export class Call implements Correspondence {
     const { request, auth, cookies } = this.#hop as Hop
     const hop = { request, isHome: auth !== undefined || cookies !== undefined, history: this.#history }
     return { ...hop, redirects: this.#redirects, attempts: this.#hooks.attempt, counts: this.#retries?.counts }
+  }
+
+  /** The request as far as it is known. */
+  get described(): FailedRequest {
+    return this.#hop?.request ?? describeRequest(this.#subject)
   }
 
   /** The running attempt rejects with exactly this error, and a body that is still coming in ends with it. */
@@ -210,7 +216,7 @@ export class Call implements Correspondence {
   }
 
   async #recover(error: unknown): Promise<Response | Continuation> {
-    const request = this.#hop?.request ?? describeRequest(this.#subject)
+    const request = this.described
     if (this.#hop === undefined) hushInputs(this.#subject.request)
     try {
       this.#exchanges.throwIfAborted()
@@ -240,7 +246,7 @@ export class Call implements Correspondence {
   }
 
   #expire(total: number): void {
-    const request = this.#hop?.request ?? describeRequest(this.#subject)
+    const request = this.described
     const error = new TotalTimeoutError(`${request.method} ${request.url}: not done within ${total} ms`, { request })
     if (this.#exchanges.isSending) {
       // The attempt fails, and error hooks may recover.

@@ -1,5 +1,5 @@
 import { Deadline } from '../../deadline.ts'
-import { CancelledError } from '../../errors.ts'
+import { cancelledRequest } from '../../cancelled-request.ts'
 import { listen, unlisten } from '../../shared-signal.ts'
 import type { AbortListener } from '../../shared-signal.ts'
 import { Continuation } from './continuation.ts'
@@ -38,7 +38,7 @@ export class Driver implements AbortListener, CallObserver {
   }
 
   handleAbort(reason: unknown): void {
-    this.#stop(new CancelledError('The request was cancelled', { cause: reason }))
+    this.#stop(cancelledRequest(this.#call.described, reason))
   }
 
   abandoned(error: unknown): void {
