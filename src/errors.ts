@@ -19,6 +19,7 @@
  * Misuse of the API is a plain `TypeError` or `RangeError`.
  */
 import { setOwnName } from './own-name.ts'
+import type { Response } from './session/response/response.ts'
 
 /** Which clock of a request, or which wait, ran out. */
 export type TimeoutScope = 'wait' | 'connect' | 'read' | 'total' | 'queue'
@@ -184,7 +185,7 @@ export interface FailedRequest {
   readonly url: string
 }
 
-/** What a failed request may know of its response. */
+/** The least that a response says of itself. */
 export interface FailedResponse {
   readonly status: number
   readonly url: string
@@ -192,7 +193,7 @@ export interface FailedResponse {
 
 export interface RequestErrorOptions extends ErrorOptions {
   request?: FailedRequest | undefined
-  response?: FailedResponse | undefined
+  response?: Response | undefined
 }
 
 /** Every failure of a request. */
@@ -200,7 +201,7 @@ export class RequestError extends FuturesError {
   /** The request as far as it was prepared. Not shown when the error is inspected. */
   declare readonly request: FailedRequest
   /** The response, if the failure has one. Not shown when the error is inspected. */
-  declare readonly response?: FailedResponse
+  declare readonly response?: Response
 
   constructor(message?: string, options: RequestErrorOptions = {}) {
     super(message, options)
@@ -222,6 +223,9 @@ export function attachRequest(error: unknown, request: FailedRequest): void {
 
 /** `raiseForStatus`: the response has a status of 4xx or 5xx. */
 export class HTTPError extends RequestError {
+  /** Always there. Not shown when the error is inspected. */
+  declare readonly response: Response
+
   static {
     define(this, 'HTTPError', 'ERR_HTTP')
   }
@@ -286,6 +290,8 @@ export class QueueTimeoutError extends RequestError {
 
 /** More redirects than `maxRedirects`; `response` is the last one. */
 export class TooManyRedirectsError extends RequestError {
+  declare readonly response: Response
+
   static {
     define(this, 'TooManyRedirectsError', 'ERR_TOO_MANY_REDIRECTS')
   }

@@ -17,6 +17,7 @@ import {
   TotalTimeoutError,
   WorkerCrashedError,
 } from '../src/errors.ts'
+import { Response } from '../src/session/response/response.ts'
 
 type ErrorName = Exclude<keyof typeof errors, 'attachRequest'>
 
@@ -59,7 +60,7 @@ const tree: [name: ErrorName, parent: ErrorName | 'Error', code: string][] = [
 ]
 
 const request = { method: 'GET', url: 'http://example.test/' }
-const response = { status: 404, url: 'http://example.test/' }
+const response = new Response({ status: 404, url: 'http://example.test/' })
 
 describe('errors.ts', () => {
   test('has the classes of the contract, and no others', () => {

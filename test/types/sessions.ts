@@ -2,9 +2,12 @@
 import {
   asCompleted,
   FuturesSession,
+  HTTPError,
+  RequestError,
   Response,
   Session,
   taskReference,
+  TooManyRedirectsError,
   type CancelEvent,
   type FailureEvent,
   type FuturesSessionOptions,
@@ -196,4 +199,19 @@ export async function lifetime(): Promise<void> {
 
   // @ts-expect-error -- an option nobody knows
   await short.close({ wait: true })
+}
+
+/** Errors carry the response that the caller knows. */
+export function readFailure(error: unknown): void {
+  if (error instanceof HTTPError) {
+    exactly<Response>()(error.response)
+    exactly<number>()(error.response.status)
+    exactly<{ message: string }>()(error.response.json<{ message: string }>())
+  } else if (error instanceof TooManyRedirectsError) {
+    exactly<Response>()(error.response)
+  } else if (error instanceof RequestError) {
+    exactly<Response | undefined>()(error.response)
+    // @ts-expect-error there may be none
+    error.response.text()
+  }
 }
