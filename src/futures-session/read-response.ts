@@ -1,5 +1,5 @@
 import { JSONDecodeError } from '../errors.ts'
-import { openBody, Response } from '../session/response/response.ts'
+import { partsOf, Response } from '../session/response/response.ts'
 import { describeRequest } from '../session/call/call-subject.ts'
 import type { ResponseFuture } from './response-future.ts'
 
@@ -25,7 +25,7 @@ export function readBytes(response: unknown): Uint8Array | Promise<Uint8Array> {
 }
 
 function isHere(response: unknown): response is Response {
-  return response instanceof Response && openBody(response) === undefined
+  return response instanceof Response && partsOf(response).isHere
 }
 
 /** A streamed response of ours is read to its end first. */

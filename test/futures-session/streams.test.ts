@@ -4,6 +4,7 @@ import {
   BodyNotReadError,
   CancelledError,
   FuturesSession,
+  ResponseTooLargeError,
   TotalTimeoutError,
   type FuturesSessionOptions,
 } from '../../src/index.ts'
@@ -49,6 +50,28 @@ describe('FuturesSession with `stream: true`', () => {
     await streamed.read()
     expect(streamed.text()).toBe('first,rest')
     expect(await next.text()).toBe('first,rest')
+  })
+
+  test('text() of the future reads a body that is over already: an empty one, and one that has failed', async () => {
+    const empty = ['/length', '/204', '/chunked']
+    const server = await startServer((request, response) => {
+      if (request.url === '/length') response.writeHead(200, { 'content-length': '0' }).end()
+      else if (request.url === '/204') response.writeHead(204).end()
+      else if (request.url === '/chunked') response.writeHead(200).end()
+      else response.writeHead(200).end('too much')
+    })
+    cleanups.push(() => server.close())
+    const session = open({ stream: true, maxResponseSize: 3 })
+    for (const path of empty) {
+      const future = session.get(server.url + path)
+      await future.result()
+      await turn()
+      expect(await future.text()).toBe('')
+    }
+    const failed = session.get(`${server.url}/large`)
+    await failed.result()
+    await turn()
+    await expect(failed.text()).rejects.toThrow(ResponseTooLargeError)
   })
 
   test('json(), text() and bytes() of the future read the body first', async () => {

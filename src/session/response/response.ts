@@ -45,8 +45,11 @@ const noContent = new Uint8Array(0)
 
 /** The body of a response that is still coming in; `undefined` if it is over, or was never streamed. */
 export let openBody: (response: Response) => ResponseBody | undefined
-/** What a copy is made of that can't be read elsewhere: the headers as they came, and the encoding only if it was set. */
-export let partsOf: (response: Response) => { fields: ResponseFields; encoding: string | undefined }
+/**
+ * What can't be read elsewhere: the headers as they came, the encoding only if it was set, and whether the content is here:
+ * a streamed body that is over may have been read by nobody.
+ */
+export let partsOf: (response: Response) => { fields: ResponseFields; encoding: string | undefined; isHere: boolean }
 
 /**
  * A response, its body read: every reader is synchronous (and may be awaited). With `stream: true` they throw
@@ -239,6 +242,9 @@ export class Response<D = unknown> {
 
   static {
     openBody = (response) => (response.#body?.isOver === false ? response.#body : undefined)
-    partsOf = (response) => ({ fields: response.#fields, encoding: response.#encoding })
+    partsOf = (response) => {
+      const isHere = response.#body === undefined || response.#body.content !== undefined
+      return { fields: response.#fields, encoding: response.#encoding, isHere }
+    }
   }
 }
