@@ -59,7 +59,8 @@ function isClosed(port: Port): boolean {
   const open = new MessageChannel()
   const refusalOf = (each: Port): unknown => {
     try {
-      return by.port1.postMessage(null, [each, each])
+      by.port1.postMessage(null, [each, each])
+      return
     } catch (error) {
       return (error as Error).message
     }

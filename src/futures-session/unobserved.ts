@@ -35,7 +35,7 @@ export class UnobservedFailures<R> {
   hold(future: ResponseFuture<R>, context = new AsyncContext()): void {
     if (future.isObserved) return
     this.#held.set(future, context)
-    holders.set(future, this.#held as Map<object, AsyncContext>)
+    holders.set(future, this.#held)
     if (this.#held.size > mostHeld) for (const oldest of this.#held) return this.#release(...oldest)
   }
 

@@ -102,7 +102,7 @@ describe.each(cases)('Times of more than a timer can wait, %s, %d', (_, time, ma
 })
 
 it.each(times)('A bare Session waits %d ms, too', async (time) => {
-  await using session = new Session(optionsOf(time) as object)
+  await using session = new Session(optionsOf(time))
   const stop = new AbortController()
   const response = session.get(`${server.url}/busy`, { signal: stop.signal })
   await until(() => server.seen.length === 1)

@@ -1,6 +1,7 @@
 import type { IncomingMessage } from 'node:http'
 import { afterAll, describe, expect, test } from 'vitest'
-import { digest, FuturesSession, WorkerThreadExecutor } from '../../src/index.ts'
+import type { FuturesSession } from '../../src/index.ts'
+import { digest, WorkerThreadExecutor } from '../../src/index.ts'
 import { closeRemoteSessionsAfterEach, openHere, openRemote, serve } from '../helpers/remote-sessions.ts'
 import type { TestServer } from '../helpers/server.ts'
 

@@ -112,10 +112,10 @@ describe('connectTimeout with a busy loop', () => {
     const silent = await startFaultServer(silence)
     const waiting = new TestConnections(place.includes('look-up') ? { lookup: () => undefined } : {})
     const url = `https://${place.includes('look-up') ? 'nowhere.test' : 'localhost'}:${silent.port}`
-    let isOver = false
-    const failure = waiting.failure(url, { connectTimeout, tls }).finally(() => (isOver = true))
+    const progress = { isOver: false }
+    const failure = waiting.failure(url, { connectTimeout, tls }).finally(() => (progress.isOver = true))
     let turns = 0
-    for (; !isOver; turns++) await blockAgain(1, 100)
+    for (; !progress.isOver; turns++) await blockAgain(1, 100)
     expect(await failure).toBeInstanceOf(ConnectTimeoutError)
     expect(turns).toBeLessThan(40)
     await waiting.close()

@@ -146,7 +146,7 @@ export class FleetWatch {
     if (workers.length === 0) return sightings
     const channels = workers.map((worker) => keys.channel(worker))
     const [subscribed, alive] = await Promise.all([
-      redis.pubsub('NUMSUB', ...channels) as Promise<unknown[]>,
+      redis.pubsub('NUMSUB', ...channels),
       redis.mget(...workers.map((worker) => keys.alive(worker))),
     ])
     for (const [index, worker] of workers.entries()) {

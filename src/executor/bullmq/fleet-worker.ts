@@ -159,7 +159,8 @@ export class OpenWorker implements FleetWorker, JobTaker {
     const { line, number } = task
     if (task.isIdempotent) {
       line.say(['started', number])
-      return this.#runner.run(task)
+      this.#runner.run(task)
+      return
     }
     const revoked = await line.sayBefore(['started', number], [number])
     if (revoked === undefined || revoked.has(number)) this.#drop(task, revoked === undefined)

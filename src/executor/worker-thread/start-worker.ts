@@ -19,7 +19,7 @@ export function startWorker(initializer: Initializer | undefined, resourceLimits
 
 /** The entry stands beside this file, or beside the bundle that this file is part of. */
 function openWorker(options: WorkerOptions): Worker {
-  const entry = entryOfBundle(import.meta.url as string | undefined)
+  const entry = entryOfBundle(import.meta.url)
   if (entry !== undefined) return new Worker(entry, options)
   // Written just so: bundlers that know workers find the entry by this form, and put it where it is found.
   return new Worker(new URL('./worker-entry.js', import.meta.url), options)

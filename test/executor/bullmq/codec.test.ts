@@ -18,7 +18,7 @@ describe('encodeValue() and decodeValue()', () => {
       /a/gi,
       new Map([[{ k: 1 }, new Set([1])]]),
       [1, , 3],
-    ] // eslint-disable-line no-sparse-arrays
+    ]
     for (const value of values) expect(pass(value)).toEqual(structuredClone(value))
     const copy = pass(cyclic) as typeof cyclic
     expect(copy.self).toBe(copy)

@@ -118,7 +118,7 @@ describe.skipIf(!hasRedis)('FuturesSession over a fleet', () => {
   test('brings errors with their requests and responses', async () => {
     const error = (await open({ raiseForStatus: true }).get('/fails').exception()) as HTTPError
     expect(error).toBeInstanceOf(HTTPError)
-    expect([error.response?.status, error.request.url]).toEqual([503, `${server.url}/fails`])
+    expect([error.response.status, error.request.url]).toEqual([503, `${server.url}/fails`])
     expect(await open().get('http://127.0.0.1:1/').exception()).toMatchObject({ code: 'ERR_CONNECTION' })
   })
 

@@ -1,13 +1,13 @@
 import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
-import { BrokenExecutorError, TaskNotCloneableError } from '../../../src/errors.ts'
-import { BullMQExecutor, startWorker } from '../../../src/executor/bullmq/index.ts'
-import { FuturesSession } from '../../../src/futures-session/futures-session.ts'
-import { bearer } from '../../../src/session/auth/bearer.ts'
-import { taskReference } from '../../../src/task-reference.ts'
-import { eventually, Fleet, modules } from '../../helpers/fleet.ts'
-import { hasRedis } from '../../helpers/redis.ts'
-import { startServer } from '../../helpers/fleet-server.ts'
+import { BrokenExecutorError, TaskNotCloneableError } from '../../src/errors.ts'
+import { BullMQExecutor, startWorker } from '../../src/executor/bullmq/index.ts'
+import { FuturesSession } from '../../src/futures-session/futures-session.ts'
+import { bearer } from '../../src/session/auth/bearer.ts'
+import { taskReference } from '../../src/task-reference.ts'
+import { eventually, Fleet, modules } from '../helpers/fleet.ts'
+import { hasRedis } from '../helpers/redis.ts'
+import { startServer } from '../helpers/fleet-server.ts'
 
 const add = taskReference<number>('fleet-tasks', 'add', 1, 2)
 let fleet: Fleet
@@ -146,7 +146,7 @@ describe.skipIf(!hasRedis)('A worker in the process of its submitter', () => {
     for (const [name, value] of Object.entries({
       ...{ concurrency: 0, executor: {}, modules: 1, requests: 1, limiter: 1, workerTimeout: 1, lockDuration: 0 },
     })) {
-      await expect(startWorker({ connection, [name]: value } as never)).rejects.toThrow(name)
+      await expect(startWorker({ connection, [name]: value })).rejects.toThrow(name)
     }
     await expect(startWorker({ connection, modules: ['./tasks.js'] })).rejects.toThrow(/`module`/)
   })
