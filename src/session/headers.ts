@@ -3,6 +3,7 @@ import type { InspectOptions } from 'node:util'
 import { describe, hideCredentials } from '../checks.ts'
 import { InvalidHeaderError } from '../errors.ts'
 import { setOwnName } from '../own-name.ts'
+import { hintingPrototype } from './header-property.ts'
 import { checkHeaderName, checkHeaderValue, isSecretHeader } from './header-rules.ts'
 import type { HeadersOption } from './options/options.ts'
 
@@ -23,7 +24,7 @@ const joined = (value: string | string[]): string => (typeof value === 'string' 
  * Headers: names are found whatever their case, and keep the case and the order in which they were written. A repeated
  * header stays repeated on the wire and is read joined with `, `. Those of a response are read-only.
  *
- * It has methods, not properties: `headers['X'] = 'y'` throws a TypeError instead of being lost in silence. Those that
+ * It has methods, not properties: `headers['X']` and `headers['X'] = 'y'` throw a TypeError that says so. Those that
  * change something return nothing, so that `(request) => request.headers.set('X', 'y')` is a hook.
  */
 export class HeaderMap implements Iterable<[string, string]> {
@@ -190,6 +191,10 @@ export class HeaderMap implements Iterable<[string, string]> {
 
   static {
     setOwnName(this, 'HeaderMap')
+    Object.setPrototypeOf(
+      this.prototype,
+      hintingPrototype((value) => value instanceof this),
+    )
   }
 }
 

@@ -82,6 +82,35 @@ describe('HeaderMap', () => {
     expect(seen).toEqual(['A=1', 'B=2'])
   })
 
+  it.each(['x', 'X', 'content-type', 'Content-Type', 'X-A', 'location', 'etag', 'ETag'])(
+    'reading or writing [%j] as a property is a TypeError with a hint',
+    (name) => {
+      for (const headers of [new HeaderMap(), new HeaderMap([[name, '1']]), HeaderMap.readOnly({ [name]: '1' })]) {
+        const object = headers as unknown as Record<string, string>
+        expect(() => object[name]).toThrow(
+          new TypeError(`Headers have no properties, such as \`${name}\`: use \`headers.get('${name}')\``),
+        )
+        expect(() => void (object[name] = '2')).toThrow(
+          new TypeError(`Headers have no properties, such as \`${name}\`: use \`headers.set('${name}', value)\``),
+        )
+        expect(headers.get(name)).toBe(headers.size === 0 ? undefined : '1')
+      }
+    },
+  )
+
+  it('what is asked of any object is not taken for a header, whatever a server sends', async () => {
+    const names = ['then', 'toJSON', 'nodeType', 'asymmetricMatch', '$$typeof', 'inspect', 'length', 'toString']
+    const headers = HeaderMap.readOnly(Object.fromEntries(names.map((name) => [name, '1'])))
+    const object = headers as unknown as Record<string, unknown>
+    for (const name of names.slice(0, -1)) expect(object[name]).toBeUndefined()
+    expect(await Promise.resolve(headers)).toBe(headers)
+    expect(JSON.stringify(headers)).toBe('{}')
+    expect(`${headers}`).toBe('[object Object]') // eslint-disable-line @typescript-eslint/restrict-template-expressions, @typescript-eslint/no-base-to-string -- as somebody logs it
+    expect(headers).toEqual(headers)
+    expect(headers instanceof HeaderMap && headers instanceof Object).toBe(true)
+    expect(Object.hasOwn(HeaderMap.prototype, 'get')).toBe(true)
+  })
+
   it('throws a TypeError on assignment by name', () => {
     const headers = new HeaderMap() as unknown as Record<string, string>
 
