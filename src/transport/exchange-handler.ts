@@ -170,7 +170,7 @@ export class ExchangeHandler
     // undici takes the Content-Length of a 304 for the length of its body, and misses that (RFC 9110, 15.4.5).
     if (this.#reception?.isBodiless === true) return this.onResponseEnd()
     const phase = this.#phase === waiting ? 'connect' : this.#phase === sent ? 'headers' : 'body'
-    this.#fail(translateFailure(error, phase, this.request.origin))
+    this.#fail(translateFailure(error, phase, this.request.origin, undefined, this.#reception?.shortfall))
   }
 
   /** Nobody asked for one. */

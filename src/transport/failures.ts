@@ -113,9 +113,16 @@ export const givenUp = new WeakSet<Error>()
  *
  * @param origin named in the message; never holds credentials
  * @param proxy the URL of the proxy in the way, without credentials
+ * @param shortfall how much of a body is missing, for an error that says that it ended early
  * @returns an error of ours with the foreign one as its cause; one that is ours already, as it is, unless it is another's
  */
-export function translateFailure(error: unknown, phase: ExchangePhase, origin: string, proxy?: string): Error {
+export function translateFailure(
+  error: unknown,
+  phase: ExchangePhase,
+  origin: string,
+  proxy?: string,
+  shortfall = '',
+): Error {
   const isAnothers = givenUp.has(error as Error)
   if (error instanceof FuturesError && !isAnothers) return error
   // What the parser had in hand: a piece of the response, cookies and all.
@@ -131,7 +138,8 @@ export function translateFailure(error: unknown, phase: ExchangePhase, origin: s
   const through = proxy === undefined ? '' : ` through the proxy ${proxy}`
   const errorClass = classOf(found, phase, isSystem)
   const attempt = unsendable.includes(errorClass) ? 'Could not send the request to' : attempts[phase]
-  return new errorClass(`${attempt} ${origin}${through}: ${reason}${suffix}`, { cause: error })
+  const missing = errorClass === ChunkedEncodingError ? shortfall : ''
+  return new errorClass(`${attempt} ${origin}${through}: ${reason}${suffix}${missing}`, { cause: error })
 }
 
 const anothers = {

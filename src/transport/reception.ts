@@ -96,6 +96,13 @@ export class Reception {
     return this.#decode(response.headers['content-encoding'])
   }
 
+  /** What is missing of a body whose length is known, for a message; else nothing. */
+  get shortfall(): string {
+    const length = Number(this.#response.headers['content-length'])
+    const missing = length - ((this.#stream ?? this.#body)?.bytes ?? 0)
+    return !this.isBodiless && missing > 0 ? `, ${missing} of ${length} bytes are missing` : ''
+  }
+
   /** The rest of a buffered body does not come. */
   breakOff(failure: RequestError): ExchangeResponse {
     const response = this.#response
