@@ -34,6 +34,7 @@ const tree: [name: ErrorName, parent: ErrorName | 'Error', code: string][] = [
   ['BrokenExecutorError', 'ExecutorError', 'ERR_BROKEN_EXECUTOR'],
   ['WorkerCrashedError', 'ExecutorError', 'ERR_WORKER_CRASHED'],
   ['TaskNotCloneableError', 'ExecutorError', 'ERR_TASK_NOT_CLONEABLE'],
+  ['ModuleNotAllowedError', 'ExecutorError', 'ERR_MODULE_NOT_ALLOWED'],
   ['RequestError', 'FuturesError', 'ERR_REQUEST'],
   ['HTTPError', 'RequestError', 'ERR_HTTP'],
   ['ConnectionError', 'RequestError', 'ERR_CONNECTION'],
