@@ -81,7 +81,7 @@ export class Input<T> {
   /** Whether the caller is within `next()`. */
   get #isWithin(): boolean {
     if (this.#isInside || this.#scope === undefined) return this.#isInside
-    return UserScope.current?.isWithin(this.#scope) === true
+    return UserScope.current?.isWithin(new Set([this.#scope])) === true
   }
 
   #call(): unknown {

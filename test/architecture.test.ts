@@ -54,6 +54,7 @@ const longFiles: Record<string, string> = {
 /** Files that export more than three values, each with the reason. `errors.ts` and every `index.ts` aside. */
 const wideFiles: Record<string, string> = {
   'checks.ts': 'checks of arguments, all of one shape',
+  'future/listener-list.ts': 'one list, and what is done with it',
   'executor/bullmq/protocol.ts': 'both sides of one protocol, in one place',
 }
 

@@ -2,9 +2,11 @@ import PQueue from 'p-queue'
 import { checkCount } from '../checks.ts'
 import type { Future } from '../future/future.ts'
 import { loadTaskReference, type TaskReference } from '../task-reference.ts'
+import { UserScope, userScope } from '../user-scope.ts'
 import type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor.ts'
+import { HeldWorkers } from './held-workers.ts'
 import { executorOptions } from './option-names.ts'
-import type { QueuedTask } from './queued-task.ts'
+import type { QueuedTask, Work } from './queued-task.ts'
 import { checkRateLimit, type RateLimit } from './start-log.ts'
 import { TaskScheduler, type SchedulerHost } from './task-scheduler.ts'
 
@@ -33,6 +35,8 @@ export class InProcessExecutor implements Executor, SchedulerHost {
   readonly #tickets: PQueue
   /** At most one ticket waits in p-queue: whichever worker is free first starts it. */
   #hasWaitingTicket = false
+  /** Made when code of a user's waits for a task that waits. */
+  #heldWorkers: HeldWorkers | undefined
   #isShutDown = false
   #isPaused = false
 
@@ -83,9 +87,17 @@ export class InProcessExecutor implements Executor, SchedulerHost {
 
   /** @internal */
   perform(task: QueuedTask, context: TaskContext): unknown {
-    const { work } = task
-    if (typeof work === 'function') return task.runInAsyncScope(work, undefined, context)
-    return task.runInAsyncScope(callReference, undefined, work, context)
+    const { work, controller } = task
+    // A request of ours is a function, and tells itself when it is in code of a user's.
+    if (userScope in controller) return task.runInAsyncScope(work as Task<unknown>, undefined, context)
+    return task.runInAsyncScope(performScoped, undefined, task, work as Work, context)
+  }
+
+  /** @internal */
+  handleAwaited(task: QueuedTask): void {
+    const { alive } = this.#scheduler
+    this.#heldWorkers ??= new HeldWorkers({ maxWorkers: this.maxWorkers, alive, isPaused: () => this.#isPaused })
+    this.#heldWorkers.watch(task)
   }
 
   /** @internal */
@@ -121,6 +133,12 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     }
     proceed()
   }
+}
+
+function performScoped(task: QueuedTask, work: Work, context: TaskContext): unknown {
+  const scope = new UserScope()
+  task.work = scope
+  return scope.run(() => (typeof work === 'function' ? work(context) : callReference(work, context)))
 }
 
 async function callReference(reference: TaskReference, context: TaskContext): Promise<unknown> {

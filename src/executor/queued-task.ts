@@ -3,6 +3,7 @@ import type { FutureController } from '../future/future-controller.ts'
 import { subscribe, type DoneListener } from '../future/subscription.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
 import type { TaskReference } from '../task-reference.ts'
+import { UserScope } from '../user-scope.ts'
 import type { Task } from './executor.ts'
 import type { Level } from './lane.ts'
 
@@ -12,6 +13,8 @@ export type Work = Task<unknown> | TaskReference
 /** Told what becomes of a task's future. */
 export interface TaskOwner {
   handleSettled(task: QueuedTask): void
+  /** From inside of a scope somebody waits for a task. */
+  handleAwaited(task: QueuedTask): void
 }
 
 /** Where a task is counted. A continuation is a later attempt of work that was submitted before: counted already. */
@@ -22,8 +25,8 @@ export type Account = 'pending' | 'running' | 'continuation'
  * 100 000 of them may wait.
  */
 export class QueuedTask extends AsyncContext implements DoneListener {
-  /** Let go when it is over. */
-  work: Work | undefined
+  /** Let go when it is over. While a function of a user's runs here: the scope that it runs in. */
+  work: Work | UserScope | undefined
   readonly controller: FutureController<unknown>
   account: Account
   /** Where it waits, or has waited. */
@@ -47,13 +50,30 @@ export class QueuedTask extends AsyncContext implements DoneListener {
 
   /** From now on the owner, that of its level, hears of the settlement. */
   attach(): void {
-    this.controller.future[subscribe](this)
+    const { future } = this.controller
+    future[subscribe](this)
+    // A later attempt: whoever waits has begun before.
+    if (UserScope.isInUse && UserScope.waitingFor(future).length > 0) this.handleAwaited()
   }
 
   handleDone(): void {
-    const { owner } = (this.level as Level).lane.group
-    owner.handleSettled(this)
+    ownerOf(this).handleSettled(this)
   }
+
+  handleAwaited(): void {
+    ownerOf(this).handleAwaited(this)
+  }
+
+  /** It has ended, whatever became of its future. */
+  letGo(): void {
+    if (this.work instanceof UserScope) this.work.end()
+    this.work = undefined
+  }
+}
+
+/** No private method: an instance would be 8 bytes larger. */
+function ownerOf(task: QueuedTask): TaskOwner {
+  return (task.level as Level).lane.group.owner
 }
 
 /** A task that a caller's signal cancels. */

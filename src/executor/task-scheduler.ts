@@ -3,6 +3,7 @@ import { BrokenExecutorError, ExecutorClosedError, QueueFullError } from '../err
 import { FutureController } from '../future/future-controller.ts'
 import type { Future } from '../future/future.ts'
 import type { TaskReference } from '../task-reference.ts'
+import { UserScope } from '../user-scope.ts'
 import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor.ts'
 import { checkShutdownNames } from './option-names.ts'
 import { QueuedTask, SignalledTask, type TaskOwner } from './queued-task.ts'
@@ -26,6 +27,8 @@ export interface SchedulerHost {
   perform(task: QueuedTask, context: TaskContext): unknown
   /** Something may be ready to start (told in a microtask of its own), or nothing is any more. */
   balance(): void
+  /** From inside of a scope somebody waits for a task that waits. */
+  handleAwaited?(task: QueuedTask): void
 }
 
 const settled = Promise.resolve()
@@ -68,6 +71,11 @@ export class TaskScheduler implements TaskOwner {
 
   get hasReady(): boolean {
     return this.#waiting.hasReady
+  }
+
+  /** Tasks that have started and not ended. */
+  get alive(): Iterable<QueuedTask> {
+    return this.#alive
   }
 
   get aliveCount(): number {
@@ -138,12 +146,17 @@ export class TaskScheduler implements TaskOwner {
       if (!this.#waiting.hasReady) this.#balance()
     }
     this.#resting.delete(task)
-    task.work = undefined
+    // Its scope is that of what may still run.
+    if (!(task.work instanceof UserScope)) task.work = undefined
     if (account !== 'continuation') {
       this.#stats[account]--
       this.#stats[task.controller.future.state]++
     }
     this.#checkIdle()
+  }
+
+  handleAwaited(task: QueuedTask): void {
+    if (task.isWaiting) this.#host.handleAwaited?.(task)
   }
 
   /** @returns a promise that resolves when every future is settled and all work has stopped */
@@ -227,7 +240,7 @@ export class TaskScheduler implements TaskOwner {
     this.#alive.remove(task)
     this.#aliveCount--
     this.#waiting.release(task)
-    task.work = undefined
+    task.letGo()
     if (!task.controller.future.done()) this.#resting.add(task)
     this.#balanceIfChanged()
     this.#checkIdle()

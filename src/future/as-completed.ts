@@ -76,6 +76,10 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
     return answer
   }
 
+  get isWait(): boolean {
+    return true
+  }
+
   handleDone(future: Future<unknown>): void {
     this.#unfinished.delete(future as F)
     this.push(future as F)

@@ -47,18 +47,16 @@ function firstMatch(
   const unfinished = new Set(list.filter((future) => !future.done()))
   return new Promise((resolve, reject) => {
     const giveUp = (): void => {
-      const message = `${caller}: ${unfinished.size} (of ${list.length}) futures unfinished after ${limits.timeout} ms`
-      reject(
-        limits.isAborted
-          ? limits.signal?.reason
-          : new TimeoutError(message, { unfinished: unfinished.size, total: list.length }),
-      )
+      const counts = { unfinished: unfinished.size, total: list.length }
+      const message = `${caller}: ${counts.unfinished} (of ${counts.total}) futures unfinished after ${limits.timeout} ms`
+      reject(limits.isAborted ? limits.signal?.reason : new TimeoutError(message, counts))
     }
     const leave = (): void => {
       limits.disarm()
       for (const future of unfinished) future[unsubscribe](listener)
     }
     const listener: DoneListener & LimitListener = {
+      isWait: true,
       handleDone(future) {
         unfinished.delete(future)
         if (!matches(future) && unfinished.size > 0) return

@@ -2,9 +2,10 @@ import { inspect, type InspectOptions } from 'node:util'
 import { className, describe } from '../checks.ts'
 import { CancelledError, InvalidStateError } from '../errors.ts'
 import { setOwnName } from '../own-name.ts'
+import { UserScope } from '../user-scope.ts'
 import { all, any, type FutureValue, type FutureValues } from './combine.ts'
 import { Cancellation, makeCancelled } from './cancellation.ts'
-import { addListener, removeListener, tellListeners, type Listeners } from './listener-list.ts'
+import { addListener, removeListener, tellAwaited, tellListeners, type Listeners } from './listener-list.ts'
 import { DoneCallback, guard, type CancelHandler } from './listeners.ts'
 import { OutcomeWait } from './outcome-wait.ts'
 import { subscribe, unsubscribe, type DoneListener } from './subscription.ts'
@@ -211,13 +212,16 @@ export class Future<T> implements Disposable {
 
   /** @internal */
   [subscribe](listener: DoneListener): void {
-    if (this.done()) listener.handleDone(this)
-    else this.#listeners = addListener(this.#listeners, listener)
+    if (this.done()) return listener.handleDone(this)
+    this.#listeners = addListener(this.#listeners, listener)
+    if (!UserScope.isInUse || listener.isWait !== true) return
+    if (UserScope.noteWait(this, listener)) tellAwaited(this.#listeners)
   }
 
   /** @internal */
   [unsubscribe](listener: DoneListener): void {
     this.#listeners = removeListener(this.#listeners, listener)
+    if (UserScope.isInUse) UserScope.forgetWait(this, listener)
   }
 
   // Static, for an instance of a class with private methods is 8 bytes larger, and there may be very many.

@@ -31,6 +31,12 @@ export function tellListeners(future: Future<unknown>, present: () => Listeners)
   else for (const each of listeners) if ((present() as typeof listeners).includes(each)) each.handleDone(future)
 }
 
+/** Tells those that want to know that somebody waits for the future from inside of a scope. */
+export function tellAwaited(listeners: Listeners): void {
+  if (isList(listeners) || listeners instanceof Set) for (const each of listeners) each.handleAwaited?.()
+  else listeners?.handleAwaited?.()
+}
+
 function isList(listeners: Listeners): listeners is readonly DoneListener[] {
   return Array.isArray(listeners)
 }

@@ -41,6 +41,10 @@ export class OutcomeWait implements DoneListener, LimitListener {
     this.#reject = reject
   }
 
+  get isWait(): boolean {
+    return true
+  }
+
   handleDone(): void {
     this.#limits?.disarm()
     this.#answer()

@@ -63,6 +63,7 @@ function enoughDone(all: ReadonlySet<Future<unknown>>, returnWhen: ReturnWhen, l
       for (const future of unfinished) future[unsubscribe](listener)
     }
     const listener: DoneListener & LimitListener = {
+      isWait: true,
       handleDone(future) {
         unfinished.delete(future)
         if (unfinished.size > 0 && !decides(future)) return

@@ -56,6 +56,10 @@ class Flight<R> implements DoneListener {
     this.future = future
   }
 
+  get isWait(): boolean {
+    return true
+  }
+
   handleDone(): void {
     this.#flights.land(this)
   }

@@ -5,8 +5,15 @@ import type { RateLimit } from '../executor/in-process-executor.ts'
 import type { SessionOptions } from '../session/options/options.ts'
 import type { Response } from '../session/response/response.ts'
 import { checkSessionNames, requestOptionNames } from '../session/options/session-options.ts'
+import type { Session } from '../session/session.ts'
 import type { MapOptions } from './request-map.ts'
 import type { SessionLike } from './request-run.ts'
+
+/**
+ * What a FuturesSession wraps: where its responses are ours, a Session. (Or something of the caller's that answers with our
+ * responses: whoever brought that knows.)
+ */
+export type InnerSession<R> = SessionLike<R> & ([R] extends [never] ? unknown : R extends Response ? Session : unknown)
 
 export interface FuturesSessionOptions<R = Response> extends SessionOptions {
   /** The session to wrap: ours, or anything with a `request`. Never closed by us. Together with session options: TypeError. */

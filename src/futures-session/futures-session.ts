@@ -16,6 +16,7 @@ import {
   checkFuturesOptions,
   type CloseOptions,
   type FuturesSessionOptions,
+  type InnerSession,
 } from './futures-session-options.ts'
 import { Ledger } from './ledger.ts'
 import { RequestDesk, type Refusal } from './request-desk.ts'
@@ -42,7 +43,8 @@ export const trySubmit = Symbol('trySubmit')
  * await session.close()
  */
 export class FuturesSession<R = Response> extends SessionFacade<R> implements Disposable, AsyncDisposable {
-  readonly session: SessionLike<R>
+  /** The session that does the requests. What is asked of it directly needs no worker. */
+  readonly session: InnerSession<R>
   readonly executor: Executor
   readonly #ownsSession: boolean
   readonly #ownsExecutor: boolean
@@ -65,7 +67,7 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
     if (maxWorkers !== undefined) checkCount('maxWorkers', maxWorkers, { infinite: true })
     this.#ownsSession = session === undefined
     this.#ownsExecutor = executor === undefined
-    this.session = inner
+    this.session = inner as InnerSession<R>
     this.executor = executor ?? new InProcessExecutor({ maxWorkers, rateLimit, maxQueue })
     if (inner instanceof Session) coreOf(inner).connections.keepFor(this.executor.maxWorkers)
     this.#unobserved = new UnobservedFailures((future, error) => reportUnobserved(this, future, error, unobserved))

@@ -4,6 +4,7 @@ import type { Call } from '../session/call/call.ts'
 import type { Continuation } from '../session/call/continuation.ts'
 import type { RequestOptions } from '../session/options/options.ts'
 import { openBody, Response } from '../session/response/response.ts'
+import { UserScope } from '../user-scope.ts'
 import type { RequestSpan } from './tracing.ts'
 
 /** How one request is done, on which session ever. Exists from its start on a worker on. */
@@ -13,6 +14,8 @@ export abstract class RequestRun<R> {
   span: RequestSpan | undefined = undefined
   /** Where redirects have led it, if that is counted. */
   origin: string | undefined = undefined
+  /** In whose code it is, if it is in that of a user: it may be over. */
+  scope: UserScope | undefined = undefined
   /** The wait before the next attempt. */
   pause: Deadline | undefined = undefined
   /** Its response may come before its body. */
@@ -101,7 +104,8 @@ export class ForeignRun<R> extends RequestRun<R> {
     const total = this.#limits.findTotal()
     const deadline = total === Infinity ? undefined : new Deadline(total, () => this.#timeOut(total))
     try {
-      return await this.#send(this.#abortController.signal)
+      const { signal } = this.#abortController
+      return await (this.scope = new UserScope()).contain(() => this.#send(signal))
     } finally {
       deadline?.clear()
     }

@@ -10,6 +10,7 @@ import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Response } from '../session/response/response.ts'
 import { describeRequest } from '../session/call/call-subject.ts'
 import { listen, unlisten } from '../shared-signal.ts'
+import { UserScope, userScope, type ScopeHolder } from '../user-scope.ts'
 import type { AttemptEvent, RequestEvent, SessionEvents } from './events.ts'
 import { patience } from './full-queue.ts'
 import type { RequestDesk } from './request-desk.ts'
@@ -25,7 +26,10 @@ let runOf: <R>(controller: ResponseController<R>) => RequestRun<R> | undefined
  * It keeps the books, tells the events, lets a streamed response be had while its worker is still taken, and hands the
  * work back to the executor when another attempt is due. One future for all of that.
  */
-export class ResponseController<R> extends FutureController<R> implements CancelHandler, CallObserver, ContextAdopter {
+export class ResponseController<R>
+  extends FutureController<R>
+  implements CancelHandler, CallObserver, ContextAdopter, ScopeHolder
+{
   declare readonly future: ResponseFuture<R>
   readonly #desk: RequestDesk<R>
   /** The neighbours in the ledger. */
@@ -122,6 +126,19 @@ export class ResponseController<R> extends FutureController<R> implements Cancel
     if (ledger.hears('cancel')) ResponseController.#tell(this, 'cancel', { ...eventOf(this), reason })
     ledger.announceEnd(this)
     this.context = undefined
+  }
+
+  enterUserCode(): UserScope {
+    const scope = new UserScope()
+    const run = runOf(this)
+    // It may be settled already, and its hooks still at work.
+    if (run !== undefined) run.scope = scope
+    return scope
+  }
+
+  get [userScope](): UserScope | undefined {
+    const scope = runOf(this)?.scope
+    return scope?.isOver === false ? scope : undefined
   }
 
   stopsBefore(origin: string): boolean {

@@ -40,9 +40,11 @@ export class PoolWorker<R> implements DoneListener {
     try {
       const spec = { ...job }
       if (this.#raiseForStatus !== undefined) spec.raiseForStatus ??= this.#raiseForStatus
-      const future = context.run(() => this.#session[trySubmit](spec))
-      future?.[subscribe](this)
-      return future
+      return context.run(() => {
+        const future = this.#session[trySubmit](spec)
+        future?.[subscribe](this)
+        return future
+      })
     } catch (error) {
       const controller = new FutureController<R>()
       controller.reject(error)
@@ -53,6 +55,11 @@ export class PoolWorker<R> implements DoneListener {
   /** The end of a streamed body that is still coming in: until then the worker is not free. */
   get bodyEnd(): Promise<void> | undefined {
     return this.#bodyEnd
+  }
+
+  /** Whoever reads a pool waits for its jobs. */
+  get isWait(): boolean {
+    return true
   }
 
   handleDone(future: Future<unknown>): void {

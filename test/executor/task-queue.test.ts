@@ -8,7 +8,7 @@ import { FutureController } from '../../src/future/future-controller.ts'
 const noTask = (): void => {}
 const makeTask = (): QueuedTask => new QueuedTask(noTask, new FutureController<unknown>())
 const makeQueue = (rate?: RateLimit, onReady: () => void = noTask): TaskQueue =>
-  new TaskQueue({ handleSettled: noTask }, rate, onReady)
+  new TaskQueue({ handleSettled: noTask, handleAwaited: noTask }, rate, onReady)
 const plain: Placement = { priority: 0, group: undefined, maxPerGroup: Infinity, atFront: false }
 
 interface Waiting extends Placement {

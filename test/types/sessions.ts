@@ -8,6 +8,7 @@ import {
   Session,
   taskReference,
   TooManyRedirectsError,
+  type AuthFlow,
   type CancelEvent,
   type FailureEvent,
   type FuturesSessionOptions,
@@ -164,6 +165,36 @@ export function hooks(): void {
   session.get(url, { hooks: { response: () => 'text' } })
   // @ts-expect-error -- no function
   session.hooks.error.push('log')
+}
+
+/** The pattern of examples/refresh-token.mjs. */
+export async function inner(): Promise<void> {
+  let refreshing: Promise<boolean> | undefined
+  const refresh = async (): Promise<boolean> => {
+    const response = await session.session.get('token', { auth: null, params: { refresh: 1 } })
+    exactly<Response>()(response)
+    return response.ok
+  }
+  session.auth = async function* (request): AuthFlow {
+    const response = yield request
+    exactly<Response>()(response)
+    if (response.status === 401) await (refreshing ??= refresh())
+    yield request
+  }
+  session.auth = async function* (request): AsyncGenerator<PreparedRequest, void, Response> {
+    exactly<number>()((yield request).status)
+  }
+  session.hooks.response.push(async (response, { session: inner }) => {
+    response.data = await inner.get('more')
+  })
+  exactly<Response<User>>()(await new FuturesSession<Response<User>>().session.request('GET', url))
+  exactly<Response>()(
+    await new FuturesSession({ session: new SessionSubclass() }).session.send(session.prepareRequest({ url })),
+  )
+  const byFetch = new FuturesSession({ session: { request: (_method: string, target: string | URL) => fetch(target) } })
+  exactly<globalThis.Response>()(await byFetch.session.request('GET', url))
+  // @ts-expect-error -- a session of somebody else's has what it has
+  byFetch.session.get(url)
 }
 
 export function events(): void {

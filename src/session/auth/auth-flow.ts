@@ -3,6 +3,8 @@ import { isTaskReference, loadTaskReference } from '../../task-reference.ts'
 import type { OrReference } from '../options/options.ts'
 import { PreparedRequest } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
+import type { UserScope } from '../../user-scope.ts'
+import { recipeOf } from './auth-recipe.ts'
 
 type OrPromise<T> = T | PromiseLike<T>
 
@@ -21,6 +23,8 @@ export type AuthOption = readonly [user: string, password: string] | OrReference
 
 /** What a conversation needs of the call that it is part of. */
 export interface Correspondence {
+  /** The auth function is about to be called, or to go on. @returns the scope that it shall run in, if somebody wants to know */
+  enterUserCode(): UserScope | undefined
   send(request: PreparedRequest): Promise<Response>
   /** The response answered the auth function only: the caller gets another one. */
   consume(response: Response): Promise<void>
@@ -48,27 +52,43 @@ export async function sendWithAuth(
   request: PreparedRequest,
   call: Correspondence,
 ): Promise<Response> {
-  const result = isTaskReference(auth) ? (await loadTaskReference(auth))(...(auth.args ?? []), request) : auth(request)
-  if (isFlow(result)) return converse(result, request, call)
+  // Ours wait for nothing.
+  const ask = recipeOf(auth) === undefined ? askInScope(call) : askHere
+  const result = isTaskReference(auth)
+    ? await ask(async () => (await loadTaskReference(auth))(...(auth.args ?? []), request))
+    : ask(() => auth(request))
+  if (isFlow(result)) return converse(result, request, call, ask)
   return call.send(requestOf(isThenable(result) ? await result : result, 'return') ?? request)
 }
 
-async function converse(flow: AuthFlow, request: PreparedRequest, call: Correspondence): Promise<Response> {
+async function converse(flow: AuthFlow, request: PreparedRequest, call: Correspondence, ask: Ask): Promise<Response> {
   let response: Response | undefined
-  let step = await flow.next(undefined as never)
+  let step = await ask(() => flow.next(undefined as never))
   while (step.done !== true) {
     if (response !== undefined) await call.consume(response)
     // A copy: what the function does to its request later must not change what was sent.
     const { value } = step
     // A copy: what the function does to its request later must not change what was sent.
     const sent = await settle(async () => call.send((requestOf(value, 'yield') ?? request).copy()))
-    response = sent.response
-    step = response === undefined ? await flow.throw(sent.error) : await flow.next(response)
+    const answer = (response = sent.response)
+    step = await ask(() => (answer === undefined ? flow.throw(sent.error) : flow.next(answer)))
   }
   const last = requestOf(step.value, 'return')
   if (response !== undefined && last === undefined) return response
   if (response !== undefined) await call.consume(response)
   return call.send(last ?? request)
+}
+
+/** Calls a step of an auth function. */
+type Ask = <Result>(step: () => Result) => Result
+
+const askHere: Ask = (step) => step()
+
+function askInScope(call: Correspondence): Ask {
+  return (step) => {
+    const scope = call.enterUserCode()
+    return scope === undefined ? step() : scope.contain(step)
+  }
 }
 
 /** A generator is told of a failure where it waits for the response, so that it can clean up, or go on. */

@@ -4,6 +4,7 @@ import { PreparedRequest } from '../prepared-request.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { Response } from '../response/response.ts'
 import { runErrorHooks, runHooks } from './run-hooks.ts'
+import type { CallObserver } from './call-observer.ts'
 import type { SessionCore } from '../session-core.ts'
 import type { Session } from '../session.ts'
 
@@ -11,15 +12,17 @@ import type { Session } from '../session.ts'
 export class CallHooks {
   readonly #core: SessionCore
   readonly #session: Session
+  readonly #observer: CallObserver
   #own: HookLists | undefined
   #context: unknown
   attempt = 0
   #controller: AbortController | undefined
   #aborted: { readonly error: unknown } | undefined
 
-  constructor(core: SessionCore, session: Session) {
+  constructor(core: SessionCore, session: Session, observer: CallObserver) {
     this.#core = core
     this.#session = session
+    this.#observer = observer
   }
 
   /** The request's own, and its `context`: before anything else of it may fail, so that its error hooks hear of that. */
@@ -33,21 +36,28 @@ export class CallHooks {
   }
 
   runRequest(request: PreparedRequest): Promise<PreparedRequest> {
-    return runHooks('request', this.#list('request'), request, this.#contextOf(request), PreparedRequest)
+    return this.#hold(() =>
+      runHooks('request', this.#list('request'), request, this.#contextOf(request), PreparedRequest),
+    )
   }
 
   runResponse(name: 'response' | 'redirect', response: Response): Promise<Response> {
-    return runHooks(name, this.#list(name), response, this.#contextOf(response.request), Response)
+    return this.#hold(() => runHooks(name, this.#list(name), response, this.#contextOf(response.request), Response))
   }
 
   /** @returns the response that one of them recovers with */
   runError(error: unknown, request: FailedRequest): Promise<Response | undefined> {
-    return runErrorHooks(this.#list('error'), error, this.#contextOf(request), Response)
+    return this.#hold(() => runErrorHooks(this.#list('error'), error, this.#contextOf(request), Response))
   }
 
   abort(error: unknown): void {
     this.#aborted ??= { error }
     this.#controller?.abort(error)
+  }
+
+  #hold<Result>(run: () => Promise<Result>): Promise<Result> {
+    const scope = this.#observer.enterUserCode?.()
+    return scope === undefined ? run() : scope.contain(run)
   }
 
   #list(name: HookName): readonly AnyHook[] {

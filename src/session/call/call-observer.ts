@@ -1,8 +1,11 @@
 import type { PreparedRequest } from '../prepared-request.ts'
+import type { UserScope } from '../../user-scope.ts'
 import type { Response } from '../response/response.ts'
 
 /** What whoever drives a call is told on the way. */
 export interface CallObserver {
+  /** A hook or an auth function is about to be called. @returns the scope that it shall run in, for whoever wants to know of it */
+  enterUserCode?(): UserScope
   /** A redirect is about to be followed. */
   redirected?(response: Response, next: PreparedRequest): void
   /** Whether the attempt is to stop, and be taken up anew, before a redirect leads it to this origin: where these are counted. */

@@ -18,6 +18,7 @@ import { openBody, type Response } from '../response/response.ts'
 import type { SessionCore } from '../session-core.ts'
 import type { Session } from '../session.ts'
 import { StreamBody } from '../body/stream-body.ts'
+import type { UserScope } from '../../user-scope.ts'
 
 /**
  * One request of a session, from what was asked for to the response that the caller gets: redirects, authentication,
@@ -50,7 +51,7 @@ export class Call implements Correspondence {
     this.#subject = subject
     this.#observer = observer
     this.#exchanges = new Exchanges(core, observer)
-    this.#hooks = new CallHooks(core, session)
+    this.#hooks = new CallHooks(core, session, observer)
   }
 
   /**
@@ -102,6 +103,10 @@ export class Call implements Correspondence {
     this.#exchanges.abort(error)
     this.#hooks.abort(error)
     this.#end()
+  }
+
+  enterUserCode(): UserScope | undefined {
+    return this.#observer.enterUserCode?.()
   }
 
   /** Sends what an auth function asks for, too: hooks see those requests, but not their responses. */
