@@ -79,6 +79,13 @@ export class Deadline {
     else clearOwn(this.#timer)
   }
 
+  /** What `unref` has taken back. */
+  ref(): this {
+    this.#isRef = true
+    this.#timer.ref()
+    return this
+  }
+
   unref(): this {
     this.#isRef = false
     this.#timer.unref()

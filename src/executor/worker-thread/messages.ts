@@ -39,7 +39,8 @@ export type ToThread =
 export type FromThread =
   /** The initializer has run: tasks may come. */
   | { readonly kind: 'ready' }
-  | { readonly kind: 'initializer-failed'; readonly error: Encoded }
+  /** `isFinal`: it would fail again. */
+  | { readonly kind: 'initializer-failed'; readonly error: Encoded; readonly isFinal: boolean }
   /** Number, result, number, result ... */
   | { readonly kind: 'fulfilled'; readonly results: readonly unknown[] }
   | { readonly kind: 'rejected'; readonly id: number; readonly error: Encoded }
@@ -48,6 +49,8 @@ export type FromThread =
   | { readonly kind: 'told'; readonly id: number }
   /** A message could not be read. */
   | { readonly kind: 'lost' }
+  /** A module could not be read, for want of descriptors. */
+  | { readonly kind: 'spoilt' }
   | { readonly kind: 'census'; readonly upTo: number; readonly running: readonly number[] }
   /** The last words before an uncaught error ends the thread. */
   | { readonly kind: 'crash'; readonly error: Encoded }

@@ -6,12 +6,14 @@ export interface StartFailure {
   readonly error: unknown
   /** The initializer has failed: another try would fail too. */
   readonly isFinal: boolean
+  /** For want of descriptors, threads or memory: another try may do. */
+  readonly isScarcity: boolean
 }
 
 /** Whether a thread becomes ready: in time, and why not. */
 export class StartWatch {
   #isReady = false
-  #initializerError: { readonly error: unknown } | undefined
+  #initializerError: { readonly error: unknown; readonly isFinal: boolean } | undefined
   readonly #deadline: Deadline | undefined
 
   /**
@@ -30,15 +32,17 @@ export class StartWatch {
     this.#deadline?.clear()
   }
 
-  noteInitializerError(error: unknown): void {
-    this.#initializerError = { error }
+  noteInitializerError(error: unknown, isFinal: boolean): void {
+    this.#initializerError = { error, isFinal }
   }
 
   /** The thread is gone. @returns `undefined` if it was ready before */
   end(causeOfDeath: CauseOfDeath, exitCode: number): StartFailure | undefined {
     this.#deadline?.clear()
-    if (this.#initializerError !== undefined) return { error: this.#initializerError.error, isFinal: true }
+    const failed = this.#initializerError
+    if (failed?.isFinal === true) return { error: failed.error, isFinal: true, isScarcity: false }
     if (this.#isReady) return undefined
-    return { error: causeOfDeath.toError('that was just starting', exitCode), isFinal: false }
+    if (failed !== undefined) causeOfDeath.noteLastWords(failed.error)
+    return { ...causeOfDeath.toStartFailure(exitCode), isFinal: false }
   }
 }

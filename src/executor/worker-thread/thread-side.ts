@@ -9,6 +9,7 @@ import { findUncloneable, notCloneable } from '../../cloneable.ts'
 import { decode, encode } from '../remote/error-codec.ts'
 import type { FromThread, Initializer, PackedTask, ThreadData, ToThread } from './messages.ts'
 import { Results } from './results.ts'
+import { scarcityIn } from './scarcity.ts'
 import { TaskTable } from './task-table.ts'
 import { ThreadTaskContext } from './thread-task-context.ts'
 
@@ -48,10 +49,14 @@ class ThreadSide {
 
   /** Listens only then: an initializer that waits for nothing that can happen ends the thread, and the parent hears of it. */
   async start(initializer: Initializer | undefined): Promise<void> {
+    let isFinal = false
     try {
-      if (initializer !== undefined) await (await loadTaskReference(initializer))(...initializer.args)
+      const fn = initializer === undefined ? undefined : await loadTaskReference(initializer)
+      isFinal = true
+      await fn?.(...(initializer as Initializer).args)
     } catch (error) {
-      this.#post({ kind: 'initializer-failed', error: encode(error) })
+      isFinal ||= scarcityIn(error) === undefined
+      this.#post({ kind: 'initializer-failed', error: encode(error), isFinal })
       return
     }
     this.#port.on('message', (message: ToThread) => this.#receive(message))
@@ -106,6 +111,7 @@ class ThreadSide {
         this.#results.flush()
       },
       (error: unknown) => {
+        if (scarcityIn(error) !== undefined) this.#post({ kind: 'spoilt' })
         if (!context.isAborted) this.#reject(id, error)
       },
     )

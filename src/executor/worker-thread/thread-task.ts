@@ -1,14 +1,19 @@
 import { SubmittedTask, type Destination } from '../remote/submitted-task.ts'
 import type { GracePeriod } from './grace-period.ts'
 import { isPrimitive } from './messages.ts'
-import type { Thread } from './thread.ts'
+
+/** Where a task is once it has been taken: in a thread, or waiting for one. */
+export interface TaskHolder {
+  tell(task: ThreadTask, message: unknown, transfer?: readonly unknown[]): void
+  abort(task: ThreadTask, reason: unknown): void
+}
 
 const destination: Destination = { name: 'a worker thread', reach: 'thread' }
 
 /** A task that runs in a thread. */
 export class ThreadTask extends SubmittedTask {
-  /** Where it runs, and its number there. */
-  thread: Thread | undefined
+  /** Where it is, and its number there. */
+  holder: TaskHolder | undefined
   id = 0
   /** Ends its thread, unless it has ended before. */
   gracePeriod: GracePeriod | undefined
@@ -19,11 +24,11 @@ export class ThreadTask extends SubmittedTask {
   }
 
   post(message: unknown, transfer?: readonly unknown[]): void {
-    this.thread?.tell(this, message, transfer)
+    this.holder?.tell(this, message, transfer)
   }
 
   abort(reason: unknown): void {
-    this.thread?.abort(this, reason)
+    this.holder?.abort(this, reason)
   }
 
   protected destination(): Destination {

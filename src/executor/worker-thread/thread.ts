@@ -1,4 +1,4 @@
-import type { ResourceLimits, Worker } from 'node:worker_threads'
+import type { Worker } from 'node:worker_threads'
 import { Deadline } from '../../deadline.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
 import type { SharedValue } from '../remote.ts'
@@ -6,24 +6,18 @@ import { CauseOfDeath } from './cause-of-death.ts'
 import { decode, encode } from '../remote/error-codec.ts'
 import { GracePeriod, gracePeriod } from './grace-period.ts'
 import { IdleTimer } from './idle-timer.ts'
-import type { FromThread, Initializer } from './messages.ts'
+import type { FromThread } from './messages.ts'
 import { Outbox } from './outbox.ts'
 import { StartWatch, type StartFailure } from './start-watch.ts'
 import { startWorker } from './start-worker.ts'
 import { TaskTable } from './task-table.ts'
-import type { ThreadTask } from './thread-task.ts'
-
-export interface ThreadOptions {
-  readonly initializer: Initializer | undefined
-  readonly resourceLimits: ResourceLimits | undefined
-  /** ms without a task after which the thread ends itself; Infinity = never. */
-  readonly idleTimeout: number
-  /** ms that it may take to become ready; Infinity = for ever. */
-  readonly startTimeout: number
-}
+import type { ThreadOptions } from './thread-options.ts'
+import type { TaskHolder, ThreadTask } from './thread-task.ts'
 
 export interface ThreadOwner {
   handleReady(thread: Thread): void
+  /** It takes no more tasks, and ends when it has none. */
+  handleSpoilt(thread: Thread): void
   /** @param failure if it never became ready. Its tasks have not started: they are handed over. */
   handleGone(thread: Thread, unsentTasks: Iterable<ThreadTask>, failure: StartFailure | undefined): void
 }
@@ -33,7 +27,7 @@ const settled = Promise.resolve()
 type Phase = 'starting' | 'ready' | 'ending' | 'gone'
 
 /** One worker thread and the tasks in it. Keeps the process alive only while it has some. */
-export class Thread {
+export class Thread implements TaskHolder {
   readonly failedStarts: number
   readonly #owner: ThreadOwner
   readonly #worker: Worker
@@ -45,6 +39,7 @@ export class Thread {
   readonly #causeOfDeath = new CauseOfDeath()
   readonly #gone: Promise<void>
   #phase: Phase = 'starting'
+  #isSpoilt = false
   readonly #sendLater = (): void => this.#sendTasks()
   readonly #start: StartWatch
   #endTimer: Deadline | undefined
@@ -81,7 +76,7 @@ export class Thread {
 
   /** It takes tasks. */
   get isOpen(): boolean {
-    return this.#phase === 'starting' || this.#phase === 'ready'
+    return (this.#phase === 'starting' || this.#phase === 'ready') && !this.#isSpoilt
   }
 
   assign(task: ThreadTask): void {
@@ -89,7 +84,7 @@ export class Thread {
       this.#worker.ref()
       this.#idleTimer.stop()
     }
-    task.thread = this
+    task.holder = this
     this.#unsentTasks.add(task)
     // Together with those that are assigned after it: each message wakes the thread.
     if (this.#phase === 'ready' && this.#unsentTasks.size === 1) void settled.then(this.#sendLater)
@@ -177,8 +172,10 @@ export class Thread {
       case 'census':
         return this.#rejectLost(message.upTo, new Set(message.running))
       case 'initializer-failed':
-        this.#start.noteInitializerError(decode(message.error))
+        this.#start.noteInitializerError(decode(message.error), message.isFinal)
         return this.#terminate()
+      case 'spoilt':
+        return this.#spoil()
       case 'crash':
         return this.#causeOfDeath.noteLastWords(decode(message.error))
     }
@@ -224,7 +221,15 @@ export class Thread {
   #restIfIdle(): void {
     if (this.load > 0) return
     this.#worker.unref()
-    if (this.#phase === 'ready') this.#idleTimer.start()
+    if (this.#isSpoilt) this.#end()
+    else if (this.#phase === 'ready') this.#idleTimer.start()
+  }
+
+  /** A module could not be read for want of descriptors, and Node 20 will not try that again in this thread. */
+  #spoil(): void {
+    this.#isSpoilt = true
+    this.#owner.handleSpoilt(this)
+    this.#restIfIdle()
   }
 
   #handleExit(exitCode: number): void {

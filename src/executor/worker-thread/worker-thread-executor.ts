@@ -1,8 +1,8 @@
 import { availableParallelism } from 'node:os'
 import type { ResourceLimits } from 'node:worker_threads'
 import { AsyncContext } from '../../async-context.ts'
-import { checkCount, checkTimeout, checkType, describe } from '../../checks.ts'
-import { TaskNotCloneableError } from '../../errors.ts'
+import { checkCount } from '../../checks.ts'
+import { WorkerCrashedError } from '../../errors.ts'
 import type { Future } from '../../future/future.ts'
 import { isTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task } from '../executor.ts'
@@ -10,12 +10,14 @@ import { executorOptions } from '../option-names.ts'
 import type { QueuedTask } from '../queued-task.ts'
 import { forgetShared, submitRemote, type RemoteExecutor, type RemoteLink, type SharedValue } from '../remote.ts'
 import { brokenError, TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
-import { checkCloneable } from '../../cloneable.ts'
-import type { Initializer } from './messages.ts'
 import { SiteAllowance } from '../remote/site-allowance.ts'
-import { ThreadTask } from './thread-task.ts'
+import { scarcityError } from './cause-of-death.ts'
+import { scarcityIn } from './scarcity.ts'
 import type { StartFailure } from './start-watch.ts'
-import { Thread, type ThreadOptions, type ThreadOwner } from './thread.ts'
+import { checkThreadOptions, functionInThread, type ThreadOptions } from './thread-options.ts'
+import { ThreadStarts } from './thread-starts.ts'
+import { ThreadTask } from './thread-task.ts'
+import { Thread, type ThreadOwner } from './thread.ts'
 
 export interface WorkerThreadExecutorOptions {
   /** How many tasks may be alive at once, in all threads together: a positive integer or Infinity. Default 8. */
@@ -39,8 +41,6 @@ export interface WorkerThreadExecutorOptions {
   maxQueue?: number | undefined
 }
 
-/** So many threads in a row that die while starting, or never become ready, and the executor gives up. */
-const mostFailedStarts = 3
 const noLink: RemoteLink = {}
 
 /**
@@ -56,6 +56,9 @@ const noLink: RemoteLink = {}
  * one that has not stopped 1 000 ms after it heard is ended, and its other tasks fail with a WorkerCrashedError. A thread that dies
  * does the same to all of its tasks, and is replaced.
  *
+ * Where the system has no file descriptors or threads to give, tasks wait for some seconds, with pauses between the tries,
+ * and then fail with a WorkerCrashedError that says what was lacking. Nothing is broken by that: the next ones try again.
+ *
  * Bundlers: webpack finds `worker-entry.js` of the package by itself; with others it is one more entry, which must stand beside the
  * bundle. The README has a line for each.
  */
@@ -68,10 +71,12 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
   readonly #onEnd = (): void => this.balance()
   readonly #sites = new SiteAllowance()
   readonly #threads = new Set<Thread>()
+  /** They take no more tasks, and end when they have none. */
+  readonly #spoiltThreads = new Set<Thread>()
+  readonly #starts = new ThreadStarts(() => this.#proceed())
   readonly #threadOptions: ThreadOptions
   /** Threads start in it, not in that of the task they are started for. */
   readonly #context = new AsyncContext()
-  #failedStarts = 0
   #threadsGone: Promise<unknown> | undefined
   #brokenBy: { readonly cause: unknown } | undefined
 
@@ -93,13 +98,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
     this.maxWorkers = checkCount('maxWorkers', maxWorkers, { infinite: true })
     const spare = Math.max(1, availableParallelism() - 1)
     this.threads = checkCount('threads', threads === undefined ? Math.min(maxWorkers, spare) : threads)
-    checkResourceLimits(resourceLimits)
-    this.#threadOptions = {
-      initializer: initializer === undefined ? undefined : checkInitializer(initializer),
-      resourceLimits,
-      idleTimeout: checkDelay('idleTimeout', idleTimeout, 0),
-      startTimeout: checkDelay('startTimeout', startTimeout, 1),
-    }
+    this.#threadOptions = checkThreadOptions({ initializer, resourceLimits, idleTimeout, startTimeout })
     this.#scheduler = new TaskScheduler(this, { maxPerGroup, maxQueue })
   }
 
@@ -114,7 +113,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
 
   /** @internal */
   [forgetShared](value: SharedValue): void {
-    for (const each of this.#threads) each.forget(value)
+    for (const each of [...this.#threads, ...this.#spoiltThreads]) each.forget(value)
   }
 
   stats(): ExecutorStats {
@@ -124,7 +123,10 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
   /** With `wait`, it also waits until the threads are gone. */
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const isOver = this.#scheduler.shutdown(options)
-    this.#threadsGone ??= this.#scheduler.onIdle().then(() => Promise.all([...this.#threads].map((each) => each.end())))
+    this.#threadsGone ??= this.#scheduler.onIdle().then(() => {
+      const threads = [...this.#threads, ...this.#spoiltThreads]
+      return Promise.all(threads.map((each) => each.end()))
+    })
     await isOver
     if (options.wait !== false) await this.#threadsGone
   }
@@ -136,6 +138,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
   /** @internal */
   balance(): void {
     while (this.#hasRoom && this.#scheduler.hasReady && this.#scheduler.startNext(this.#onEnd));
+    this.#starts.keepAlive(this.#scheduler.hasReady)
   }
 
   /** @internal */
@@ -149,19 +152,28 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
 
   /** @internal */
   handleReady(): void {
-    this.#failedStarts = 0
+    if (this.#starts.failures === 0) return
+    this.#starts.noteReady()
+    this.#proceed()
+  }
+
+  /** @internal */
+  handleSpoilt(thread: Thread): void {
+    if (this.#threads.delete(thread)) this.#spoiltThreads.add(thread)
+    this.balance()
   }
 
   /** @internal */
   handleGone(thread: Thread, unsentTasks: Iterable<ThreadTask>, failure: StartFailure | undefined): void {
     this.#threads.delete(thread)
-    if (failure !== undefined) this.#countFailedStart(thread, failure)
-    for (const task of unsentTasks) this.#assign(task)
-    this.balance()
+    this.#spoiltThreads.delete(thread)
+    for (const task of unsentTasks) this.#starts.hold(task)
+    if (failure !== undefined) this.#handleFailedStart(thread.failedStarts, failure)
+    this.#proceed()
   }
 
   #submit<T>(task: Task<T> | TaskReference<T>, options: SubmitOptions<T> | undefined, link: RemoteLink): Future<T> {
-    if (typeof task === 'function') throw new TaskNotCloneableError(functionMessage('task'), { path: 'task' })
+    if (typeof task === 'function') throw functionInThread('task')
     // What is no task at all, the scheduler refuses.
     if (!isTaskReference(task)) return this.#scheduler.submit<T>(task, options)
     const site = this.#sites.take(this.#scheduler.stats().pending) ? new Error() : undefined
@@ -170,78 +182,64 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
 
   get #hasRoom(): boolean {
     if (this.#scheduler.aliveCount >= this.maxWorkers) return false
-    if (this.#threads.size < this.threads) return true
+    return this.#mayStart || this.#hasOpenThread
+  }
+
+  get #hasOpenThread(): boolean {
     for (const each of this.#threads) if (each.isOpen) return true
     return false
   }
 
+  get #mayStart(): boolean {
+    return this.#threads.size < this.threads && !this.#starts.isPausing
+  }
+
+  /** What waits for a thread gets one, if there is one now. */
+  #proceed(): void {
+    for (const task of this.#starts.release()) this.#assign(task)
+    this.balance()
+  }
+
   #assign(task: ThreadTask): void {
     if (this.#brokenBy !== undefined) return task.fail(brokenError(this.#brokenBy.cause))
+    const { failures } = this.#starts
     try {
-      this.#leastBusyThread().assign(task)
+      const thread = this.#leastBusyThread()
+      if (thread === undefined) this.#starts.hold(task)
+      else thread.assign(task)
     } catch (cause) {
-      // Node makes no threads here: a permission is missing, an option is wrong.
-      this.#break(cause)
-      task.fail(brokenError(cause))
+      this.#starts.hold(task)
+      const scarcity = scarcityIn(cause)
+      const error = scarcity === undefined ? cause : scarcityError(scarcity, cause)
+      // Else Node makes no threads here: a permission is missing, an option is wrong.
+      this.#handleFailedStart(failures, { error, isFinal: scarcity === undefined, isScarcity: scarcity !== undefined })
     }
   }
 
-  #leastBusyThread(): Thread {
+  /** @returns `undefined` if there is none, and none may be started now */
+  #leastBusyThread(): Thread | undefined {
     let leastBusy: Thread | undefined
     for (const each of this.#threads) {
       if (each.isOpen && (leastBusy === undefined || each.load < leastBusy.load)) leastBusy = each
     }
-    if (leastBusy !== undefined && (leastBusy.load === 0 || this.#threads.size >= this.threads)) return leastBusy
-    const thread = this.#context.run(() => new Thread(this, this.#threadOptions, this.#failedStarts))
+    if (leastBusy?.load === 0 || !this.#mayStart) return leastBusy
+    const thread = this.#context.run(() => new Thread(this, this.#threadOptions, this.#starts.failures))
     this.#threads.add(thread)
     return thread
   }
 
-  #countFailedStart(thread: Thread, { error, isFinal }: StartFailure): void {
-    // Threads that were started together fail together: that is one failure.
-    this.#failedStarts = Math.max(this.#failedStarts, thread.failedStarts + 1)
-    if (isFinal || this.#failedStarts >= mostFailedStarts) this.#break(error)
+  /** @param failuresBefore when it was started */
+  #handleFailedStart(failuresBefore: number, { error, isFinal, isScarcity }: StartFailure): void {
+    this.#starts.noteFailure(failuresBefore, !isScarcity)
+    if (isFinal || this.#starts.isHopeless) return this.#break(error)
+    if (!isScarcity || !this.#starts.isOutOfPatience || this.#hasOpenThread) return
+    const { message, cause } = error as WorkerCrashedError
+    for (const task of this.#starts.release()) task.fail(new WorkerCrashedError(message, { cause }))
   }
 
   #break(cause: unknown): void {
     this.#brokenBy ??= { cause }
     this.#scheduler.break(cause)
-  }
-}
-
-function functionMessage(path: string): string {
-  return `Can't run a function in a worker thread, got one as \`${path}\`: name it with taskReference() (README, "Executors: which one, when")`
-}
-
-/** @returns only what crosses to threads */
-function checkInitializer(initializer: unknown): Initializer {
-  if (typeof initializer === 'function') {
-    throw new TaskNotCloneableError(functionMessage('initializer'), { path: 'initializer' })
-  }
-  if (!isTaskReference(initializer)) {
-    throw new TypeError(`Expected \`initializer\` to be a task reference, got ${describe(initializer)}`)
-  }
-  const { module, name, args = [] } = initializer
-  checkCloneable([args], { names: ['initializer.args'] })
-  return { module, name, args }
-}
-
-function checkDelay(name: string, delay: unknown, minimum: number): number {
-  const timeout = checkTimeout(name, delay)
-  if (timeout >= minimum) return timeout
-  throw new RangeError(`Expected \`${name}\` to be ${minimum} or more milliseconds, got ${describe(delay)}`)
-}
-
-/** Node passes over what is no number, and then nothing is limited. */
-function checkResourceLimits(resourceLimits: unknown): void {
-  if (resourceLimits === undefined) return
-  if (typeof resourceLimits !== 'object' || resourceLimits === null) {
-    throw new TypeError(`Expected \`resourceLimits\` to be an object, got ${describe(resourceLimits)}`)
-  }
-  for (const [key, limit] of Object.entries(resourceLimits)) {
-    if (limit === undefined) continue
-    const name = `resourceLimits.${key}`
-    checkType(name, limit, 'number')
-    if (limit <= 0) throw new RangeError(`Expected \`${name}\` to be a positive number, got ${describe(limit)}`)
+    for (const task of this.#starts.release()) task.fail(brokenError(cause))
   }
 }
