@@ -1,7 +1,7 @@
 /** A connection that could be there, and is only not looked at because the loop is busy, is no ConnectTimeoutError. */
 import net from 'node:net'
 import type { LookupFunction } from 'node:net'
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeAll, beforeEach, describe, expect, it } from 'vitest'
 import { Agent } from 'undici'
 import { ConnectTimeoutError } from '../../src/errors.ts'
 import type { ProxyTarget } from '../../src/transport/exchange.ts'
@@ -33,6 +33,8 @@ let server: TestServer
 let secure: TlsServer
 let proxies: Record<string, TestProxy>
 
+// What is loaded when it is needed for the first time takes its time.
+beforeAll(() => import('socks'))
 beforeEach(async () => {
   transport = new TestConnections()
   server = await startServer((_request, response) => response.end('there'))
