@@ -1,0 +1,158 @@
+/**
+ * Data, FIN and RST at any moment, and readers of any speed: nothing is thrown where nobody can catch it, nothing hangs, what is
+ * read is the beginning of what was sent, and it is whole if and only if it is. `SEED=2` takes other cases, `FUZZ_SECONDS=50`
+ * goes on with those of the seeds after it for so long.
+ */
+import { Agent } from 'undici'
+import { afterEach, describe, expect, test } from 'vitest'
+import {
+  FuturesSession,
+  WorkerThreadExecutor,
+  type FuturesSessionOptions,
+  type ResponseFuture,
+} from '../../src/index.ts'
+import { until } from '../helpers/gate.ts'
+import { seed } from '../helpers/random-text.ts'
+import {
+  breaks,
+  flawOf,
+  plansOf,
+  startFuzzServer,
+  type Outcome,
+  type Plan,
+  type Reader,
+} from '../helpers/socket-fuzz.ts'
+import { straysOf } from '../helpers/strays.ts'
+
+const seconds = Number(process.env['FUZZ_SECONDS'] ?? 0)
+const lanes = 8
+/** Of one seed. */
+const count = 150
+
+const readers: readonly Reader[] = ['whole', 'slow', 'slow', 'late', 'leaves', 'closes', 'cancels']
+const collecting: readonly Reader[] = ['whole', 'whole', 'whole', 'cancels']
+
+interface Way {
+  readonly name: string
+  readonly readers: readonly Reader[]
+  readonly isSecure?: boolean
+  readonly open?: () => { options: FuturesSessionOptions; close(): Promise<unknown> }
+}
+
+const ways: readonly Way[] = [
+  { name: 'streamed', readers },
+  { name: 'buffered', readers: collecting },
+  { name: 'streamed, over TLS', readers, isSecure: true },
+  { name: 'buffered, over TLS', readers: collecting, isSecure: true },
+  {
+    name: 'streamed, on a dispatcher',
+    readers,
+    open: () => {
+      const dispatcher = new Agent()
+      return { options: { dispatcher }, close: async () => dispatcher.destroy() }
+    },
+  },
+  {
+    name: 'buffered, in a thread',
+    readers: collecting,
+    open: () => {
+      const executor = new WorkerThreadExecutor({ maxWorkers: lanes, threads: 1 })
+      return { options: { executor }, close: async () => executor.shutdown() }
+    },
+  },
+]
+
+const cleanups: (() => unknown)[] = []
+afterEach(async () => {
+  for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
+})
+
+describe('a response that is cut off anywhere, or not', () => {
+  test.each(ways)(
+    'is whole, or an error behind its beginning: $name',
+    { timeout: 60_000 + seconds * 1500 },
+    async (way) => {
+      const startedAt = performance.now()
+      let own = seed
+      do await expectFine(way, own++)
+      while (performance.now() - startedAt < (seconds * 1000) / ways.length)
+    },
+  )
+})
+
+async function expectFine(way: Way, ofSeed: number): Promise<void> {
+  const plans = new Map([...plansOf(ofSeed, count, way.readers)].map((plan) => [plan.id, plan]))
+  const server = await startFuzzServer(plans, way.isSecure === true ? {} : undefined)
+  cleanups.push(() => server.close())
+  const { options = {}, close } = way.open?.() ?? {}
+  const stream = way.readers === readers
+  const session = new FuturesSession({
+    ...{ trustEnv: false, unobserved: 'ignore', verify: false, stream, retry: 0 },
+    ...(options.executor === undefined && { maxWorkers: lanes }),
+    ...options,
+  })
+  const flaws: string[] = []
+  const waiting = [...plans.values()]
+  const lane = async (): Promise<void> => {
+    for (let plan = waiting.shift(); plan !== undefined; plan = waiting.shift()) {
+      const outcome = await meet(session, `${server.url}/${plan.id}`, plan)
+      const flaw = flawOf(plan, server.attempts.get(plan.id), outcome)
+      if (flaw !== undefined) flaws.push(`${flaw}: ${JSON.stringify({ plan, attempt: server.attempts.get(plan.id) })}`)
+    }
+  }
+  const strays = await straysOf(async () => {
+    await Promise.all(Array.from({ length: lanes }, lane))
+    await session[Symbol.asyncDispose]()
+    await close?.()
+    // One below TLS that was reset never says that it is closed.
+    await until(() => [...server.openSockets].every(({ destroyed }) => destroyed))
+  })
+  const repeat = `SEED=${ofSeed} npx vitest run --config test/vitest.config.ts test/security/connection-fuzz.test.ts`
+  expect({ flaws, strays }, repeat).toEqual({ flaws: [], strays: [] })
+}
+
+/** What hangs is an error. */
+async function meet(session: FuturesSession, url: string, plan: Plan): Promise<Outcome> {
+  let alarm: NodeJS.Timeout | undefined
+  const hung = new Promise<Outcome>((resolve) => {
+    alarm = setTimeout(() => resolve({ body: Buffer.alloc(0), error: 'nothing for 20 s' }), 20_000)
+  })
+  const outcome = await Promise.race([hung, receive(session, url, plan)])
+  clearTimeout(alarm)
+  return outcome
+}
+
+async function receive(session: FuturesSession, url: string, plan: Plan): Promise<Outcome> {
+  const { method, reader } = plan
+  const rest = breaks(plan.seed + 3)
+  const future = session.request(method, url, method === 'POST' ? { data: 'x'.repeat(1000) } : {})
+  const chunks: Uint8Array[] = []
+  try {
+    if (reader === 'cancels') void rest().then(() => future.cancel())
+    return { ...(await read(future, reader, rest, chunks)), body: Buffer.concat(chunks) }
+  } catch (error) {
+    const { name } = error as Error
+    return { body: Buffer.concat(chunks), error: name, isLeft: reader === 'cancels' && name === 'AbortError' }
+  }
+}
+
+async function read(
+  future: ResponseFuture,
+  reader: Reader,
+  rest: () => Promise<void>,
+  chunks: Uint8Array[],
+): Promise<{ isLeft?: boolean }> {
+  const response = await future.result()
+  if (reader === 'late') for (let index = 0; index < 5; index++) await rest()
+  if (reader === 'closes') {
+    await rest()
+    await response.close()
+    return { isLeft: true }
+  }
+  for await (const chunk of response.iterContent()) {
+    chunks.push(chunk)
+    if (reader === 'leaves' && chunks.length === 2) return { isLeft: true }
+    if (reader === 'slow') await rest()
+  }
+  return {}
+}
