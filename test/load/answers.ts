@@ -14,6 +14,7 @@ export interface Place {
 type Answer = (response: http.ServerResponse, place: Place) => void
 
 const pad = 'x'.repeat(64 * 1024)
+const old = 'HTTP/1.0 200 OK\r\nContent-Type: application/json\r\n\r\n'
 
 /**
  * What the server can do, right and wrong; the first segment of the path says which, the second is the number of the request,
@@ -51,6 +52,15 @@ export const answers: Readonly<Record<string, Answer>> = {
     response.setHeader('connection', 'close')
     json(response, { id })
   },
+  /** More than is held for a reader, without a length. */
+  untilTheEnd: ({ socket }, { id }) =>
+    void socket?.write(old + JSON.stringify({ id, pad }), () => socket.destroySoon()),
+  /** In chunks, and in no hurry. */
+  nothing(response) {
+    response.writeHead(200, { 'content-encoding': 'gzip' })
+    response.flushHeaders()
+    setTimeout(() => response.end(gzipSync('')), 5)
+  },
   /** Closes the connection without having said so. */
   leaves(response, { id }) {
     const { socket } = response
@@ -58,6 +68,8 @@ export const answers: Readonly<Record<string, Answer>> = {
     json(response, { id })
   },
 
+  untilAReset: ({ socket }, { id }) =>
+    void socket?.write(old + JSON.stringify({ id, pad }), () => socket.resetAndDestroy()),
   reset: (response) => void response.socket?.resetAndDestroy(),
   resetOnce: (response, place) => (place.count === 1 ? answers.reset! : answers.plain!)(response, place),
   hangUp: (response) => void response.socket?.destroy(),

@@ -17,7 +17,9 @@ export interface Kind {
   /** Of ten thousand requests. */
   readonly share: number
   /** The name of the error. Default: a right answer. */
-  readonly error?: string
+  readonly error?: string | undefined
+  /** Of a streamed body. */
+  readonly bodyError?: string
   /** Default 200. */
   readonly status?: number
   /** Of the body. Default: JSON that names the request. */
@@ -27,7 +29,7 @@ export interface Kind {
 }
 
 const right: readonly Kind[] = [
-  { answer: 'plain', share: 4900 },
+  { answer: 'plain', share: 4660 },
   { answer: 'large', share: 200 },
   { answer: 'echo', share: 500, method: 'PUT', options: { json: { many: ['words'] } } },
   { answer: 'gzip', share: 500 },
@@ -40,15 +42,20 @@ const right: readonly Kind[] = [
   { answer: 'plain', share: 500, isHooked: true, options: { hooks: { response: fixture('parse') } } },
   { answer: 'plain', share: 300, options: { stream: true } },
   { answer: 'slow', share: 100, options: { stream: true } },
+  { answer: 'untilTheEnd', share: 100 },
+  { answer: 'untilTheEnd', share: 100, options: { stream: true } },
+  { answer: 'nothing', share: 40, options: { stream: true }, text: '' },
 ]
 
 const ownFaults: readonly Kind[] = [
-  { answer: 'reset', share: 60, error: 'ConnectionError' },
+  { answer: 'reset', share: 40, error: 'ConnectionError' },
   { answer: 'reset', share: 20, error: 'ConnectionError', options: { retry: { total: 1, backoff: quickly } } },
   { answer: 'resetOnce', share: 50, options: { retry: { total: 2, backoff: quickly } } },
-  { answer: 'hangUp', share: 60, error: 'ConnectionError' },
+  { answer: 'hangUp', share: 40, error: 'ConnectionError' },
   { answer: 'resetInBody', share: 40, error: 'ChunkedEncodingError' },
-  { answer: 'cut', share: 60, error: 'ChunkedEncodingError' },
+  { answer: 'untilAReset', share: 30, error: 'ChunkedEncodingError' },
+  { answer: 'untilAReset', share: 30, bodyError: 'ChunkedEncodingError', options: { stream: true } },
+  { answer: 'cut', share: 40, error: 'ChunkedEncodingError' },
   { answer: 'cutChunks', share: 40, error: 'ChunkedEncodingError' },
   { answer: 'badChunks', share: 30, error: 'ChunkedEncodingError' },
   { answer: 'garbage', share: 40, error: 'ConnectionError' },

@@ -30,7 +30,8 @@ export class RequestSource {
     const index = this.#next++
     const planned = planOf(this.#server.kinds, seed, index, cancelShare)
     const isStream = planned.kind.options?.stream === true
-    const kind = isIsolated && isStream ? { ...planned.kind, options: {} } : planned.kind
+    const { bodyError: error = planned.kind.error } = planned.kind
+    const kind = isIsolated && isStream ? { ...planned.kind, options: {}, error } : planned.kind
     return {
       ...kind.options,
       url: this.#urlOf(kind, url, planned.id),
