@@ -147,6 +147,13 @@ describe('src/ files', () => {
   })
 })
 
+describe('timers', () => {
+  test('of tests do not reach what lets sockets go first: immediates are those of node:timers', () => {
+    const places = files.flatMap(({ path, globalImmediates }) => globalImmediates.map((line) => `${path}:${line}`))
+    expect(places).toEqual([])
+  })
+})
+
 describe('packages', () => {
   test('are imported through their door only', () => {
     const strangers = files.flatMap((file) =>

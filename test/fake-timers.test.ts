@@ -119,6 +119,20 @@ describe.each(fakeTimes)('With the fake timers of $name', (time) => {
     expect(seconds).toBeGreaterThanOrEqual(120)
   })
 
+  test('a retry on the connection that is there needs no second tick', async () => {
+    let busy = 1
+    const server = await serve((_request, response) => void response.writeHead(busy-- > 0 ? 503 : 200).end())
+    const retry = { total: 1, backoff: { base: minute, max: minute, jitter: false } }
+    const session = new FuturesSession()
+    cleanups.push(() => session[Symbol.asyncDispose]())
+    const isRetrying = gate()
+    session.once('retry', () => isRetrying.open())
+    const future = session.get(server.url, { retry })
+    await isRetrying.promise
+    time.tick(minute)
+    expect((await future.result()).status).toBe(200)
+  })
+
   test('a queue timeout, and a total timeout that counts the wait before a retry, reject futures', async () => {
     let busy = 2
     const server = await serve((request, response) => {
@@ -185,12 +199,13 @@ describe.each(fakeTimes)('With the fake timers of $name', (time) => {
   })
 
   test('what is no matter of time goes on without a tick', async () => {
-    const server = await serve((_request, response) => void response.setHeader('connection', 'close').end('here'))
+    const server = await serve((_request, response) => void response.end('here'))
     const session = new FuturesSession({ maxWorkers: 2 })
     cleanups.push(() => session[Symbol.asyncDispose]())
     const futures = Array.from({ length: 6 }, () => session.get(server.url))
     for await (const future of asCompleted(inTurn(futures))) expect((await future.result()).text()).toBe('here')
     await session.onIdle()
+    for (let count = 0; count < 3; count++) expect((await session.session.get(server.url)).status).toBe(200)
     const executor = new InProcessExecutor({ maxWorkers: 1 })
     expect(await executor.submit(() => 1).result()).toBe(1)
   })

@@ -1,3 +1,5 @@
+import { clearImmediate, setImmediate } from 'node:timers'
+
 /** How long a queue is left alone that was full twice in a row; ms. */
 export const patience = 5
 

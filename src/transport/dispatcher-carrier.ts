@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import { isThenable } from '../checks.ts'
 import { ConnectTimeoutError } from '../errors.ts'
 import type { Carrier, OpenBody } from './carrier.ts'

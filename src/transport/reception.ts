@@ -1,4 +1,5 @@
 import { STATUS_CODES } from 'node:http'
+import { setImmediate } from 'node:timers'
 import { ResponseTooLargeError } from '../errors.ts'
 import type { RequestError } from '../errors.ts'
 import { BufferedBody, compact } from './buffered-body.ts'

@@ -1,5 +1,6 @@
 import { isUtf8 } from 'node:buffer'
 import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers'
 import { Deadline } from '../deadline.ts'
 
 type Push = (chunk: unknown, encoding?: BufferEncoding) => boolean

@@ -30,6 +30,8 @@ export interface SourceFile {
   /** Lines that say `any` as a type without a reason beside it, or use `console`. */
   readonly anys: readonly number[]
   readonly consoles: readonly number[]
+  /** Lines that say `setImmediate`, where it is not that of `node:timers`. */
+  readonly globalImmediates: readonly number[]
 }
 
 const root = fileURLToPath(new URL('../../src', import.meta.url))
@@ -49,6 +51,7 @@ function readSourceFile(file: string): SourceFile {
   const functions: LongFunction[] = []
   const anys: number[] = []
   const consoles: number[] = []
+  const immediates: number[] = []
   const lazyImports: SourceImport[] = []
   const visit = (node: ts.Node): void => {
     if (ts.isCallExpression(node) && node.expression.kind === ts.SyntaxKind.ImportKeyword) {
@@ -62,18 +65,21 @@ function readSourceFile(file: string): SourceFile {
     }
     if (node.kind === ts.SyntaxKind.AnyKeyword && !hasReason(lineOf(node))) anys.push(lineOf(node))
     if (ts.isIdentifier(node) && node.text === 'console') consoles.push(lineOf(node))
+    if (ts.isIdentifier(node) && node.text === 'setImmediate') immediates.push(lineOf(node))
     ts.forEachChild(node, visit)
   }
   visit(tree)
+  const imports = [...tree.statements.flatMap((statement) => importsOf(statement, file)), ...lazyImports]
   return {
     path: file,
     folder: folderOf(file),
     lines: text.split('\n').length - 1,
-    imports: [...tree.statements.flatMap((statement) => importsOf(statement, file)), ...lazyImports],
+    imports,
     exportedValues: tree.statements.flatMap(exportedValuesOf),
     functions,
     anys,
     consoles,
+    globalImmediates: imports.some(({ target }) => target === 'node:timers') ? [] : immediates,
   }
 }
 

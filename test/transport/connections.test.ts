@@ -1,4 +1,4 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SessionClosedError } from '../../src/errors.ts'
 import { TestConnections, text } from '../helpers/exchanges.ts'
 import { always, answer, startFaultServer } from '../helpers/fault-server.ts'
@@ -24,6 +24,26 @@ describe('Connections', () => {
     for (let index = 0; index < 50; index++) await transport.fetch(`${server.url}/${index}`)
     expect(server.seen).toHaveLength(50)
     expect(server.connections).toBe(1)
+  })
+
+  it('exchange() reuses it also where setImmediate is wrapped, and not where a test would have to fire it', async () => {
+    const own = setImmediate
+    try {
+      await transport.fetch(server.url)
+      globalThis.setImmediate = ((fn: () => void) => own(fn)) as unknown as typeof own
+      for (let index = 0; index < 5; index++) await transport.fetch(server.url)
+      expect(server.connections).toBe(1)
+      vi.useFakeTimers({ toFake: ['setImmediate', 'clearImmediate'] })
+      for (let index = 0; index < 5; index++) await transport.fetch(server.url)
+      expect(server.connections).toBe(6)
+      vi.useRealTimers()
+      await until(() => server.openSockets.size === 1)
+      for (let index = 0; index < 5; index++) await transport.fetch(server.url)
+      expect(server.connections).toBe(6)
+    } finally {
+      vi.useRealTimers()
+      globalThis.setImmediate = own
+    }
   })
 
   it.each([

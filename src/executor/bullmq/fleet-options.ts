@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import { checkCount, checkTimeout, checkType, describe } from '../../checks.ts'
 import { ownOptions } from '../../own-options.ts'
 import type { SubmitOptions } from '../executor.ts'

@@ -1,3 +1,4 @@
+import { setImmediate } from 'node:timers'
 import type { Redis } from 'ioredis'
 import type { SharedCopy } from '../remote.ts'
 import { decodeValue } from './codec.ts'

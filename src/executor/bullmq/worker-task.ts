@@ -61,21 +61,27 @@ export class WorkerTask implements RemoteContext {
     return this.#controllerMade?.future.cancelled() === true
   }
 
-  onCancel(fn: (reason: unknown) => void): void {
-    this.#controller.onCancel(fn)
+  // Functions are made when they are asked for, so that they work without the object: few tasks ask.
+
+  get onCancel(): RemoteContext['onCancel'] {
+    return (fn) => this.#controller.onCancel(fn)
   }
 
-  post(message: unknown): void {
-    if (this.isOver || this.#isSilent) return
-    if (types.isPromise(readBlobs(message))) throw new Error('A Blob could not be cloned.')
-    this.line.say(['message', this.number, encodeValue(message)])
+  get post(): RemoteContext['post'] {
+    return (message) => {
+      if (this.isOver || this.#isSilent) return
+      if (types.isPromise(readBlobs(message))) throw new Error('A Blob could not be cloned.')
+      this.line.say(['message', this.number, encodeValue(message)])
+    }
   }
 
-  onMessage(fn: (message: unknown) => void): void {
-    this.#listener = fn
-    const messages = this.#unheard
-    this.#unheard = []
-    for (const each of messages) fn(each)
+  get onMessage(): RemoteContext['onMessage'] {
+    return (fn) => {
+      this.#listener = fn
+      const messages = this.#unheard
+      this.#unheard = []
+      for (const each of messages) fn(each)
+    }
   }
 
   handleMessage(message: unknown): void {

@@ -1,4 +1,5 @@
 /** What a thread runs: a build entry of its own. */
+import { setImmediate } from 'node:timers'
 import type { RequestError } from '../../errors.ts'
 import type { TaskContext } from '../../executor/executor.ts'
 import type { RemoteContext } from '../../executor/remote.ts'

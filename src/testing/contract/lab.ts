@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers'
 import type { Executor, ExecutorStats, SubmitOptions, Task } from '../../executor/executor.ts'
 import type { Future } from '../../future/future.ts'
 import { taskReference, type TaskReference } from '../../task-reference.ts'

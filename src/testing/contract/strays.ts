@@ -1,4 +1,5 @@
 import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers'
 
 const events = ['unhandledRejection', 'uncaughtException'] as const
 

@@ -1,5 +1,6 @@
 import type { Socket } from 'node:net'
 import { STATUS_CODES } from 'node:http'
+import { setImmediate } from 'node:timers'
 import { Deadline } from '../../deadline.ts'
 import type { Endpoint } from '../destination.ts'
 import { informational } from '../response-heads.ts'
