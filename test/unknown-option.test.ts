@@ -169,7 +169,6 @@ describe('options that are not known are a TypeError at the call, with a hint', 
   test('options of a session that is not ours are its own affair, but for those of the pool', async () => {
     const asked: unknown[] = []
     const own: PoolOptions<any> = {
-      // eslint-disable-line @typescript-eslint/no-explicit-any -- a session of another kind
       session: () => ({ request: (_method: string, _url: string, options: unknown) => asked.push(options) }),
     }
     const pool = Pool.fromUrls([url], any({ token: 1, method: 'PUT' }), own)

@@ -1,5 +1,6 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, describe, expect, test, vi } from 'vitest'
+import type * as UserScopeModule from '../src/user-scope.ts'
 import { UserScope } from '../src/user-scope.ts'
 import { gate, turn } from './helpers/gate.ts'
 
@@ -56,7 +57,12 @@ describe('UserScope', () => {
     await expect(rejecting!.contain(async () => fail())).rejects.toThrow('call')
     expect(rejecting!.isOver).toBe(true)
     let asked = 0
-    const lazy = { then: (resolve: (value: string) => void) => void (asked++, resolve('value')) } // prettier-ignore
+    const lazy = {
+      then(resolve: (value: string) => void) {
+        asked++
+        resolve('value')
+      },
+    }
     const result = waiting!.contain(() => lazy as unknown as PromiseLike<string>)
     expect(waiting!.isOver).toBe(false)
     expect([await result, await result]).toEqual(['value', 'value'])
@@ -77,8 +83,7 @@ describe('UserScope', () => {
 
   test('leaves nothing in use a second after the last one, and others’ storages alone', async () => {
     vi.useFakeTimers({ toFake: ['setTimeout', 'clearTimeout'] })
-    const { UserScope: Fresh } =
-      await vi.importActual<typeof import('../src/user-scope.ts')>('../src/user-scope.ts?fresh')
+    const { UserScope: Fresh } = await vi.importActual<typeof UserScopeModule>('../src/user-scope.ts?fresh')
     const storage = new AsyncLocalStorage<string>()
     expect(Fresh.isInUse).toBe(false)
     await storage.run('theirs', async () => {
@@ -87,7 +92,7 @@ describe('UserScope', () => {
         const next = new Fresh()
         vi.advanceTimersByTime(1000)
         expect(Fresh.isInUse).toBe(true)
-        next.contain(() => turn())
+        void next.contain(() => turn())
         next.end()
         vi.advanceTimersByTime(1000)
         expect(Fresh.isInUse).toBe(false)

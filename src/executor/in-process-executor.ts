@@ -90,7 +90,7 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     const { work, controller } = task
     // A request of ours is a function, and tells itself when it is in code of a user's.
     if (userScope in controller) return task.runInAsyncScope(work as Task<unknown>, undefined, context)
-    return task.runInAsyncScope(performScoped, undefined, task, work as Work, context)
+    return task.runInAsyncScope(performScoped, undefined, task, work, context)
   }
 
   /** @internal */

@@ -13,7 +13,7 @@ const names = {
 
 const submitNames = [
   'controller', 'signal', 'priority', 'group', 'maxPerGroup',
-] as const satisfies readonly (keyof SubmitOptions<unknown>)[] // prettier-ignore
+] as const satisfies readonly (keyof SubmitOptions)[] // prettier-ignore
 
 const shutdownNames = ['wait', 'cancelPending', 'cancelRunning'] as const satisfies readonly (keyof ShutdownOptions)[]
 

@@ -152,8 +152,13 @@ export class TaskQueue {
   #setAlarm(): void {
     const log = this.#log
     if (log === undefined) return
-    if (this.#readyLanes.first === undefined) log.sleep()
-    else if (log.delay > 0) log.wake(this.#onReady)
+    if (this.#readyLanes.first === undefined) return log.sleep()
+    if (log.delay <= 0) return
+    log.wake(() => {
+      // A start that came in time, and before the timer: it is not yet the next one's turn.
+      this.#setAlarm()
+      this.#onReady()
+    })
   }
 
   /** Nothing of this group waits any more. */

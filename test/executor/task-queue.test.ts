@@ -200,6 +200,24 @@ describe('TaskQueue with a rate for all together', () => {
     expect([queue.size, vi.getTimerCount()]).toEqual([0, 0])
   })
 
+  test('is not misled by a timer that comes after a start that was made in time without it', () => {
+    let time = 0
+    const now = vi.spyOn(performance, 'now').mockImplementation(() => time)
+    const onReady = vi.fn()
+    const queue = makeQueue({ limit: 1, interval: 100 }, onReady)
+    for (let count = 0; count < 3; count++) queue.add(makeTask(), plain)
+    queue.confirm(queue.take()!)
+    time = 100
+    queue.confirm(queue.take()!)
+    vi.advanceTimersByTime(100)
+    expect([queue.hasReady, vi.getTimerCount()]).toEqual([false, 1])
+    onReady.mockClear()
+    time = 200
+    vi.advanceTimersByTime(100)
+    expect([queue.hasReady, onReady.mock.calls.length]).toEqual([true, 1])
+    now.mockRestore()
+  })
+
   test('has a timer only while something waits that could start but for the time', () => {
     const queue = makeQueue({ limit: 1, interval: 100 })
     queue.add(makeTask(), plain)

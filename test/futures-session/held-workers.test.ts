@@ -47,14 +47,52 @@ type Nesting = (ask: () => Promise<unknown>) => {
 const plain: RequestOptions = { auth: ['user', 'password'], hooks: {} }
 
 const nestings: Record<string, Nesting> = {
-  'a request hook': (ask) => ({ request: { hooks: { request: async () => void (await ask()) } } }),
-  'a response hook': (ask) => ({ request: { hooks: { response: async () => void (await ask()) } } }),
-  'a redirect hook': (ask) => ({ request: { hooks: { redirect: async () => void (await ask()) } }, path: '/redirect' }),
+  'a request hook': (ask) => ({
+    request: {
+      hooks: {
+        request: async () => {
+          await ask()
+        },
+      },
+    },
+  }),
+  'a response hook': (ask) => ({
+    request: {
+      hooks: {
+        response: async () => {
+          await ask()
+        },
+      },
+    },
+  }),
+  'a redirect hook': (ask) => ({
+    request: {
+      hooks: {
+        redirect: async () => {
+          await ask()
+        },
+      },
+    },
+    path: '/redirect',
+  }),
   'an error hook': (ask) => ({
-    request: { hooks: { error: async () => void (await ask()) }, raiseForStatus: true },
+    request: {
+      hooks: {
+        error: async () => {
+          await ask()
+        },
+      },
+      raiseForStatus: true,
+    },
     path: '/bad',
   }),
-  'an auth function': (ask) => ({ options: { auth: async () => void (await ask()) } }),
+  'an auth function': (ask) => ({
+    options: {
+      auth: async () => {
+        await ask()
+      },
+    },
+  }),
   'an auth generator, before its request': (ask) => ({
     options: {
       auth: async function* (request) {
@@ -91,7 +129,7 @@ const nestings: Record<string, Nesting> = {
       request: {
         hooks: {
           response: taskReference(
-            'data:text/javascript,export const ask = async () => void (await globalThis.askMore())',
+            'data:text/javascript,export const ask = async () => { await globalThis.askMore() }',
             'ask',
           ),
         },
@@ -103,7 +141,7 @@ const nestings: Record<string, Nesting> = {
     return {
       options: {
         auth: taskReference(
-          'data:text/javascript,export const ask = async (a) => void (await globalThis.askMore(a))',
+          'data:text/javascript,export const ask = async (a) => { await globalThis.askMore(a) }',
           'ask',
         ),
       },
@@ -151,7 +189,9 @@ describe('A deadlock is told once, with maxWorkers and the way out, where it is 
     for (const wait of waits) {
       warnings.length = 0
       const session = await open()
-      const response = async (): Promise<void> => void (await wait(session))
+      const response = async (): Promise<void> => {
+        await wait(session)
+      }
       for (let index = 0; index < 2; index++) session.get('/', { hooks: { response } })
       await until(() => warnings.length > 0)
       for (const pool of pools) pool.cancel()
@@ -190,7 +230,11 @@ describe('A deadlock is told once, with maxWorkers and the way out, where it is 
       await open({ executor, maxWorkers: undefined }),
       await open({ executor, maxWorkers: undefined }),
     ]
-    const hooks = (session: FuturesSession) => ({ response: async () => void (await session.get('/', plain).result()) })
+    const hooks = (session: FuturesSession) => ({
+      response: async () => {
+        await session.get('/', plain).result()
+      },
+    })
     one.get('/', { hooks: hooks(other) })
     other.get('/', { hooks: hooks(one) })
     executor.submit(() => one.get('/', plain).result())
@@ -202,7 +246,9 @@ describe('A deadlock is told once, with maxWorkers and the way out, where it is 
 
   test('one origin that has all its workers', async () => {
     const session = await open({ maxWorkers: 8, maxWorkersPerOrigin: 2 })
-    const response = async (): Promise<void> => void (await session.get('/', plain).result())
+    const response = async (): Promise<void> => {
+      await session.get('/', plain).result()
+    }
     for (let index = 0; index < 2; index++) session.get('/', { hooks: { response } })
     await until(() => warnings.length > 0)
     expect(warnings[0]).toMatch(/`maxWorkersPerOrigin` beside `maxWorkers`: 2/)
@@ -218,7 +264,9 @@ describe('A deadlock is told once, with maxWorkers and the way out, where it is 
     const retry = { total: 1, backoff: { base: 200, jitter: false } }
     const nested = session.get('/nested', { retry })
     await until(() => session.stats().running === 1 && attempts === 1)
-    const response = async (): Promise<void> => void (await nested.result())
+    const response = async (): Promise<void> => {
+      await nested.result()
+    }
     for (let index = 0; index < 3; index++) session.get('/', { hooks: { response } })
     await until(() => warnings.length > 0)
     expect(attempts).toBe(1)
@@ -236,10 +284,14 @@ test('A busy session is not told of anything: nothing waits for what its own cod
 
   // Slow servers, with hooks and auth functions that wait for requests of theirs as soon as they are answered.
   const busy = openHere({ maxWorkers: 3, auth: basic('user', 'password') })
-  const nested = async (): Promise<void> => void (await busy.get(quick.url, plain).result())
+  const nested = async (): Promise<void> => {
+    await busy.get(quick.url, plain).result()
+  }
   cases.push(...[slow, slow, slow].map(({ url }) => busy.get(url).result()))
   const two = openHere({ maxWorkers: 3, auth: digest('user', 'password') })
-  const askTwo = async (): Promise<void> => void (await two.get(slow.url, plain).result())
+  const askTwo = async (): Promise<void> => {
+    await two.get(slow.url, plain).result()
+  }
   cases.push(...[quick, quick].map(({ url }) => two.get(url, { hooks: { response: askTwo } }).result()))
   cases.push(busy.get(quick.url, { hooks: { response: nested }, priority: -1 }).result())
 

@@ -121,7 +121,7 @@ describe('FuturesSession, many hosts', () => {
     for (const url of hosts.urls(14, 3)) await wide.get(url).result()
     await until(() => hosts.open.size === 14)
     await Promise.all([...sessions, wide].map((session) => session.close()))
-    await Promise.all([...sessions, wide].map(async ({ session }) => session.close?.()))
+    await Promise.all([...sessions, wide].map(async ({ session }) => session.close()))
     await until(() => hosts.open.size === 0)
   })
 

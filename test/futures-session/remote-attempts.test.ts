@@ -334,6 +334,6 @@ describe('On the side of the submitter', () => {
       .get(server.url, { raiseForStatus: true, retry: { total: 1, ...quick } })
       .exception()
     expect(error).toBeInstanceOf(HTTPError)
-    expect(((error as HTTPError).response as Response).text()).toBe('bad 2')
+    expect((error as HTTPError).response.text()).toBe('bad 2')
   })
 })

@@ -31,7 +31,7 @@ describe('The body of a response in a thread', () => {
     const hooks = { response: hook('remember') }
     const error = await session.get(`${url}/404`, { raiseForStatus: true, hooks }).exception()
     expect(error).toBeInstanceOf(HTTPError)
-    expect(((error as HTTPError).response as Response).text()).toBe(text)
+    expect((error as HTTPError).response.text()).toBe(text)
     expect(await bytesLeft()).toEqual([0])
   })
 
@@ -64,7 +64,7 @@ describe('The body of a response in a thread', () => {
     const { session, bytesLeft } = openOne()
     const hooks = { response: hook('keepContent') }
     const error = await session.get(`${url}/404`, { raiseForStatus: true, hooks }).exception()
-    expect(((error as HTTPError).response as Response).text()).toBe(text)
+    expect((error as HTTPError).response.text()).toBe(text)
     expect(await session.get(`${url}/200`, { hooks }).text()).toBe(text)
     expect(await bytesLeft()).toEqual([size, size])
   })

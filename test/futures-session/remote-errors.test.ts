@@ -62,11 +62,11 @@ describe('An error of a request in a thread', () => {
     expect(missing).toBeInstanceOf(HTTPError)
     expect(missing.message).toBe(`404 Client Error: Not Found for url: ${server.url}/`)
     expect(missing.response).toBeInstanceOf(Response)
-    expect((missing.response as Response).text()).toHaveLength(100_000)
-    expect((missing.response as Response).request).toMatchObject({ method: 'GET', url: `${server.url}/` })
+    expect(missing.response.text()).toHaveLength(100_000)
+    expect(missing.response.request).toMatchObject({ method: 'GET', url: `${server.url}/` })
     const loop = (await session.get(`${server.url}/loop`, { maxRedirects: 2 }).exception()) as TooManyRedirectsError
     expect(loop).toBeInstanceOf(TooManyRedirectsError)
-    expect((loop.response as Response).history).toHaveLength(2)
+    expect(loop.response.history).toHaveLength(2)
     expect(Object.keys(loop)).not.toContain('response')
   })
 
@@ -97,7 +97,7 @@ describe('An error of a request in a thread', () => {
     expect(raised).toBeInstanceOf(HTTPError)
     const wrapped = (await get({ error: hook('wrap') }, { raiseForStatus: true })) as Error
     expect(wrapped.message).toBe('wrapped')
-    expect(((wrapped.cause as HTTPError).response as Response).text()).toBe('broken')
+    expect((wrapped.cause as HTTPError).response.text()).toBe('broken')
   })
 
   test('has no response where a hook has left something in it that can not be cloned', async () => {

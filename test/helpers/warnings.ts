@@ -11,6 +11,6 @@ export function collectWarnings(code: string): string[] {
       else emitWarning(warning, options)
     }) as typeof process.emitWarning)
   })
-  afterEach(() => void vi.mocked(process.emitWarning).mockRestore())
+  afterEach(() => vi.mocked(process.emitWarning).mockRestore())
   return warnings
 }

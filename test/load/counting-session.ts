@@ -66,7 +66,7 @@ export class Tally {
       if (answer === 'nothing' && Number(plan.id) % 4 === 0) return
       try {
         if (Number(plan.id) % 3 === 0) {
-          for await (const _chunk of response.iterContent()) break
+          await response.iterContent()[Symbol.asyncIterator]().next()
           return
         }
         await response.read()

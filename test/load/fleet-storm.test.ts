@@ -49,7 +49,7 @@ describe.skipIf(!hasRedis)('A storm over a fleet', () => {
         }
         if (!isKilled && counts.fulfilled > total / 3) {
           isKilled = true
-          await workers[0]?.kill()
+          await workers[0].kill()
           await fleet.worker()
         }
       }

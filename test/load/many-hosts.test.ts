@@ -28,7 +28,7 @@ async function startHosts(isSecure: boolean): Promise<{ base: string; close: () 
   server.keepAliveTimeout = 600_000
   await new Promise<void>((resolve) => server.listen({ port: 0, host: '0.0.0.0', backlog: 1024 }, resolve))
   const { port } = server.address() as AddressInfo
-  const close = (): void => void server.close().closeAllConnections()
+  const close = (): void => server.close().closeAllConnections()
   return { base: `${isSecure ? 'https' : 'http'}://0.0.0.0:${port}`, close }
 }
 

@@ -7,8 +7,10 @@ import { gate, turn, until } from '../helpers/gate.ts'
 import { GatedSession } from '../helpers/gated-session.ts'
 import { NarrowExecutor } from '../helpers/narrow-executor.ts'
 import { startServer, type TestServer } from '../helpers/server.ts'
+import { closeExecutorsAfterEach, open as openThreads } from '../helpers/thread-executors.ts'
 import { answering, collect, collectBoth, isBalanced, jobs } from './collect.ts'
 
+closeExecutorsAfterEach()
 const cleanups: (() => unknown)[] = []
 afterEach(async () => {
   for (const cleanup of cleanups.splice(0).reverse()) await cleanup()
@@ -217,4 +219,17 @@ test('A pool’s own sessions go through a full queue, too', async () => {
   })
   expect(await collect(pool.responses())).toHaveLength(10)
   await pool.joinAll()
+})
+
+test('A pool and a map share the threads of an executor with a short queue', async () => {
+  const { url } = await server()
+  const threads = openThreads({ maxWorkers: 2, threads: 1, maxQueue: 1 })
+  const pool = new Pool({ executor: threads, numProcesses: 4, jobQueue: jobs(10, url) })
+  const mapping = new FuturesSession({ executor: threads })
+  const seen: number[] = []
+  for await (const future of mapping.map(jobs(10, url))) seen.push((await future.result()).status)
+  await pool.joinAll()
+  await mapping.close()
+  expect(seen).toEqual(Array(10).fill(200))
+  expect(pool.stats()).toEqual({ submitted: 10, responses: 10, exceptions: 0, cancelled: 0 })
 })

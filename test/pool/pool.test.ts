@@ -114,7 +114,7 @@ describe('Pool', () => {
     const raising = new Pool({ jobQueue, numProcesses: 1, raiseForStatus: true })
     expect((await collect(raising.responses())).map(({ status }) => status)).toEqual([200, 404])
     const exceptions = await collect(raising.exceptions())
-    expect(exceptions.map(({ exception }) => (exception as HTTPError).response!.status)).toEqual([404, 503])
+    expect(exceptions.map(({ exception }) => (exception as HTTPError).response.status)).toEqual([404, 503])
     expect(exceptions[0]!.exception).toBeInstanceOf(HTTPError)
   })
 

@@ -74,7 +74,7 @@ describe('FuturesSession and httpbin', () => {
   test('too many redirects carry the last response', async () => {
     const error = await session.get('redirect/5', { maxRedirects: 2 }).exception()
     expect(error).toBeInstanceOf(TooManyRedirectsError)
-    expect((error as TooManyRedirectsError).response?.status).toBe(302)
+    expect((error as TooManyRedirectsError).response.status).toBe(302)
   })
 
   test.each([301, 302, 303, 307, 308])('post after a %i', async (status) => {

@@ -61,26 +61,31 @@ async function throughSocks(script: Script): Promise<Place> {
 }
 
 /** The connection that ends is the one to the proxy. */
-async function throughTunnel(script: Script): Promise<Place> {
-  let tunnel: Peer
-  const origin = await startFaultServer(async (peer) => {
-    // Until it has gone through.
-    const write = async (bytes: string | Uint8Array): Promise<void> => peer.write(bytes).then(async () => turns(10))
-    await script({ ...peer, write, reset: () => tunnel.reset(), socket: tunnel.socket })
-  }, {})
-  const server = await startFaultServer(async (peer) => {
-    tunnel = peer
-    await peer.request()
-    await peer.write('HTTP/1.1 200 OK\r\n\r\n')
-    await peer.relay(origin.port)
-  })
-  const proxy = { protocol: 'http:', hostname: '127.0.0.1', port: server.port, url: server.url } as const
-  return {
-    url: origin.url,
-    part: { tls: careless, proxy },
-    close: async () => Promise.all([origin.close(), server.close()]),
+const throughTunnel =
+  (protocol: 'http:' | 'https:') =>
+  async (script: Script): Promise<Place> => {
+    let tunnel: Peer
+    const origin = await startFaultServer(async (peer) => {
+      // Until it has gone through.
+      const write = async (bytes: string | Uint8Array): Promise<void> => peer.write(bytes).then(async () => turns(10))
+      await script({ ...peer, write, reset: () => tunnel.reset(), socket: tunnel.socket })
+    }, {})
+    const server = await startFaultServer(
+      async (peer) => {
+        tunnel = peer
+        await peer.request()
+        await peer.write('HTTP/1.1 200 OK\r\n\r\n')
+        await peer.relay(origin.port)
+      },
+      protocol === 'https:' ? {} : undefined,
+    )
+    const proxy = { protocol, hostname: '127.0.0.1', port: server.port, url: server.url }
+    return {
+      url: origin.url,
+      part: { tls: careless, proxy },
+      close: async () => Promise.all([origin.close(), server.close()]),
+    }
   }
-}
 
 const on =
   (makeAgent: () => Agent, isSecure = false) =>
@@ -98,7 +103,8 @@ const places: readonly [string, (script: Script) => Promise<Place>][] = [
   ['a connection', plain],
   ['TLS', secure],
   ['SOCKS', throughSocks],
-  ['a tunnel', throughTunnel],
+  ['a tunnel', throughTunnel('http:')],
+  ['TLS in TLS', throughTunnel('https:')],
   ['an Agent of undici 7', on(() => new Agent())],
   ['an Agent of undici 7 over TLS', on(() => new Agent({ connect: { rejectUnauthorized: false } }), true)],
   ['a pipelining Agent of undici 7', on(() => new Agent({ pipelining: 4, connections: 1 }))],

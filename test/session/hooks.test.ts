@@ -261,7 +261,7 @@ describe('error hooks', () => {
       response: () => void seen.push('response'),
       error: (error: unknown) => {
         seen.push((error as Error).constructor.name)
-        return error instanceof HTTPError ? (error.response as Response) : undefined
+        return error instanceof HTTPError ? error.response : undefined
       },
     }
 

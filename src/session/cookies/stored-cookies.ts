@@ -24,11 +24,14 @@ const filled = new WeakSet<Index>()
 
 function isEmpty(index: Index): boolean {
   if (filled.has(index)) return false
-  for (const _ in index) {
-    filled.add(index)
-    return false
+  // Its keys are not listed: there may be thousands.
+  let isFound = false
+  for (const name in index) {
+    isFound = name !== ''
+    break
   }
-  return true
+  if (isFound) filled.add(index)
+  return !isFound
 }
 
 /** All cookies that have not expired. */

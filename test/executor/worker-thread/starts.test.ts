@@ -1,3 +1,4 @@
+import type * as StartWorker from '../../../src/executor/worker-thread/start-worker.ts'
 import { EventEmitter } from 'node:events'
 import fs from 'node:fs'
 import type { Worker } from 'node:worker_threads'
@@ -13,7 +14,7 @@ const nextStarts: ((() => Worker) | 'real')[] = []
 const starts: number[] = []
 
 vi.mock('../../../src/executor/worker-thread/start-worker.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof import('../../../src/executor/worker-thread/start-worker.ts')>()
+  const original = await importOriginal<typeof StartWorker>()
   return {
     startWorker: (...args: Parameters<typeof original.startWorker>) => {
       starts.push(performance.now())

@@ -101,6 +101,25 @@ describe('openSocksTunnel()', () => {
     await until(() => proxy!.openSockets.size === 0)
   })
 
+  const answered = Buffer.concat([granted, answer('unasked')])
+  it.each<[string, (peer: Parameters<Script>[0]) => unknown]>([
+    ['FIN', (peer) => peer.socket.end(granted)],
+    ['a response and FIN', (peer) => peer.socket.end(answered)],
+    ['RST', async (peer) => peer.write(granted).then(() => peer.reset())],
+    ['a response and RST', async (peer) => peer.write(answered).then(() => peer.reset())],
+  ])('survives a proxy that grants the connection and ends it by %s', async (_name, end) => {
+    const target = await startProxy('socks5h:', async (peer) => {
+      await untilConnect(peer)
+      await end(peer)
+    })
+    const strays = await straysOf(async () => {
+      for (const origin of ['http://127.0.0.1:1', 'https://127.0.0.1:1']) {
+        expect(await transport.failure(origin, { proxy: target })).toBeInstanceOf(ConnectionError)
+      }
+    })
+    expect(strays).toEqual([])
+  })
+
   it('leaves a socket that works', async () => {
     const target = await startProxy('socks5h:', async (peer) => {
       await untilConnect(peer)
