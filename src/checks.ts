@@ -46,7 +46,11 @@ export function textOf(value: unknown): string {
 /** What an error says, or whatever else was thrown; looking at it does not throw. */
 export function messageOf(thrown: unknown): string {
   try {
-    if (thrown instanceof Error) return String(thrown.message as unknown)
+    if (thrown instanceof Error) {
+      // It may be anything.
+      const { message }: { message: unknown } = thrown
+      return String(message)
+    }
   } catch {
     // A getter, or the trap of a Proxy.
   }

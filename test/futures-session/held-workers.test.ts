@@ -216,7 +216,7 @@ describe('A deadlock is told once, with maxWorkers and the way out, where it is 
     let session: FuturesSession
     for (const wrapped of [asking(), new Asking()]) {
       warnings.length = 0
-      session = new FuturesSession({ session: wrapped as Session, maxWorkers: 2, unobserved: 'ignore' })
+      session = new FuturesSession({ session: wrapped, maxWorkers: 2, unobserved: 'ignore' })
       for (let index = 0; index < 3; index++) session.get(server.url)
       await until(() => warnings.length > 0)
       await session[Symbol.asyncDispose]()
