@@ -461,7 +461,7 @@ describe('A task that fails in a thread', () => {
   })
 
   test.each(['data', 'cause', 'deep', 'value'])('hears of a cancellation with such a reason: %s', async (kind) => {
-    const { hostile } = (await import('../../fixtures/failing-tasks.mjs' as string)) as {
+    const { hostile } = (await import(new URL('../../fixtures/failing-tasks.mjs', import.meta.url).href)) as {
       hostile: Record<string, () => unknown>
     }
     const gate = new ThreadGate()
