@@ -18,7 +18,8 @@ export interface TaskOwner {
 }
 
 /** Where a task is counted. A continuation is a later attempt of work that was submitted before: counted already. */
-export type Account = 'pending' | 'running' | 'continuation'
+const accounts = ['pending', 'running', 'continuation'] as const
+export type Account = (typeof accounts)[number]
 
 /**
  * A task from its submission to its end, in the async context of whoever submitted it. One object for everything, because
@@ -28,20 +29,36 @@ export class QueuedTask extends AsyncContext implements DoneListener {
   /** Let go when it is over. While a function of a user's runs here: the scope that it runs in. */
   work: Work | UserScope | undefined
   readonly controller: FutureController<unknown>
-  account: Account
   /** Where it waits, or has waited. */
   level: Level | undefined = undefined
   next: QueuedTask | undefined = undefined
   previous: QueuedTask | undefined = undefined
-  /** Order of submission, negative for what goes to the front; 0 while it does not wait. */
-  sequence = 0
+  /** Its sequence, four times, and the place of its account: a field less, for 100 000 may wait. */
+  order = 0
 
   constructor(work: Work, controller: FutureController<unknown>) {
     super()
     this.work = work
     this.controller = controller
-    this.account = controller.future.running() ? 'continuation' : 'pending'
+    this.order = accounts.indexOf(controller.future.running() ? 'continuation' : 'pending')
     ;(controller as Partial<ContextAdopter>)[adoptContext]?.(this)
+  }
+
+  get account(): Account {
+    return accounts[this.order - 4 * this.sequence] as Account
+  }
+
+  set account(account: Account) {
+    this.order = 4 * this.sequence + accounts.indexOf(account)
+  }
+
+  /** Order of submission, negative for what goes to the front; 0 while it does not wait. */
+  get sequence(): number {
+    return Math.floor(this.order / 4)
+  }
+
+  set sequence(sequence: number) {
+    this.order += 4 * (sequence - this.sequence)
   }
 
   get isWaiting(): boolean {

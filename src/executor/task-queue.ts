@@ -89,9 +89,8 @@ export class TaskQueue {
   /** Takes the next task out; it counts as alive until it is released. */
   take(): QueuedTask | undefined {
     if (!this.hasReady) return undefined
-    const lane = this.#readyLanes.first
-    const task = lane?.first
-    if (lane === undefined || task === undefined) return undefined
+    const lane = this.#readyLanes.first as Lane
+    const task = lane.first as QueuedTask
     const { group } = lane
     lane.remove(task)
     this.#size--
