@@ -66,7 +66,9 @@ export class Tally {
       if (answer === 'nothing' && Number(plan.id) % 4 === 0) return
       try {
         if (Number(plan.id) % 3 === 0) {
-          await response.iterContent()[Symbol.asyncIterator]().next()
+          const chunks = response.iterContent()[Symbol.asyncIterator]()
+          await chunks.next()
+          await chunks.return?.()
           return
         }
         await response.read()
