@@ -108,7 +108,7 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
     return this.request('OPTIONS', url, options)
   }
 
-  /** Redirects are not followed, unless `allowRedirects` says so. */
+  /** Redirects are not followed, unless `allowRedirects`, the session's or of the request, says so. */
   head(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
     return this.request('HEAD', url, options)
   }

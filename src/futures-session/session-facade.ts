@@ -99,6 +99,14 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.timeout = value
   }
 
+  get allowRedirects(): boolean | undefined {
+    return this.#own.allowRedirects
+  }
+
+  set allowRedirects(value: boolean | undefined) {
+    this.#own.allowRedirects = value
+  }
+
   get maxRedirects(): number {
     return this.#own.maxRedirects
   }

@@ -118,6 +118,15 @@ export abstract class SessionAttributes {
     this.#core.timeout = isObject ? Object.freeze<TimeoutOptions>({ ...timeout }) : timeout
   }
 
+  /** Whether redirects are followed, whatever the method. `undefined`, at first: those of all methods but HEAD. */
+  get allowRedirects(): boolean | undefined {
+    return this.#core.defaults.allowRedirects
+  }
+
+  set allowRedirects(allowRedirects: boolean | undefined) {
+    this.#core.defaults = resolveOption('allowRedirects', allowRedirects, this.#core.defaults)
+  }
+
   /** Default 30. */
   get maxRedirects(): number {
     return this.#core.defaults.maxRedirects

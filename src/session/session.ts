@@ -80,7 +80,7 @@ export class Session extends SessionAttributes implements AsyncDisposable {
     return this.request('OPTIONS', url, options)
   }
 
-  /** Does not follow redirects unless `allowRedirects` says so. */
+  /** Does not follow redirects unless `allowRedirects`, the session's or of the request, says so. */
   head(url: string | URL, options?: RequestOptions): Promise<Response> {
     return this.request('HEAD', url, options)
   }

@@ -124,6 +124,19 @@ describe('What a session adds to its requests', () => {
     expect(((await session.get('ok').exception()) as Error).name).toBe('ResponseTooLargeError')
   })
 
+  test('is whether redirects are followed, too', async () => {
+    const server = await serve((request, response) => {
+      if (request.url === '/go') response.writeHead(302, { location: '/there' })
+      response.end()
+    })
+    const session = openRemote({ baseUrl: server.url, allowRedirects: false })
+    expect((await session.get('/go').result()).status).toBe(302)
+    session.allowRedirects = true
+    expect((await session.head('/go').result()).status).toBe(200)
+    session.allowRedirects = undefined
+    expect((await session.head('/go').result()).status).toBe(302)
+  })
+
   test('is proxies and certificates, too', async () => {
     const server = await serve(echo)
     const proxy = await startHttpProxy({ credentials: 'user:pass' })

@@ -10,6 +10,7 @@ const values = {
   proxies: { 'http://a.test': 'http://proxy:3128' },
   verify: false,
   timeout: 1_234,
+  allowRedirects: false,
   maxRedirects: 3,
   trustEnv: false,
   baseUrl: 'http://a.test/',

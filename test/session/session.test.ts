@@ -218,6 +218,7 @@ describe('Session attributes', () => {
       verify: true,
       cert: undefined,
       auth: undefined,
+      allowRedirects: undefined,
       maxRedirects: 30,
       trustEnv: true,
       baseUrl: undefined,

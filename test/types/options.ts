@@ -79,7 +79,8 @@ export const requests: RequestOptions[] = [
 export const sessions: SessionOptions[] = [
   { baseUrl: new URL(url), cookies: new CookieJar(), trustEnv: false },
   { cookies: false, poolOptions: { keepAliveTimeout: 1_000, localAddress: '127.0.0.1' } },
-  { dispatcher: new Agent(), headers: { A: null }, timeout: 5, retry: 1, stream: true },
+  { allowRedirects: undefined },
+  { allowRedirects: false, dispatcher: new Agent(), headers: { A: null }, timeout: 5, retry: 1, stream: true },
 ]
 
 export const specs: RequestSpec[] = [{ url }, { url: new URL(url), method: 'POST', json: 1 }]

@@ -38,9 +38,9 @@ export class Settings implements SharedValue {
   /** @throws {TaskNotCloneableError} a hook or an auth function that is a function, or something else that can't cross */
   constructor(core: SessionCore, refusal: Refusal) {
     const { headers, params, proxies, hooks, auth, timeout, retry, trustEnv, baseUrl, defaults } = core
-    const { verify, cert, maxRedirects, raiseForStatus, maxResponseSize } = defaults
+    const { verify, cert, allowRedirects, maxRedirects, raiseForStatus, maxResponseSize } = defaults
     const given = { params, proxies, hooks, auth, timeout, retry, trustEnv, baseUrl }
-    const merged = { verify, cert, maxRedirects, raiseForStatus, maxResponseSize }
+    const merged = { verify, cert, allowRedirects, maxRedirects, raiseForStatus, maxResponseSize }
     this.value = { headers: headers.toFlat(), attributes: packOptions({ ...given, ...merged }, refusal) }
     const environment = environmentOf(core)
     this.localValue = environment === undefined ? this.value : { ...this.value, environment: { ...environment } }

@@ -126,7 +126,7 @@ export interface SendOptions {
   /** Applied on every hop within the origin. `null`: none, neither the session's nor `.netrc`'s. */
   auth?: AuthOption | null | undefined
   timeout?: TimeoutOption | undefined
-  /** Default true; false for HEAD. */
+  /** Default: as the session says; where that says nothing true, false for HEAD. */
   allowRedirects?: boolean | undefined
   /** Default 30; 0 makes the first redirect an error. */
   maxRedirects?: number | undefined
@@ -187,6 +187,8 @@ export interface SessionOptions {
   cert?: CertOption | undefined
   /** Merged per key over `{ connect: 10_000, read: 300_000 }`. */
   timeout?: TimeoutOption | undefined
+  /** Whether redirects are followed, whatever the method; default: not those of HEAD. */
+  allowRedirects?: boolean | undefined
   /** Default 30. */
   maxRedirects?: number | undefined
   /** Whether proxy variables, `.netrc` and CA bundle variables of the environment are used. Default true. */

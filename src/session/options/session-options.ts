@@ -12,6 +12,7 @@ const sessionNames = [
   'verify',
   'cert',
   'timeout',
+  'allowRedirects',
   'maxRedirects',
   'trustEnv',
   'baseUrl',

@@ -66,6 +66,12 @@ describe.skipIf(!hasRedis)('FuturesSession over a fleet', () => {
     expect(redirects).toEqual([`${server.url}/redirect`])
   })
 
+  test('follows none where the session says so', async () => {
+    const session = open({ allowRedirects: false })
+    expect((await session.get('/redirect').result()).status).toBe(302)
+    expect((await session.get('/redirect', { allowRedirects: true }).result()).status).toBe(200)
+  })
+
   test('merges cookies, from any worker to any worker', async () => {
     const session = open()
     await session.get('/set-cookie?a=1').result()

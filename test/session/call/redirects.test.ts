@@ -89,6 +89,21 @@ describe('redirects, method and body', () => {
     expect(seen.map(({ method }) => method)).toEqual(['HEAD', 'HEAD'])
   })
 
+  it('are followed as the session says, unless the request says otherwise', async () => {
+    const hops = async (method: string, allowRedirects?: boolean): Promise<number> =>
+      (await go('/302//x', { allowRedirects }, method)).history.length
+
+    session.allowRedirects = false
+    expect([await hops('GET'), await hops('HEAD'), await hops('GET', true), await hops('HEAD', true)]).toEqual([
+      0, 0, 1, 1,
+    ])
+    session.allowRedirects = true
+    expect([await hops('GET'), await hops('HEAD'), await hops('GET', false)]).toEqual([1, 1, 0])
+    session.allowRedirects = undefined
+    expect([await hops('GET'), await hops('HEAD')]).toEqual([1, 0])
+    expect((await new Session({ allowRedirects: false }).get(`${here.url}/302//x`)).status).toBe(302)
+  })
+
   it.each([201, 300, 304, 305, 306])('%i is not followed', async (status) => {
     expect((await go(`/${status}//x`)).status).toBe(status)
     expect(seen).toHaveLength(1)
