@@ -28,7 +28,8 @@ const idempotentLink: RemoteLink = { isIdempotent: true }
  * least once, and again if its worker is lost. All other work is begun at most once: if its outcome is lost, its future is
  * rejected with a `WorkerCrashedError`.
  *
- * It connects when the first task is submitted, and keeps the process alive only while it has some.
+ * It connects when the first task is submitted, and keeps the process alive only while it has some. Its own timers go by real
+ * time, whatever a test makes of `setTimeout`: workers live in other processes, which know nothing of it.
  */
 export class BullMQExecutor implements RemoteExecutor, SchedulerHost {
   readonly maxWorkers: number

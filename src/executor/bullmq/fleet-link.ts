@@ -1,5 +1,7 @@
 import { randomUUID } from 'node:crypto'
+import { clearInterval, setInterval, setTimeout } from 'node:timers'
 import type { Queue as BullQueue } from 'bullmq'
+import { realTime } from '../../deadline.ts'
 import { Connection, isReply } from './connection.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import { fieldOf, Inbox, type Fields } from './inbox.ts'
@@ -30,7 +32,7 @@ export class FleetLink {
   #queue: BullQueue | undefined
   #isUp = false
   /** Since when Redis is there, or is not; on the monotonic clock. */
-  #changedAt = performance.now()
+  #changedAt = realTime()
   #hasReturned = false
   #hasStream = false
   readonly #revoked = new Set<number>()
@@ -58,7 +60,7 @@ export class FleetLink {
 
   /** ms since Redis has come back, if it was away. */
   get calm(): number {
-    return this.#hasReturned ? performance.now() - this.#changedAt : Infinity
+    return this.#hasReturned ? realTime() - this.#changedAt : Infinity
   }
 
   get error(): unknown {
@@ -144,7 +146,7 @@ export class FleetLink {
     if (this.#isUp === isUp) return
     this.#isUp = isUp
     this.#hasReturned ||= !isUp
-    this.#changedAt = performance.now()
+    this.#changedAt = realTime()
   }
 
   /** Redis has just come: makes sure that everything of ours is there. */

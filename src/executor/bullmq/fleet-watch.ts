@@ -1,4 +1,6 @@
 import { randomUUID } from 'node:crypto'
+import { clearInterval, setInterval, setTimeout } from 'node:timers'
+import { realTime } from '../../deadline.ts'
 import type { FleetLink } from './fleet-link.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import type { FleetTask, SentJob } from './fleet-task.ts'
@@ -34,7 +36,7 @@ export class FleetWatch {
   #timer: NodeJS.Timeout | undefined
   #isLooking = false
   /** Since when there is Redis, and a worker; on the monotonic clock. */
-  #lastGood = performance.now()
+  #lastGood = realTime()
   #hasWarned = false
 
   constructor(link: FleetLink, owner: WatchOwner, { fleetTimeout, onError }: ResolvedExecutorOptions) {
@@ -49,7 +51,7 @@ export class FleetWatch {
   }
 
   start(): void {
-    this.#lastGood = performance.now()
+    this.#lastGood = realTime()
     this.#timer ??= setInterval(() => void this.#look(), Math.min(interval, this.#fleetTimeout))
     // How many workers there are decides how many jobs the first tasks are sent in.
     if (this.#link.isUp) void this.#look()
@@ -69,7 +71,7 @@ export class FleetWatch {
   noteWorker(worker: string): void {
     this.workers.add(worker)
     this.#absences.delete(worker)
-    this.#lastGood = performance.now()
+    this.#lastGood = realTime()
   }
 
   /** Asks all workers whether they have these, and gives up those that nobody has. */
@@ -104,9 +106,9 @@ export class FleetWatch {
   /** Workers strike out jobs when they have said the last word about them. */
   async waitUntilGone(ids: readonly string[]): Promise<void> {
     const { redis, keys } = this.#link
-    const end = performance.now() + interval
+    const end = realTime() + interval
     try {
-      while (ids.length > 0 && performance.now() < end) {
+      while (ids.length > 0 && realTime() < end) {
         if ((await redis.exists(...ids.map((id) => keys.job(id)))) === 0) return
         await new Promise((resolve) => setTimeout(resolve, 5))
       }
@@ -171,7 +173,7 @@ export class FleetWatch {
 
   async #lookAtJobs(): Promise<void> {
     const { redis, keys, calm } = this.#link
-    const now = performance.now()
+    const now = realTime()
     const jobs: SentJob[] = []
     for (const job of this.#owner.sender.untakenJobs) {
       if (now - job.sentAt < patience || jobs.length >= mostJobs) break
@@ -197,7 +199,7 @@ export class FleetWatch {
 
   #judgeFleet(): void {
     const { isUp, error } = this.#link
-    const now = performance.now()
+    const now = realTime()
     if (this.#owner.tasks.size === 0 || (isUp && this.workers.size > 0)) {
       this.#lastGood = now
       return

@@ -1,4 +1,5 @@
 import { randomUUID } from 'node:crypto'
+import { clearTimeout, setTimeout } from 'node:timers'
 import { checkTimeout } from '../../checks.ts'
 import { ExecutorClosedError } from '../../errors.ts'
 import { Connection } from './connection.ts'

@@ -1,3 +1,4 @@
+import { setTimeout } from 'node:timers'
 import type { Connection } from './connection.ts'
 
 /** An entry of a stream: name, value, name, value ... */

@@ -1,4 +1,6 @@
+import { clearInterval, setInterval, setTimeout } from 'node:timers'
 import type { Job, Worker as BullWorker } from 'bullmq'
+import { realTime } from '../../deadline.ts'
 import { Worker } from './peers.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
 import type { WorkerEnd } from './submitter-line.ts'
@@ -122,10 +124,10 @@ export class JobLoop {
         await new Promise<void>((resolve) => (this.#wake = resolve))
         continue
       }
-      const began = performance.now()
+      const began = realTime()
       const hasCome = await this.#takeNext(bull)
       // While the queue is paused or its rate is limited, BullMQ answers at once.
-      instants = hasCome || performance.now() - began > instant ? 0 : instants + 1
+      instants = hasCome || realTime() - began > instant ? 0 : instants + 1
       if (instants > mostInstants) await new Promise((resolve) => setTimeout(resolve, pause))
     }
   }

@@ -8,6 +8,7 @@ import { contexts, largeBytes, type JobData, type PackedFunction, type PackedJob
 import { countJobs, shouldHoldBack } from './batching.ts'
 import type { SharedStore, ValueToStore } from './shared-store.ts'
 import { isReply } from './connection.ts'
+import { realTime } from '../../deadline.ts'
 import { BrokenExecutorError, TaskNotCloneableError } from '../../errors.ts'
 
 export interface SenderOwner {
@@ -157,7 +158,7 @@ export class JobSender {
       number,
       id: `${this.#link.id}-${number}`,
       tasks: new Set(tasks),
-      sentAt: performance.now(),
+      sentAt: realTime(),
       worker: undefined,
       misses: 0,
       isRevoked: false,

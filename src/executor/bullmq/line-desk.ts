@@ -1,3 +1,4 @@
+import { clearInterval, setInterval } from 'node:timers'
 import { decode, type Encoded } from '../remote/error-codec.ts'
 import { decodeValue } from './codec.ts'
 import type { Connection } from './connection.ts'

@@ -1,5 +1,6 @@
-import { setImmediate } from 'node:timers'
+import { setImmediate, setTimeout } from 'node:timers'
 import type { Redis } from 'ioredis'
+import { realTime } from '../../deadline.ts'
 import type { SharedCopy } from '../remote.ts'
 import { decodeValue } from './codec.ts'
 import type { Keys } from './keys.ts'
@@ -41,6 +42,8 @@ export class SubmitterLine {
   #isPumping = false
   #isWaiting = false
   #drained: (() => void)[] = []
+  /** Since when there is no submitter, at each look: who has left much behind keeps a worker only once. */
+  #missingSince: number | undefined
   readonly #storing = new Set<Promise<void>>()
 
   constructor(id: string, end: WorkerEnd) {
@@ -167,16 +170,18 @@ export class SubmitterLine {
   async #send(words: readonly Word[], numbers: readonly number[]): Promise<ReadonlySet<number> | undefined> {
     const { id, redis, keys, sealer, onError } = this.#end
     const letter = sealLetter(sealer, id, words, contexts.words(this.id))
-    let missingSince: number | undefined
     for (;;) {
       try {
         const said = redis.xadd(keys.words(this.id), 'NOMKSTREAM', '*', fields.letter, letter)
         // After what was said: who takes a task back reads that first, or is seen here.
         const looked = numbers.length === 0 ? [] : redis.smismember(keys.revoked(this.id), ...numbers)
         const [entry, flags] = await Promise.all([said, looked])
-        if (entry !== null) return new Set(numbers.filter((_, index) => flags[index] === 1))
-        missingSince ??= performance.now()
-        if (performance.now() - missingSince > repeatTime) return undefined
+        if (entry !== null) {
+          this.#missingSince = undefined
+          return new Set(numbers.filter((_, index) => flags[index] === 1))
+        }
+        this.#missingSince ??= realTime()
+        if (realTime() - this.#missingSince > repeatTime) return undefined
       } catch (error) {
         // Redis is full, or is closed to us: what has to be said waits for it.
         onError(error)
