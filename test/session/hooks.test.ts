@@ -1,12 +1,12 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ConnectionError, HTTPError, InvalidURLError, MissingSchemaError } from '../../src/errors.ts'
+import { CancelledError, ConnectionError, HTTPError, InvalidURLError, MissingSchemaError } from '../../src/errors.ts'
 import type { HookContext } from '../../src/session/hooks.ts'
 import { PreparedRequest } from '../../src/session/prepared-request.ts'
 import { Response } from '../../src/session/response/response.ts'
 import { Session } from '../../src/session/session.ts'
 import { taskReference } from '../../src/task-reference.ts'
-import { gate } from '../helpers/gate.ts'
+import { gate, turn, type Gate } from '../helpers/gate.ts'
 import { startServer } from '../helpers/server.ts'
 import type { Handler, TestServer } from '../helpers/server.ts'
 
@@ -284,5 +284,55 @@ describe('error hooks', () => {
     await expect(session.get(server.url, { signal: controller.signal, hooks })).rejects.toMatchObject({
       name: 'AbortError',
     })
+  })
+})
+
+describe('Once the request is cancelled', () => {
+  const globals = globalThis as { hookModule?: { begun: Gate; end: Gate; calls: string[] } }
+  const source = `
+    globalThis.hookModule.begun.open()
+    await globalThis.hookModule.end.promise
+    export const late = () => void globalThis.hookModule.calls.push('late')`
+
+  afterEach(() => void delete globals.hookModule)
+
+  it('no other hook begins', async () => {
+    const seen: string[] = []
+    const controller = new AbortController()
+    const left = gate()
+    const first = async (): Promise<void> => {
+      controller.abort()
+      await Promise.resolve()
+      left.open()
+    }
+    const hooks = { response: [first, () => void seen.push('second')] }
+
+    await expect(session.get(server.url, { signal: controller.signal, hooks })).rejects.toThrow(CancelledError)
+    await left.promise
+    await turn()
+
+    expect(seen).toEqual([])
+  })
+
+  it.each<[string, (late: never) => object]>([
+    ['hook', (late) => ({ hooks: { response: late } })],
+    ['error hook', (late) => ({ hooks: { error: late }, raiseForStatus: true })],
+    ['auth function', (late) => ({ auth: late })],
+  ])('no %s begins whose module was being loaded', async (name, optionsWith) => {
+    handler = (_, response) => response.writeHead(500).end()
+    const { begun, end, calls } = (globals.hookModule = { begun: gate(), end: gate(), calls: [] })
+    const module = `data:text/javascript,${encodeURIComponent(`${source} // ${name}`)}`
+    const controller = new AbortController()
+    const options = optionsWith(taskReference(module, 'late') as never)
+    const running = session.get(server.url, { signal: controller.signal, ...options })
+    await begun.promise
+
+    controller.abort()
+    await expect(running).rejects.toThrow(CancelledError)
+    end.open()
+    await import(/* @vite-ignore */ module)
+    await turn()
+
+    expect(calls).toEqual([])
   })
 })

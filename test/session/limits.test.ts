@@ -9,10 +9,13 @@ import {
   TotalTimeoutError,
   UnrewindableBodyError,
 } from '../../src/errors.ts'
+import type { HookContext, HooksOption } from '../../src/session/hooks.ts'
 import type { RetryOptions } from '../../src/session/options/options.ts'
+import type { PreparedRequest } from '../../src/session/prepared-request.ts'
 import { Response } from '../../src/session/response/response.ts'
 import { Session } from '../../src/session/session.ts'
 import { mergeTimeout } from '../../src/session/options/timeouts.ts'
+import { fakeTime, realTurn, realUntil } from '../helpers/fake-time.ts'
 import { gate, until } from '../helpers/gate.ts'
 import { startServer } from '../helpers/server.ts'
 import type { Handler, TestServer } from '../helpers/server.ts'
@@ -80,27 +83,6 @@ describe('timeout', () => {
     expect((error as Error).message).toContain('150 ms')
   })
 
-  it('total holds while a retry waits', async () => {
-    handler = (_, response) => response.writeHead(503).end()
-    const retry: RetryOptions = { total: 1, backoff: { base: 60_000, jitter: false, max: 60_000 } }
-
-    expect(await failureOf(session.get(server.url, { retry, timeout: { total: 500 } }))).toBeInstanceOf(
-      TotalTimeoutError,
-    )
-    expect(server.seen).toHaveLength(1)
-  })
-
-  it('total holds while a hook works, and aborts its signal', async () => {
-    let reason: unknown
-    const hook = (_: unknown, { signal }: { signal: AbortSignal }): Promise<void> =>
-      new Promise(() => signal.addEventListener('abort', () => (reason = signal.reason)))
-
-    const error = await failureOf(session.get(server.url, { timeout: { total: 600 }, hooks: { response: hook } }))
-
-    expect(error).toBeInstanceOf(TotalTimeoutError)
-    expect(reason).toBe(error)
-  })
-
   it('total of a request on its way is an error that hooks may recover from', async () => {
     handler = silent
     const response = await session.get(server.url, {
@@ -113,20 +95,102 @@ describe('timeout', () => {
     expect(response.text()).toBe('cached')
   })
 
-  it('total holds until a streamed body has ended', async () => {
-    handler = (_, response) => response.write('never ends')
-    const response = await session.get(server.url, { stream: true, timeout: { total: 500 } })
-
-    expect(await failureOf(response.read())).toBeInstanceOf(TotalTimeoutError)
-    await until(() => server.openSockets.size === 0)
-  })
-
   it('total leaves no timer behind', async () => {
     await session.get(server.url, { timeout: { total: 60_000 } })
     await failureOf(session.get('http://127.0.0.1:1/', { timeout: { total: 60_000 } }))
     await (await session.get(server.url, { stream: true, timeout: { total: 60_000 } })).read()
 
     await until(() => !process.getActiveResourcesInfo().includes('Timeout'))
+  })
+})
+
+describe('timeout, in a time that only the test makes pass,', () => {
+  const minute = 60_000
+  const wait: RetryOptions = { total: 1, backoff: { base: 10 * minute, jitter: false, max: 10 * minute } }
+  const never = new Promise<never>(() => undefined)
+  const breaking: Handler = (request) => request.socket.destroy()
+
+  beforeEach(() => fakeTime.enable())
+  afterEach(() => fakeTime.disable())
+
+  /** What is on its way by then comes in; then the time is over. */
+  async function timeOut(promise: Promise<unknown>, hasBegun: () => boolean): Promise<unknown> {
+    const failure = failureOf(promise)
+    await realUntil(fakeTime, hasBegun)
+    for (let turns = 0; turns < 20; turns++) await realTurn()
+    fakeTime.tick(minute)
+    return failure
+  }
+
+  it.each<[string, Handler]>([
+    ['a response', (_, response) => response.writeHead(503).end()],
+    ['a connection that broke', breaking],
+    [
+      'a body that broke off',
+      (_, response) => response.writeHead(200, { 'content-length': 9 }).write('x', () => response.destroy()),
+    ],
+  ])('total holds while a retry waits, after %s', async (_, answer) => {
+    handler = answer
+    const running = session.get(server.url, { retry: wait, timeout: { total: minute } })
+
+    expect(await timeOut(running, () => server.seen.length === 1)).toBeInstanceOf(TotalTimeoutError)
+    expect(server.seen).toHaveLength(1)
+  })
+
+  it.each<[string, Handler, keyof HooksOption]>([
+    ['a response', (_, response) => response.end(), 'response'],
+    ['a redirect', (_, response) => response.writeHead(302, { location: '/' }).end(), 'redirect'],
+    ['a connection that broke', breaking, 'error'],
+  ])('total holds while a hook works, and aborts its signal: on %s', async (_, answer, kind) => {
+    handler = answer
+    const entered = gate<AbortSignal>()
+    let isAtWork = false
+    const hook = (_: unknown, { signal }: HookContext): Promise<never> => {
+      isAtWork = true
+      entered.open(signal)
+      return never
+    }
+    const running = session.get(server.url, { timeout: { total: minute }, hooks: { [kind]: hook } })
+
+    const error = await timeOut(running, () => isAtWork)
+
+    expect(error).toBeInstanceOf(TotalTimeoutError)
+    expect((await entered.promise).reason).toBe(error)
+  })
+
+  it.each(['a request hook', 'an auth function', 'an auth generator'])(
+    'total holds while %s works after a sending that failed',
+    async (kind) => {
+      handler = breaking
+      let calls = 0
+      const linger = (): Promise<void> => (++calls === 2 ? never : Promise.resolve())
+      async function* flow(request: PreparedRequest): AsyncGenerator<PreparedRequest> {
+        calls++
+        try {
+          yield request
+        } catch {
+          await linger()
+        }
+      }
+      const options = {
+        'a request hook': { hooks: { request: linger } },
+        'an auth function': { auth: linger },
+        'an auth generator': { auth: flow as never },
+      }[kind]
+      const retry = { total: 1, backoff: { base: 1 } }
+      const running = session.get(server.url, { ...options, retry, timeout: { total: minute } })
+
+      expect(await timeOut(running, () => (fakeTime.tick(1), calls === 2))).toBeInstanceOf(TotalTimeoutError)
+      expect(server.seen).toHaveLength(1)
+    },
+  )
+
+  it('total holds until a streamed body has ended', async () => {
+    handler = (_, response) => response.write('never ends')
+    const response = await session.get(server.url, { stream: true, timeout: { total: minute } })
+
+    expect(await timeOut(response.read(), () => true)).toBeInstanceOf(TotalTimeoutError)
+    await realUntil(fakeTime, () => server.openSockets.size === 0)
   })
 })
 

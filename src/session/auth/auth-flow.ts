@@ -25,6 +25,8 @@ export type AuthOption = readonly [user: string, password: string] | OrReference
 export interface Correspondence {
   /** The auth function is about to be called, or to go on. @returns the scope that it shall run in, if somebody wants to know */
   enterUserCode(): UserScope | undefined
+  /** @throws what the call was aborted with: no auth function begins then */
+  throwIfAborted(): void
   send(request: PreparedRequest): Promise<Response>
   /** The response answered the auth function only: the caller gets another one. */
   consume(response: Response): Promise<void>
@@ -55,7 +57,11 @@ export async function sendWithAuth(
   // Ours wait for nothing.
   const ask = recipeOf(auth) === undefined ? askInScope(call) : askHere
   const result = isTaskReference(auth)
-    ? await ask(async () => (await loadTaskReference(auth))(...(auth.args ?? []), request))
+    ? await ask(async () => {
+        const fn = await loadTaskReference(auth)
+        call.throwIfAborted()
+        return fn(...(auth.args ?? []), request)
+      })
     : ask(() => auth(request))
   if (isFlow(result)) return converse(result, request, call, ask)
   return call.send(requestOf(isThenable(result) ? await result : result, 'return') ?? request)
@@ -66,7 +72,6 @@ async function converse(flow: AuthFlow, request: PreparedRequest, call: Correspo
   let step = await ask(() => flow.next(undefined as never))
   while (step.done !== true) {
     if (response !== undefined) await call.consume(response)
-    // A copy: what the function does to its request later must not change what was sent.
     const { value } = step
     // A copy: what the function does to its request later must not change what was sent.
     const sent = await settle(async () => call.send((requestOf(value, 'yield') ?? request).copy()))

@@ -3,26 +3,34 @@ import type { AnyHook, HookContext, HookLists, HookName } from '../hooks.ts'
 import { PreparedRequest } from '../prepared-request.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { Response } from '../response/response.ts'
-import { runErrorHooks, runHooks } from './run-hooks.ts'
+import { isTaskReference, loadTaskReference } from '../../task-reference.ts'
+import { runErrorHooks, runHooks, type BoundHook } from './run-hooks.ts'
 import type { CallObserver } from './call-observer.ts'
 import type { SessionCore } from '../session-core.ts'
 import type { Session } from '../session.ts'
+
+interface Abortable {
+  /** @throws what it was aborted with */
+  throwIfAborted(): void
+}
 
 /** The hooks of one call, the session's first, and what they are told. */
 export class CallHooks {
   readonly #core: SessionCore
   readonly #session: Session
   readonly #observer: CallObserver
+  readonly #call: Abortable
   #own: HookLists | undefined
   #context: unknown
   attempt = 0
   #controller: AbortController | undefined
   #aborted: { readonly error: unknown } | undefined
 
-  constructor(core: SessionCore, session: Session, observer: CallObserver) {
+  constructor(core: SessionCore, session: Session, observer: CallObserver, call: Abortable) {
     this.#core = core
     this.#session = session
     this.#observer = observer
+    this.#call = call
   }
 
   /** The request's own, and its `context`: before anything else of it may fail, so that its error hooks hear of that. */
@@ -36,18 +44,16 @@ export class CallHooks {
   }
 
   runRequest(request: PreparedRequest): Promise<PreparedRequest> {
-    return this.#hold(() =>
-      runHooks('request', this.#list('request'), request, this.#contextOf(request), PreparedRequest),
-    )
+    return this.#hold(() => runHooks('request', this.#list('request', request), request, PreparedRequest))
   }
 
   runResponse(name: 'response' | 'redirect', response: Response): Promise<Response> {
-    return this.#hold(() => runHooks(name, this.#list(name), response, this.#contextOf(response.request), Response))
+    return this.#hold(() => runHooks(name, this.#list(name, response.request), response, Response))
   }
 
   /** @returns the response that one of them recovers with */
   runError(error: unknown, request: FailedRequest): Promise<Response | undefined> {
-    return this.#hold(() => runErrorHooks(this.#list('error'), error, this.#contextOf(request), Response))
+    return this.#hold(() => runErrorHooks(this.#list('error', request), error, Response))
   }
 
   abort(error: unknown): void {
@@ -60,8 +66,20 @@ export class CallHooks {
     return scope === undefined ? run() : scope.contain(run)
   }
 
-  #list(name: HookName): readonly AnyHook[] {
-    return [...(this.#core.hooks[name] as readonly AnyHook[]), ...(this.#own?.[name] ?? [])]
+  #list(name: HookName, request: FailedRequest): BoundHook[] {
+    const hooks = [...(this.#core.hooks[name] as readonly AnyHook[]), ...(this.#own?.[name] ?? [])]
+    const context = this.#contextOf(request)
+    return hooks.map((hook) => (subject) => this.#run(hook, subject, context))
+  }
+
+  /** None begins once the call is aborted, be it while its module was loaded: nobody could stop it any more. */
+  #run(hook: AnyHook, subject: unknown, context: HookContext): unknown {
+    this.#call.throwIfAborted()
+    if (!isTaskReference(hook)) return (hook as (...args: unknown[]) => unknown)(subject, context)
+    return loadTaskReference(hook).then((fn) => {
+      this.#call.throwIfAborted()
+      return fn(...(hook.args ?? []), subject, context)
+    })
   }
 
   /** The signal is made when a hook asks for it. */

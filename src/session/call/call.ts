@@ -51,7 +51,7 @@ export class Call implements Correspondence {
     this.#subject = subject
     this.#observer = observer
     this.#exchanges = new Exchanges(core, observer)
-    this.#hooks = new CallHooks(core, session, observer)
+    this.#hooks = new CallHooks(core, session, observer, this)
   }
 
   /**
@@ -105,6 +105,10 @@ export class Call implements Correspondence {
     this.#end()
   }
 
+  throwIfAborted(): void {
+    this.#exchanges.throwIfAborted()
+  }
+
   enterUserCode(): UserScope | undefined {
     return this.#observer.enterUserCode?.()
   }
@@ -117,6 +121,7 @@ export class Call implements Correspondence {
       return this.#receive(sent, await this.#exchanges.start(this.#options, sent, undefined))
     } catch (error) {
       this.#sendFailure = { error }
+      this.#exchanges.endSending()
       throw error
     }
   }
@@ -222,12 +227,13 @@ export class Call implements Correspondence {
 
   async #recover(error: unknown): Promise<Response | Continuation> {
     const request = this.described
+    const isOfSending = this.#isOfSending(error)
+    this.#exchanges.endSending()
     if (this.#hop === undefined) hushInputs(this.#subject.request)
     try {
       this.#exchanges.throwIfAborted()
       attachRequest(error, request)
-      const again =
-        this.#isOfSending(error) && this.#hop ? this.#retries?.after({ error }, this.#hop.request) : undefined
+      const again = isOfSending && this.#hop ? this.#retries?.after({ error }, this.#hop.request) : undefined
       if (again !== undefined) return again
       const response = this.#hooks.has('error') ? await this.#hooks.runError(error, request) : undefined
       this.#exchanges.throwIfAborted()

@@ -42,7 +42,7 @@ export class Exchanges implements OpenBody, HeadersListener {
     return this.#failure
   }
 
-  /** A request is on its way, and its response has not begun. */
+  /** A request is on its way: its response has not begun, and it has not failed. */
   get isSending(): boolean {
     return this.#isSending
   }
@@ -67,6 +67,11 @@ export class Exchanges implements OpenBody, HeadersListener {
   /** Ends what is going on now. */
   stop(error: unknown): void {
     this.#current?.abort(error)
+  }
+
+  /** What was sent last has failed, and that was noticed: a wait, a hook or an auth function comes next. */
+  endSending(): void {
+    this.#isSending = false
   }
 
   start(options: ResolvedOptions, request: PreparedRequest, location: URL | undefined): Promise<ExchangeResponse> {

@@ -1,8 +1,10 @@
 import { className, describe, isThenable } from '../../checks.ts'
-import { isTaskReference, loadTaskReference } from '../../task-reference.ts'
-import type { AnyHook, HookContext, HookName } from '../hooks.ts'
+import type { HookName } from '../hooks.ts'
 
 type ClassOf<T> = abstract new (...args: never[]) => T
+
+/** With all that it is told besides its subject. */
+export type BoundHook = (subject: unknown) => unknown
 
 /**
  * Runs hooks one after the other, each on what the one before it returned in the subject's place.
@@ -12,25 +14,23 @@ type ClassOf<T> = abstract new (...args: never[]) => T
  */
 export async function runHooks<T extends object>(
   name: HookName,
-  hooks: readonly AnyHook[],
+  hooks: readonly BoundHook[],
   subject: T,
-  context: HookContext,
   subjectClass: ClassOf<T>,
 ): Promise<T> {
   let current = subject
-  for (const hook of hooks) current = (await callHook(name, hook, current, context, subjectClass)) ?? current
+  for (const hook of hooks) current = (await callHook(name, hook, current, subjectClass)) ?? current
   return current
 }
 
 /** @returns the response that the first hook to do so recovers with; `undefined`: none did */
 export async function runErrorHooks<T>(
-  hooks: readonly AnyHook[],
+  hooks: readonly BoundHook[],
   error: unknown,
-  context: HookContext,
   responseClass: ClassOf<T>,
 ): Promise<T | undefined> {
   for (const hook of hooks) {
-    const response = await callHook('error', hook, error, context, responseClass)
+    const response = await callHook('error', hook, error, responseClass)
     if (response !== undefined) return response
   }
   return undefined
@@ -38,14 +38,11 @@ export async function runErrorHooks<T>(
 
 async function callHook<T>(
   name: HookName,
-  hook: AnyHook,
+  hook: BoundHook,
   subject: unknown,
-  context: HookContext,
   expected: ClassOf<T>,
 ): Promise<T | undefined> {
-  const returned = isTaskReference(hook)
-    ? (await loadTaskReference(hook))(...(hook.args ?? []), subject, context)
-    : (hook as (...args: unknown[]) => unknown)(subject, context)
+  const returned = hook(subject)
   const result: unknown = isThenable(returned) ? await returned : returned
   if (result === undefined || result instanceof expected) return result
   const shown = typeof result === 'object' && result !== null ? `an object (${className(result)})` : describe(result)

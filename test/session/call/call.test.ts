@@ -1,9 +1,10 @@
-import { afterEach, beforeEach, describe, expect, it } from 'vitest'
+import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SessionClosedError, TotalTimeoutError } from '../../../src/errors.ts'
 import { Call } from '../../../src/session/call/call.ts'
 import { Continuation } from '../../../src/session/call/continuation.ts'
 import { Response } from '../../../src/session/response/response.ts'
 import { Session, openCall } from '../../../src/session/session.ts'
+import { fakeTime } from '../../helpers/fake-time.ts'
 import { gate } from '../../helpers/gate.ts'
 import { startServer } from '../../helpers/server.ts'
 import type { Handler, TestServer } from '../../helpers/server.ts'
@@ -116,21 +117,27 @@ describe('openCall', () => {
     expect(response.text()).toBe('all')
   })
 
-  it('the total timeout tells the observer, also while no attempt runs', async () => {
-    handler = (_, response) => response.writeHead(503).end()
-    const abandoned = gate<unknown>()
+  it.each<[string, Handler]>([
+    ['a response', (_, response) => response.writeHead(503).end()],
+    ['an error', (request) => request.socket.destroy()],
+  ])('the total timeout tells the observer, also while no attempt runs: after %s', async (_, answer) => {
+    handler = answer
+    const abandoned = vi.fn()
     const retry = { total: 1, backoff: { base: 60_000, max: 60_000, jitter: false } }
-    const call = openCall(
-      session,
-      { url: server.url, retry, timeout: { total: 60 } },
-      { abandoned: (error) => abandoned.open(error) },
-    )
+    fakeTime.enable()
+    try {
+      const call = openCall(session, { url: server.url, retry, timeout: { total: 60 } }, { abandoned })
+      expect(await call.attempt()).toBeInstanceOf(Continuation)
 
-    expect(await call.attempt()).toBeInstanceOf(Continuation)
+      fakeTime.tick(59)
+      expect(abandoned).not.toHaveBeenCalled()
+      fakeTime.tick(1)
 
-    const error = await abandoned.promise
-    expect(error).toBeInstanceOf(TotalTimeoutError)
-    await expect(call.attempt()).rejects.toBe(error)
+      expect(abandoned).toHaveBeenCalledExactlyOnceWith(expect.any(TotalTimeoutError))
+      await expect(call.attempt()).rejects.toBe(abandoned.mock.calls[0]![0])
+    } finally {
+      fakeTime.disable()
+    }
   })
 
   it('does not listen to the signal of the options', async () => {
