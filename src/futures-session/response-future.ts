@@ -7,13 +7,17 @@ import { makeCancelled } from '../future/cancellation.ts'
 import { Future } from '../future/future.ts'
 import type { WaitOptions } from '../future/wait-limits.ts'
 import { describeRequest } from '../session/call/call-subject.ts'
-import type { RequestOptions, RequestSpec } from '../session/options/options.ts'
+import type { RequestOptions } from '../session/options/options.ts'
 import type { Response } from '../session/response/response.ts'
 import { readBytes, readJson, readText } from './read-response.ts'
 import { observe } from './unobserved.ts'
 
 /** What was asked for, with method and URL filled in. It fits `session.map` and `Pool` again; `context` is yours. */
-export type SubmittedRequest = Readonly<RequestSpec & { method: string }>
+export interface SubmittedRequest extends Readonly<RequestOptions> {
+  readonly method: string
+  /** As it was given: a relative one is relative to `baseUrl`. A URL object is its `href`. */
+  readonly url: string
+}
 
 /** No private method: an instance would be 8 bytes larger, and there may be very many. */
 let markObserved: <R>(future: ResponseFuture<R>) => void
@@ -21,21 +25,21 @@ let markObserved: <R>(future: ResponseFuture<R>) => void
 /** What a FuturesSession returns: the future of a response, that knows its request. */
 export class ResponseFuture<R = Response> extends Future<R> {
   /** Of a plain GET just the URL, until somebody asks. Options are copied: the caller may change his own. */
-  #request: SubmittedRequest | string | URL
+  #request: SubmittedRequest | string
   #isObserved = false
 
   /** @internal A FuturesSession makes them. */
   constructor(method: string, url: string | URL, options: RequestOptions | undefined) {
     super()
-    // A copy: the caller may change his own before its turn comes.
-    const target = url instanceof URL ? new URL(url) : url
+    // As it is now: the caller may change his own before its turn comes. What is no URL is refused when that has come.
+    const target = url instanceof URL ? url.href : url
     const isPlain = method === 'GET' && options === undefined && !isSpec(target)
     this.#request = isPlain ? target : specOf(method, target, options)
   }
 
   /** What was asked for. */
   get request(): SubmittedRequest {
-    return this.detail ?? (this.#request = { method: 'GET', url: this.#request as string | URL })
+    return this.detail ?? (this.#request = { method: 'GET', url: this.#request as string })
   }
 
   /** @internal The same, if there is more to it than a URL. */
@@ -87,6 +91,60 @@ export class ResponseFuture<R = Response> extends Future<R> {
     return this.result(options).then(readBytes)
   }
 
+  /**
+   * Reading it throws: this is a future, `(await future.result()).status` is meant. What you attach under this name is yours.
+   *
+   * @deprecated This is a future: `await future.result()`
+   * @throws {TypeError} always
+   */
+  get status(): never {
+    throw isFuture('status')
+  }
+
+  set status(value: unknown) {
+    attach(this, 'status', value)
+  }
+
+  /** As `status`. @deprecated This is a future: `await future.result()` */
+  get ok(): never {
+    throw isFuture('ok')
+  }
+
+  set ok(value: unknown) {
+    attach(this, 'ok', value)
+  }
+
+  /** As `status`. @deprecated This is a future: `await future.result()` */
+  get headers(): never {
+    throw isFuture('headers')
+  }
+
+  set headers(value: unknown) {
+    attach(this, 'headers', value)
+  }
+
+  /** As `status`. @deprecated This is a future: `await future.result()` */
+  get body(): never {
+    throw isFuture('body')
+  }
+
+  set body(value: unknown) {
+    attach(this, 'body', value)
+  }
+
+  /**
+   * As `status`; not `never`, so that what you attach keeps its type.
+   *
+   * @deprecated This is a future: `await future.result()`
+   */
+  get data(): unknown {
+    throw isFuture('data')
+  }
+
+  set data(value: unknown) {
+    attach(this, 'data', value)
+  }
+
   /** As of any future, and the request; no credentials. */
   override [inspect.custom](depth: number, options: InspectOptions): string {
     const { method, url } = describeRequest(this)
@@ -108,13 +166,22 @@ export class ResponseFuture<R = Response> extends Future<R> {
 }
 
 function isSpec(request: unknown): request is SubmittedRequest {
-  return typeof request === 'object' && request !== null && !(request instanceof URL)
+  return typeof request === 'object' && request !== null
 }
 
 /** In this order: a literal that begins with a spread has a hidden class of its own, of 170 bytes, on Node 20. */
-function specOf(method: string, url: string | URL, options: RequestOptions | undefined): SubmittedRequest {
+function specOf(method: string, url: string, options: RequestOptions | undefined): SubmittedRequest {
   const spec = { method, url, ...options }
   if (spec.method !== method) spec.method = method
   if (spec.url !== url) spec.url = url
   return spec
+}
+
+function isFuture(name: string): TypeError {
+  return new TypeError(`Can't read \`${name}\` here: this is a future: \`await future.result()\` is its response`)
+}
+
+/** As if there were nothing under that name. */
+function attach(future: object, name: string, value: unknown): void {
+  Object.defineProperty(future, name, { value, writable: true, enumerable: true, configurable: true })
 }

@@ -51,6 +51,17 @@ export async function responses(): Promise<void> {
   exactly<string>()(text)
   // @ts-expect-error -- nor a response
   exactly<number>()(session.get(url).status)
+  const future = session.get(url)
+  /* eslint-disable @typescript-eslint/no-deprecated -- what is meant is the response's */
+  exactly<never>()(future.status)
+  exactly<never>()(future.ok)
+  exactly<never>()(future.headers)
+  exactly<never>()(future.body)
+  exactly<unknown>()(future.data)
+  // @ts-expect-error -- nor a header
+  future.headers.get('etag')
+  /* eslint-enable @typescript-eslint/no-deprecated */
+  exactly<{ id: number }>()(Object.assign(future, { data: { id: 1 } }).data)
   // @ts-expect-error -- a status is not to be changed
   response.status = 200
 }
@@ -70,7 +81,7 @@ export async function extras(urls: string[]): Promise<void> {
   const futures = urls.map((each, i) => Object.assign(session.get(each), { i }))
   for await (const future of asCompleted(futures)) {
     exactly<number>()(future.i)
-    exactly<string | URL>()(future.request.url)
+    exactly<string>()(future.request.url)
     exactly<Response>()(await future.result())
     exactly<User>()(await future.json<User>())
     // @ts-expect-error -- nobody attached that
