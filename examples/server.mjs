@@ -4,7 +4,10 @@ import http from 'node:http'
 import { text } from 'node:stream/consumers'
 import { setTimeout as sleep } from 'node:timers/promises'
 
+const file = Buffer.alloc(1_000_000, 'All work and no play makes Jack a dull boy. ')
+const digest = `sha-256=:${createHash('sha256').update(file).digest('base64')}:`
 let failures = 0
+let askedForCached = 0
 
 const routes = {
   json: ({ url }) => ({ body: { url, fruit: ['apple', 'pear', 'quince'] } }),
@@ -44,6 +47,32 @@ const routes = {
     await sleep(Number(argument), undefined, { ref: false })
     return { body: { waited: Number(argument) } }
   },
+  /** Five pages of three items, each with a link to the next one. */
+  pages: ({ argument }) => ({
+    headers: argument < 5 ? { link: `</pages/${Number(argument) + 1}>; rel="next"` } : {},
+    body: [1, 2, 3].map((item) => `item ${argument}.${item}`),
+  }),
+  /** A million bytes, of which no answer holds more than the first 400 000: then the connection breaks. */
+  file({ headers }) {
+    const start = Number(/^bytes=(\d+)-$/.exec(headers.range)?.[1] ?? 0)
+    const length = file.length - start
+    const range = start > 0 ? { 'content-range': `bytes ${start}-${file.length - 1}/${file.length}` } : {}
+    return {
+      status: start > 0 ? 206 : 200,
+      headers: { etag: '"1"', 'repr-digest': digest, 'content-length': length, ...range },
+      type: 'application/octet-stream',
+      body: file.subarray(start, start + 400_000),
+      isCutOff: length > 400_000,
+    }
+  },
+  /** Server-Sent Events: those after the `Last-Event-ID`, two of them, then the connection ends. */
+  events({ headers }) {
+    const last = Number(headers['last-event-id'] ?? 0)
+    const events = [1, 2].map((each) => `id: ${last + each}\nevent: tick\ndata: {"count":${last + each}}\n\n`)
+    return { type: 'text/event-stream', body: Buffer.from(`: hello\nretry: 10\n\n${events.join('')}`) }
+  },
+  /** May be kept for a minute; tells how often it was asked for. */
+  cached: () => ({ headers: { 'cache-control': 'max-age=60' }, body: { asked: ++askedForCached } }),
 }
 
 async function answer(request, response) {
@@ -56,10 +85,12 @@ async function answer(request, response) {
     headers: more,
     type = 'application/json',
     body = '',
+    isCutOff = false,
   } = await route({ method, url, headers, content, argument })
   const bytes = Buffer.isBuffer(body) ? body : Buffer.from(JSON.stringify(body))
   response.writeHead(status, { 'content-type': type, 'content-length': bytes.length, ...more })
-  response.end(bytes)
+  if (isCutOff) response.write(bytes, () => response.destroy())
+  else response.end(bytes)
 }
 
 /** @returns `url`, such as `http://127.0.0.1:34567`, and `close()`, which the examples can do without */

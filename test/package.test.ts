@@ -30,10 +30,11 @@ describe('the packed package', () => {
       .split('\n')
       .map((file) => file.replace('package/', ''))
     const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
-    expect(files.filter((file) => !file.startsWith('dist/')).sort()).toEqual(documents)
+    expect(files.filter((file) => !/^(dist|examples)\//.test(file)).sort()).toEqual(documents)
     for (const entry of ['index', 'pool', 'testing', 'worker-entry', 'remote-request', 'testing-tasks']) {
       expect(files).toContain(`dist/${entry}.js`)
     }
+    expect(files.filter((file) => file.startsWith('examples/') && !file.endsWith('.mjs'))).toEqual([])
     expect(files.filter((file) => file.startsWith('dist/') && !/\.(js|js\.map|d\.ts)$/.test(file))).toEqual([])
     for (const name of await exportedFiles()) expect(files).toContain(name)
   })
