@@ -31,6 +31,8 @@ const doors: Record<string, string> = {
   'undici/index.js': 'transport/',
   // Its types.
   undici: 'transport/',
+  // It takes 20 ms to load.
+  'node:http2': 'transport/http2/',
   socks: 'transport/connecting/socks.ts',
   'tough-cookie': 'session/',
   eventemitter3: 'futures-session/',
@@ -48,6 +50,7 @@ const longFiles: Record<string, string> = {
     'the write side of one request: its start, its ends and its attempts share one state',
   'pool/pool.ts': 'a third of it is the documentation of the class everybody holds',
   'transport/exchange-handler.ts': 'what undici calls and the ways to end share one small state',
+  'session/response/response.ts': 'likewise a third of it documents the class everybody holds',
   'session/call/call.ts': 'the steps of one request share its whole state; what could leave it has left',
 }
 

@@ -11,7 +11,7 @@ import { Environment } from './network/environment.ts'
 import { HeaderMap } from './headers.ts'
 import { makeSessionHooks } from './hooks.ts'
 import type { SessionHooks } from './hooks.ts'
-import type { ParamsOption, ProxiesOption, RetryOption, TimeoutOption } from './options/options.ts'
+import type { ParamsOption, ProxiesOption, RetryOption, SessionOptions, TimeoutOption } from './options/options.ts'
 import { packageDefaults } from './options/resolve-options.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import { SharedConnections } from './shared-connections.ts'
@@ -63,8 +63,9 @@ export class SessionCore {
   }
 
   /** @throws {TypeError | RangeError} bad options */
-  static create(poolOptions: PoolOptions | undefined, dispatcher: Dispatcher | undefined): SessionCore {
-    return new SessionCore(new SharedConnections(poolOptions), dispatcher && checkDispatcher('dispatcher', dispatcher))
+  static create({ poolOptions, http2, dispatcher }: SessionOptions): SessionCore {
+    const shared = new SharedConnections(withHttp2(poolOptions, http2))
+    return new SessionCore(shared, dispatcher && checkDispatcher('dispatcher', dispatcher))
   }
 
   get connections(): Connections {
@@ -151,4 +152,20 @@ function checkDispatcher(name: string, dispatcher: unknown): Dispatcher {
     if (typeof (dispatcher as { dispatch?: unknown }).dispatch === 'function') return dispatcher as Dispatcher
   }
   throw new TypeError(`Expected \`${name}\` to be a dispatcher of undici 7 or 8, got ${describe(dispatcher)}`)
+}
+
+/**
+ * The options of connections, `http2` among them by the name that it has there.
+ *
+ * @throws {TypeError} `http2` is not true or false
+ */
+function withHttp2(options: PoolOptions | undefined, http2: boolean | undefined): PoolOptions | undefined {
+  if (http2 === undefined) return options
+  if (typeof (http2 as unknown) !== 'boolean') {
+    throw new TypeError(`Expected \`http2\` to be true or false, got ${describe(http2)}`)
+  }
+  const { allowH2 } = (options ?? {}) as { allowH2?: unknown }
+  // What is wrong there is told by whom it is for.
+  const isFit = options === undefined || (typeof options === 'object' && (options as unknown) !== null)
+  return isFit && (allowH2 === undefined || typeof allowH2 === 'boolean') ? { ...options, allowH2: http2 } : options
 }

@@ -49,8 +49,8 @@ export class Session extends SessionAttributes implements AsyncDisposable {
 
   /** @throws {TypeError | RangeError} an unknown option, with a hint, or one with a value that can't be used */
   constructor(options: SessionOptions = {}) {
-    const { poolOptions, dispatcher, headers, ...attributes } = checkSessionOptions(options)
-    super(SessionCore.create(poolOptions, dispatcher))
+    const { poolOptions, http2, dispatcher, headers, ...attributes } = checkSessionOptions(options)
+    super(SessionCore.create({ poolOptions, http2, dispatcher }))
     if (headers !== undefined) this.headers.apply(headers)
     Object.assign(this, attributes)
   }

@@ -28,6 +28,7 @@ function boundListener(listener: ProgressListener, context: AsyncContext): Progr
 function boundSource(source: StreamSource, context: AsyncContext): StreamSource {
   return {
     length: source.length,
+    isReplayable: source.isReplayable,
     open: () => {
       const iterator = context.run(() => source.open()[Symbol.asyncIterator]())
       return {

@@ -25,6 +25,8 @@ const lost = (): Error => Object.assign(new Error('It was lost before the reques
  */
 export class Connection implements Carrier, SocketObserver {
   readonly timer = new ReadTimer()
+  readonly httpVersion = '1.1'
+  readonly isUnseen = false
   loss: Error | undefined = undefined
   /** For its route: when it became idle, and whether it still counts. */
   idleSince = 0

@@ -9,7 +9,8 @@ import { ExchangeHandler } from './exchange-handler.ts'
 import { resolvePoolOptions } from './pool-options.ts'
 import type { PoolOptions, ResolvedPoolOptions } from './pool-options.ts'
 import { Route } from './connecting/route.ts'
-import type { RouteOwner } from './connecting/route.ts'
+import type { DestinationRoute, RouteOwner } from './connecting/route.ts'
+import { NegotiatedRoute } from './http2/negotiated-route.ts'
 
 /** Connections that are kept, at least; requests keeps the pools of 10 hosts. */
 const fewestKept = 10
@@ -25,7 +26,7 @@ const fewestKept = 10
 export class Connections implements RouteOwner, DispatcherOwner {
   readonly #options: ResolvedPoolOptions
   readonly #connector: Connector
-  readonly #routes = new Map<string, Route>()
+  readonly #routes = new Map<string, DestinationRoute>()
   /** An array, and each knows its place: the tables that a Set has outgrown would keep them, and their answers, alive. */
   readonly #foreign: DispatcherCarrier[] = []
   #limit = fewestKept
@@ -96,8 +97,9 @@ export class Connections implements RouteOwner, DispatcherOwner {
   }
 
   /** @internal */
-  handleEmpty(route: Route): void {
-    this.#routes.delete(route.destination.key)
+  handleEmpty(route: DestinationRoute): void {
+    const { key } = route.destination
+    if (this.#routes.get(key) === route) this.#routes.delete(key)
     this.#checkClosed()
   }
 
@@ -121,7 +123,7 @@ export class Connections implements RouteOwner, DispatcherOwner {
 
   /** There are no more routes to look at than connections. @returns whether one was idle */
   #closeLongestIdle(): boolean {
-    let longest: Route | undefined
+    let longest: DestinationRoute | undefined
     let since = Infinity
     for (const route of this.#routes.values()) {
       if (route.idleSince >= since) continue
@@ -132,12 +134,15 @@ export class Connections implements RouteOwner, DispatcherOwner {
     return longest !== undefined
   }
 
-  #route({ origin, proxy, tls }: ExchangeRequest): Route {
+  #route({ origin, proxy, tls }: ExchangeRequest): DestinationRoute {
     const key = destinationKey(origin, proxy, tls)
     let route = this.#routes.get(key)
     if (route === undefined) {
       const destination = destinationOf(key, origin, proxy, tls)
-      route = new Route(destination, this.#connector, this.#options.client, this)
+      route =
+        this.#options.allowH2 && destination.target.isSecure
+          ? new NegotiatedRoute(destination, this.#connector, this.#options, this)
+          : new Route(destination, this.#connector, this.#options.client, this)
       this.#routes.set(key, route)
     }
     return route

@@ -21,6 +21,8 @@ export interface DispatcherOwner {
 /** Runs one exchange on a dispatcher of the caller's. Its connections are its own affair. */
 export class DispatcherCarrier implements Carrier, SocketObserver {
   readonly timer = new ReadTimer()
+  readonly httpVersion = undefined
+  readonly isUnseen = false
   loss: Error | undefined = undefined
   /** Its place among those at work; -1 for none. */
   index = -1

@@ -17,7 +17,7 @@ import { informational, switched } from './response-heads.ts'
 import { Upload } from './upload.ts'
 import type { UploadObserver } from './upload.ts'
 
-type Controller = Dispatcher.DispatchController
+type Controller = Pick<Dispatcher.DispatchController, 'abort' | 'pause' | 'resume'>
 
 /** Thrown at undici, which takes the request back without touching the socket. Nobody sees it. */
 const refusal = new Error('The exchange was aborted before it was written')
@@ -118,7 +118,8 @@ export class ExchangeHandler
     this.#phase = receiving
     const { request } = this
     const stream = request.stream ? new HttpBodyStream(this, decoderFor(request, headers)) : undefined
-    const reception = new Reception(request, status, statusText, headers, now - this.#sentAt, stream)
+    const { httpVersion } = this.#carrier
+    const reception = new Reception(request, httpVersion, status, statusText, headers, now - this.#sentAt, stream)
     this.#reception = reception
     try {
       request.headersListener?.handleHeaders(headers)
@@ -243,7 +244,9 @@ export class ExchangeHandler
   get #maySendAgain(): boolean {
     if (this.#phase === waiting) return true
     const { resend, dispatcher } = this.request
-    return resend && (dispatcher === undefined ? this.#phase === sent && !this.#isAnswered : this.#stream === undefined)
+    if (dispatcher !== undefined) return resend && this.#stream === undefined
+    if (this.#phase !== sent || this.#isAnswered) return false
+    return resend || this.#carrier.isUnseen
   }
 
   #resend(fresh: Carrier): void {

@@ -53,6 +53,8 @@ export type WireBody = string | Uint8Array | StreamSource
 
 /** A body that is produced while it is sent. What iterating it throws, the exchange rejects with, as it is. */
 export interface StreamSource {
+  /** Whether `open` may be called again. Default: no. */
+  readonly isReplayable?: boolean | undefined
   /** Bytes, if that is known: sent as Content-Length. Otherwise the body is sent chunked. */
   readonly length: number | undefined
   /** Called at each sending. An iteration that is given up gets `return()`. */
@@ -110,7 +112,12 @@ export interface Exchange {
   abort(error: unknown): void
 }
 
+/** What was spoken on one of our connections. */
+export type HttpVersion = '1.1' | '2'
+
 export interface ExchangeResponse {
+  /** `undefined` where a dispatcher of the caller's has spoken. */
+  readonly httpVersion: HttpVersion | undefined
   readonly status: number
   /** As sent, which may be empty; where a dispatcher knows of none, the usual one. */
   readonly statusText: string

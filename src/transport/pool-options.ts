@@ -50,6 +50,8 @@ export interface PoolOptions {
   autoSelectFamilyAttemptTimeout?: number | undefined
   /** TLS sessions that are remembered for resumption; default 100. */
   maxCachedSessions?: number | undefined
+  /** The session option `http2`, which wins, by undici's name. Default false. */
+  allowH2?: boolean | undefined
   /** Options of `net.connect` and `tls.connect`, or a function that connects. */
   connect?: (ConnectionOptions & { [option: string]: unknown }) | ConnectFunction | undefined
 }
@@ -62,6 +64,8 @@ export interface ResolvedPoolOptions {
   readonly connector: ConnectFunction | undefined
   readonly connectTimeout: number
   readonly maxCachedSessions: number
+  /** HTTP/2 is offered to https destinations. */
+  readonly allowH2: boolean
 }
 
 const clientOptions = new Set([
@@ -98,7 +102,7 @@ const delayNames = [
   'bodyTimeout',
   'autoSelectFamilyAttemptTimeout',
 ] as const
-const otherOptions = new Set(['connect', 'connectTimeout', 'maxCachedSessions'])
+const otherOptions = new Set(['connect', 'connectTimeout', 'maxCachedSessions', 'allowH2'])
 
 const hints: ReadonlyMap<string, string> = new Map([
   ['connections', 'the number of connections follows from `maxWorkers` and `maxWorkersPerOrigin`'],
@@ -136,6 +140,7 @@ export function resolvePoolOptions(given: PoolOptions = {}): ResolvedPoolOptions
     connector: typeof connect === 'function' ? connect : undefined,
     connectTimeout: Math.min(limit(options.connectTimeout), limit(timeout)),
     maxCachedSessions: options.maxCachedSessions ?? 100,
+    allowH2: options.allowH2 ?? false,
   }
 }
 
@@ -153,11 +158,13 @@ const limit = (timeout: number | undefined): number => timeout || Infinity
 
 function check(client: Record<string, unknown>, socket: Record<string, unknown>, options: PoolOptions): void {
   const { lookup, family, autoSelectFamily, connect, connectTimeout, maxCachedSessions, pipelining = 1 } = options
+  const { allowH2 } = options as { allowH2?: unknown }
   if (lookup !== undefined && typeof lookup !== 'function') throw unfit('lookup', 'a function', lookup)
   if (family !== undefined && ![0, 4, 6].includes(family)) throw unfit('family', '0, 4 or 6', family)
   if (autoSelectFamily !== undefined && typeof autoSelectFamily !== 'boolean') {
     throw unfit('autoSelectFamily', 'a boolean', autoSelectFamily)
   }
+  if (allowH2 !== undefined && typeof allowH2 !== 'boolean') throw unfit('allowH2', 'a boolean', allowH2)
   if (![0, 1].includes(pipelining)) throw unfit('pipelining', '0 or 1', pipelining)
   const { path, localAddress, autoSelectFamilyAttemptTimeout } = socket
   try {

@@ -5,7 +5,7 @@ import type { RequestError } from '../errors.ts'
 import { BufferedBody, compact } from './buffered-body.ts'
 import type { HttpBodyStream } from './body-stream.ts'
 import { decodeBody, parseCodings } from './decoding/content-encoding.ts'
-import type { Exchange, ExchangeRequest, ExchangeResponse } from './exchange.ts'
+import type { Exchange, ExchangeRequest, ExchangeResponse, HttpVersion } from './exchange.ts'
 import { ProgressMeter } from './progress.ts'
 
 export type ResponseHeaders = Record<string, string | string[]>
@@ -27,6 +27,7 @@ export class Reception {
 
   constructor(
     request: ExchangeRequest,
+    httpVersion: HttpVersion | undefined,
     status: number,
     statusText: string | undefined,
     headers: ResponseHeaders,
@@ -38,6 +39,7 @@ export class Reception {
     this.#limit = request.maxResponseSize
     this.#stream = stream
     this.#response = {
+      httpVersion,
       status,
       statusText: statusText ?? STATUS_CODES[status] ?? '',
       headers,

@@ -25,8 +25,8 @@ export function openBody(
   return new Upload(body, observer, listener)
 }
 
-/** Bytes of Content-Length that undici can't see by itself. */
-function announcedLength(body: WireBody | undefined): number | undefined {
+/** Bytes of a body, if that is known. */
+export function bodyLength(body: WireBody | undefined): number | undefined {
   if (body === undefined) return undefined
   return typeof body === 'string' ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.byteLength : body.length
 }
@@ -49,6 +49,6 @@ class Chunks implements StreamSource {
 /** The headers of the request, with the length of a body that undici can't see by itself. */
 export function requestHeaders({ headers, body }: ExchangeRequest, open: OpenBody): string[] {
   if (!(open instanceof Upload)) return headers
-  const length = announcedLength(body)
+  const length = bodyLength(body)
   return length === undefined ? headers : headers.concat('content-length', String(length))
 }

@@ -36,8 +36,7 @@ describe('new Connections(poolOptions)', () => {
     ['fast', /Expected `poolOptions` to be an object, got `'fast'` \(string\)/],
     [{ keepalive: 1 }, /Unknown option `poolOptions.keepalive`/],
     [{ connections: 5 }, /Unknown option `poolOptions.connections`: .*maxWorkersPerOrigin/],
-    // No hint to a dispatcher: undici's HTTP/2 takes a body that RST_STREAM cuts off for whole.
-    [{ allowH2: true }, /^Unknown option `poolOptions.allowH2`$/],
+    [{ allowH2: 'yes' }, /Expected `poolOptions.allowH2` to be a boolean, got `'yes'`/],
     [{ pipelining: 2 }, /Expected `poolOptions.pipelining` to be 0 or 1, got `2`/],
     [{ lookup: 'dns' }, /Expected `poolOptions.lookup` to be a function/],
     [{ family: 5 }, /Expected `poolOptions.family` to be 0, 4 or 6/],

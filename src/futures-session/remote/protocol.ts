@@ -154,6 +154,7 @@ export interface PackedResponse {
   readonly next?: PackedRequest
   readonly data?: number
   readonly encoding?: string
+  readonly httpVersion?: '1.1' | '2'
 }
 
 export interface PackedRequest {

@@ -69,7 +69,7 @@ export class ResponsePacker {
   pack(response: Response): ResponseRef {
     const known = this.#numbers.get(response)
     if (known !== undefined) return known
-    const { status, statusText, url, elapsed, history, next, data } = response
+    const { status, statusText, url, elapsed, history, next, data, httpVersion } = response
     const content = contentOf(response)
     const { fields, encoding } = partsOf(response)
     const request = this.packRequest(response.request)
@@ -87,6 +87,7 @@ export class ResponsePacker {
     if (next !== undefined) packed.next = this.packRequest(next)
     if (data !== undefined) packed.data = this.#data.push(data) - 1
     if (encoding !== undefined) packed.encoding = encoding
+    if (httpVersion !== undefined) packed.httpVersion = httpVersion
     this.#numbers.set(response, this.#count++)
     return packed
   }

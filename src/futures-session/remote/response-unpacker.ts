@@ -24,13 +24,14 @@ export class ResponseUnpacker {
 
   unpack(packed: ResponseRef, parcel: Parcel): Response {
     if (typeof packed === 'number') return this.#responses[packed] as Response
-    const { status, statusText, url, headers, elapsed, body, data, encoding } = packed
+    const { status, statusText, url, headers, elapsed, body, data, encoding, httpVersion } = packed
     const response = new Response({
       status,
       statusText,
       url,
       headers,
       elapsed,
+      httpVersion,
       data: data === undefined ? undefined : parcel.data?.[data],
       request: this.unpackRequest(packed.request, parcel),
       content: body === undefined ? undefined : bytesAt(parcel, body),

@@ -96,10 +96,21 @@ export class Exchanges implements OpenBody, HeadersListener {
     this.#isSending = false
     this.throwIfAborted()
     const { url } = request
-    const { status, statusText, headers, content, stream, elapsed } = incoming
+    const { httpVersion, status, statusText, headers, content, stream, elapsed } = incoming
     this.#failure = incoming.failure
     this.#isWhole = incoming.isWhole
-    const response = new Response({ status, statusText, headers, content, stream, url, request, history, elapsed })
+    const response = new Response({
+      status,
+      statusText,
+      headers,
+      content,
+      stream,
+      url,
+      request,
+      history,
+      elapsed,
+      httpVersion,
+    })
     if (stream !== undefined) this.#watch(stream, response)
     else this.#observer.received?.(incoming.bytes, response)
     return response

@@ -201,6 +201,11 @@ export interface SessionOptions {
   maxResponseSize?: number | undefined
   /** Replaces our connections. Of undici 7 or 8; never closed by us. */
   dispatcher?: Dispatcher | undefined
+  /**
+   * Offers HTTP/2 to https destinations: `response.httpVersion` says what was spoken. For bursts, and for servers that allow few
+   * connections; a small request over HTTP/2 takes more than twice the CPU. Default false.
+   */
+  http2?: boolean | undefined
   /** In undici's names: `keepAliveTimeout`, `lookup`, `family`, `socketPath`, `localAddress`, ... */
   poolOptions?: PoolOptions | undefined
 }

@@ -103,7 +103,7 @@ const readers = new Map<string, Reader>([
 ])
 
 /** Of a session, not of a request. */
-const sessionNames = ['trustEnv', 'baseUrl', 'dispatcher', 'poolOptions']
+const sessionNames = ['trustEnv', 'baseUrl', 'dispatcher', 'http2', 'poolOptions']
 
 /**
  * Merges the options of a request over what holds without them. Own properties count, whatever is on prototypes.

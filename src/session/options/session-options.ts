@@ -21,6 +21,7 @@ const sessionNames = [
   'stream',
   'maxResponseSize',
   'dispatcher',
+  'http2',
   'poolOptions',
 ] as const satisfies readonly (keyof SessionOptions)[]
 

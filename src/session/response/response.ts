@@ -5,7 +5,7 @@ import type { InspectOptions } from 'node:util'
 import type { CookieJar } from 'tough-cookie'
 import { checkCount, printable } from '../../checks.ts'
 import { HTTPError, JSONDecodeError } from '../../errors.ts'
-import type { BodyStream } from '../../transport/exchange.ts'
+import type { BodyStream, HttpVersion } from '../../transport/exchange.ts'
 import { resized, sliced, toReadable } from './body-chunks.ts'
 import { linesOf } from './body-text.ts'
 import { decodeText, encodingFrom } from './charset.ts'
@@ -37,6 +37,7 @@ export interface ResponseInit<D = unknown> {
   next?: PreparedRequest | undefined
   elapsed?: number | undefined
   data?: D | undefined
+  httpVersion?: HttpVersion | undefined
 }
 
 const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308]
@@ -68,6 +69,8 @@ export class Response<D = unknown> {
   readonly next: PreparedRequest | undefined
   /** Milliseconds from sending the last hop to its headers. */
   readonly elapsed: number
+  /** What the last hop spoke; `undefined`: a dispatcher of yours knows, or nothing was sent. */
+  readonly httpVersion: HttpVersion | undefined
   /** Yours: hooks leave results here. */
   data: D
   readonly #fields: ResponseFields
@@ -87,6 +90,7 @@ export class Response<D = unknown> {
     this.history = init.history ?? nothing
     this.next = init.next
     this.elapsed = init.elapsed ?? 0
+    this.httpVersion = init.httpVersion
     this.data = init.data as D
     this.#fields = init.headers ?? {}
     this.#body = stream && new ResponseBody(stream, this.request)
@@ -222,9 +226,10 @@ export class Response<D = unknown> {
   }
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
-    const { status, statusText, url, headers, history, data } = this
+    const { status, statusText, httpVersion, url, headers, history, data } = this
     const body = this.#body && this.#body.content === undefined ? 'not read' : `${this.content.byteLength} bytes`
-    return `Response ${inspect({ status, statusText, url, headers, body, history: history.length, data }, options)}`
+    const shown = { status, statusText, httpVersion, url, headers, body, history: history.length, data }
+    return `Response ${inspect(shown, options)}`
   }
 
   /** Read without making a HeaderMap where the names are in lower case already. */

@@ -29,29 +29,35 @@ export class Connector {
   /**
    * @param timeout milliseconds for all steps; Infinity = none
    * @param callback gets errors of ours only
+   * @param protocols what the target may choose from (ALPN); by default what the options say, else HTTP/1.1
    */
-  connect(destination: Destination, timeout: number, callback: ConnectCallback): ConnectAttempt {
+  connect(
+    destination: Destination,
+    timeout: number,
+    callback: ConnectCallback,
+    protocols?: readonly string[],
+  ): ConnectAttempt {
     const attempt = new ConnectAttempt(destination, Math.min(timeout, this.#options.connectTimeout), callback)
-    this.#establish(attempt).then(
+    this.#establish(attempt, protocols).then(
       (socket) => attempt.succeed(socket),
       (error: unknown) => attempt.fail(error as Error),
     )
     return attempt
   }
 
-  async #establish(attempt: ConnectAttempt): Promise<Socket> {
+  async #establish(attempt: ConnectAttempt, protocols: readonly string[] | undefined): Promise<Socket> {
     const { origin, target, firstHop, proxy, isAbsoluteForm } = attempt.destination
     let phase: ExchangePhase = proxy === undefined ? 'connect' : 'proxy'
     try {
       let socket = await this.#openFirst(attempt, firstHop)
       if (proxy !== undefined) {
         // As requests does it: whom to believe holds for the proxy too, our own certificate is for the origin.
-        if (firstHop.isSecure) socket = await this.#secure(attempt, socket, firstHop, false)
+        if (firstHop.isSecure) socket = await this.#secure(attempt, socket, firstHop, false, undefined)
         if (isAbsoluteForm) return socket
         await this.#passThrough(attempt, socket, proxy)
       }
       phase = 'tls'
-      return target.isSecure ? await this.#secure(attempt, socket, target, true) : socket
+      return target.isSecure ? await this.#secure(attempt, socket, target, true, protocols) : socket
     } catch (error) {
       throw translateFailure(error, phase, origin, proxy?.url)
     }
@@ -94,7 +100,13 @@ export class Connector {
     })
   }
 
-  async #secure(attempt: ConnectAttempt, socket: Socket, to: Endpoint, isTarget: boolean): Promise<Socket> {
+  async #secure(
+    attempt: ConnectAttempt,
+    socket: Socket,
+    to: Endpoint,
+    isTarget: boolean,
+    protocols: readonly string[] | undefined,
+  ): Promise<Socket> {
     const { key, tls, proxy } = attempt.destination
     // A connector of the caller's own has done the first hop's TLS as well.
     if (this.#options.connector !== undefined && isTarget === (proxy === undefined)) return socket
@@ -111,6 +123,7 @@ export class Connector {
         ...options,
         ...(tls && { rejectUnauthorized: tls.rejectUnauthorized }),
         ...(session && { session }),
+        ...(protocols && { ALPNProtocols: [...protocols] }),
         secureContext: this.#contexts.context(tls, isTarget),
         host: to.hostname,
         socket,

@@ -1,8 +1,8 @@
 import { clearImmediate as clearOwn, setImmediate as setOwn } from 'node:timers'
 import type { Client } from 'undici'
 import type { ConnectAttempt, ConnectCallback } from './connect-attempt.ts'
+import type { Carrier } from '../carrier.ts'
 import { Connection } from '../connection.ts'
-import type { Connector } from './connector.ts'
 import { proxiedHeaders } from '../destination.ts'
 import type { Destination } from '../destination.ts'
 
@@ -13,16 +13,39 @@ export interface RouteOwner {
   /** A connection was closed, or is being closed: it takes up no room any more. */
   handleClose(): void
   /** The last connection of a route has ended. */
-  handleEmpty(route: Route): void
+  handleEmpty(route: DestinationRoute): void
+}
+
+/** What connections to one destination are asked for. */
+export interface DestinationRoute {
+  readonly destination: Destination
+  /** When its longest idle connection became idle, in the order of all; Infinity for none. */
+  readonly idleSince: number
+  /** For one exchange. */
+  take(): Carrier
+  closeLongestIdle(): void
+  /** Ends idle connections now and busy ones when their exchange is over. */
+  close(): void
+  /** Ends all connections, and their exchanges with this error. */
+  destroy(error: unknown): void
+}
+
+/** Makes sockets, as a Connector does. */
+interface SocketMaker {
+  connect(destination: Destination, timeout: number, callback: ConnectCallback): ConnectAttempt
 }
 
 /** Counts how often a connection became idle, so that it is known which one has been for longest. */
 let releases = 0
 
+export function nextRelease(): number {
+  return ++releases
+}
+
 /** All connections to one destination. */
-export class Route {
+export class Route implements DestinationRoute {
   readonly destination: Destination
-  readonly #connector: Connector
+  readonly #connector: SocketMaker
   readonly #options: Client.Options
   readonly #owner: RouteOwner
   readonly #connections = new Set<Connection>()
@@ -30,14 +53,17 @@ export class Route {
   readonly #idleConnections: Connection[] = []
   #isClosed = false
 
-  constructor(destination: Destination, connector: Connector, options: Client.Options, owner: RouteOwner) {
+  constructor(destination: Destination, connector: SocketMaker, options: Client.Options, owner: RouteOwner) {
     this.destination = destination
     this.#connector = connector
     this.#options = options
     this.#owner = owner
   }
 
-  /** When its longest idle connection became idle, in the order of all; Infinity for none. */
+  get isEmpty(): boolean {
+    return this.#connections.size === 0
+  }
+
   get idleSince(): number {
     return this.#idleConnections[0]?.idleSince ?? Infinity
   }
@@ -74,7 +100,7 @@ export class Route {
 
   giveBack(connection: Connection): void {
     if (this.#isClosed) return connection.discard()
-    connection.idleSince = ++releases
+    connection.idleSince = nextRelease()
     this.#idleConnections.push(connection)
   }
 
@@ -98,13 +124,11 @@ export class Route {
     if (this.#connections.size === 0) this.#owner.handleEmpty(this)
   }
 
-  /** Ends idle connections now and busy ones when their exchange is over. */
   close(): void {
     this.#isClosed = true
     for (const idle of this.#idleConnections.splice(0)) idle.discard()
   }
 
-  /** Ends all connections, and their exchanges with this error. */
   destroy(error: unknown): void {
     this.close()
     for (const connection of [...this.#connections]) connection.destroy(error)

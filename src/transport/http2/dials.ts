@@ -1,0 +1,82 @@
+import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers'
+import { ConnectAttempt } from '../connecting/connect-attempt.ts'
+import type { ConnectCallback } from '../connecting/connect-attempt.ts'
+import type { Connector } from '../connecting/connector.ts'
+import type { RouteOwner } from '../connecting/route.ts'
+import type { Destination } from '../destination.ts'
+
+/** Told what the attempts come to. */
+export interface DialObserver {
+  handleSocket(socket: Socket): void
+  handleDialFailure(error: Error): void
+}
+
+const both = ['h2', 'http/1.1']
+const http1Only = ['http/1.1']
+
+/** Attempts to connect for those who wait, none for anybody in particular: as many as are wanted, each without a timeout. */
+export class Dials {
+  readonly #destination: Destination
+  readonly #connector: Connector
+  readonly #owner: RouteOwner
+  readonly #observer: DialObserver
+  readonly #attempts = new Set<ConnectAttempt>()
+  /** A socket that is there already. */
+  #given: Socket | undefined = undefined
+
+  constructor(destination: Destination, connector: Connector, owner: RouteOwner, observer: DialObserver) {
+    this.#destination = destination
+    this.#connector = connector
+    this.#owner = owner
+    this.#observer = observer
+  }
+
+  get size(): number {
+    return this.#attempts.size
+  }
+
+  /** Begins new attempts, or gives the latest ones up. */
+  adjust(wanted: number): void {
+    for (const attempt of [...this.#attempts].slice(wanted)) {
+      this.#attempts.delete(attempt)
+      this.#owner.handleClose()
+      attempt.giveUp()
+    }
+    while (this.#attempts.size < wanted) this.#begin()
+  }
+
+  /** Whoever connects next, if that is within a turn, gets this socket. */
+  give(socket: Socket): void {
+    this.#given = socket
+    setImmediate(() => {
+      if (this.#given !== socket) return
+      this.#given = undefined
+      socket.destroy()
+    })
+  }
+
+  /** For somebody who speaks HTTP/1.1. */
+  connect(destination: Destination, timeout: number, callback: ConnectCallback): ConnectAttempt {
+    const given = this.#given
+    if (given === undefined) return this.#connector.connect(destination, timeout, callback, http1Only)
+    this.#given = undefined
+    const attempt = new ConnectAttempt(destination, timeout, callback)
+    attempt.hold(given)
+    queueMicrotask(() => attempt.succeed(given))
+    return attempt
+  }
+
+  #begin(): void {
+    this.#owner.handleOpen()
+    const onOutcome: ConnectCallback = (error, socket) => {
+      // Otherwise it was given up.
+      if (!this.#attempts.delete(attempt)) return
+      this.#owner.handleClose()
+      if (socket === null) this.#observer.handleDialFailure(error as Error)
+      else this.#observer.handleSocket(socket)
+    }
+    const attempt: ConnectAttempt = this.#connector.connect(this.#destination, Infinity, onOutcome, both)
+    this.#attempts.add(attempt)
+  }
+}

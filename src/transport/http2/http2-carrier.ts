@@ -1,0 +1,206 @@
+import type { ClientHttp2Stream } from 'node:http2'
+import { ConnectTimeoutError, TimeoutError } from '../../errors.ts'
+import type { Carrier, OpenBody } from '../carrier.ts'
+import { ConnectTimer } from '../connect-timer.ts'
+import type { ExchangeHandler } from '../exchange-handler.ts'
+import { isDeadConnection } from '../failures.ts'
+import { ReadTimer } from '../read-timer.ts'
+import type { WireBody } from '../exchange.ts'
+import { bodyLength } from '../request-body.ts'
+import { Upload } from '../upload.ts'
+import type { Http2Connection } from './http2-connection.ts'
+import { requestFields } from './http2-headers.ts'
+import type { NegotiatedRoute } from './negotiated-route.ts'
+import { writeUpload } from './stream-writer.ts'
+import { failureOf } from './stream-failures.ts'
+import { StreamIntake } from './stream-intake.ts'
+import type { StreamObserver } from './stream-intake.ts'
+
+/** Codes of RST_STREAM. */
+const [noError, refusedStream, cancel] = [0, 7, 8]
+/** How often a request is sent again that the server has not looked at. */
+const mostRefusals = 5
+/** Of those that wait; it never runs. */
+const parked = new ReadTimer()
+
+/** What has become of an exchange on the streams before. */
+export interface Http2History {
+  /** How often the server had not looked at it. */
+  readonly refusals: number
+  /** A connection has died under it. */
+  readonly wasLost: boolean
+  /** Where it was; it has to be another one. */
+  readonly avoided: readonly Http2Connection[]
+}
+
+const newcomer: Http2History = { refusals: 0, wasLost: false, avoided: [] }
+
+/** Runs one exchange on a stream of an HTTP/2 connection, once its route has one for it. It is the exchange's controller, too. */
+export class Http2Carrier implements Carrier, StreamObserver {
+  timer = parked
+  readonly httpVersion = '2'
+  readonly loss = undefined
+  isUnseen = false
+  readonly #route: NegotiatedRoute
+  readonly #history: Http2History
+  #exchange!: ExchangeHandler
+  #body: OpenBody
+  #connectTimer: ConnectTimer | undefined = undefined
+  #connection: Http2Connection | undefined = undefined
+  #stream: ClientHttp2Stream | undefined = undefined
+  #intake: StreamIntake | undefined = undefined
+  /** Its connection has died. */
+  #isLost = false
+  #isOver = false
+
+  constructor(route: NegotiatedRoute, history = newcomer) {
+    this.#route = route
+    this.#history = history
+  }
+
+  /** Of its stream; Infinity for none. */
+  get id(): number {
+    return this.#stream?.id ?? Infinity
+  }
+
+  /** Its stream must not be where one was refused, or lost, before. */
+  avoids(connection: Http2Connection): boolean {
+    return this.#history.avoided.includes(connection)
+  }
+
+  dispatch(exchange: ExchangeHandler, body: OpenBody): void {
+    this.#exchange = exchange
+    this.#body = body
+    this.#route.enter(this)
+    if (this.#connection !== undefined || this.#isOver) return
+    const timeout = Math.min(exchange.request.connectTimeout, this.#route.connectTimeout)
+    if (timeout !== Infinity) this.#connectTimer = new ConnectTimer(timeout, () => this.#timeOut(timeout))
+  }
+
+  /** Gets a stream. */
+  open(connection: Http2Connection): void {
+    this.#connectTimer?.clear()
+    this.#connection = connection
+    connection.enter(this)
+    try {
+      this.#send(connection, this.#exchange)
+    } catch (error) {
+      this.isUnseen = /^ERR_HTTP2_(?:INVALID_SESSION|GOAWAY_SESSION)$/.test((error as NodeJS.ErrnoException).code ?? '')
+      this.#exchange.onResponseError(undefined, error as Error)
+    }
+  }
+
+  fail(error: Error): void {
+    this.#exchange.onResponseError(undefined, error)
+  }
+
+  /** The exchange goes on elsewhere. */
+  move(carrier: Carrier): void {
+    this.#finish()
+    this.#exchange.start(carrier)
+  }
+
+  handleStart(): void {}
+
+  giveUp(): void {
+    this.#route.leave(this)
+    this.#finish()
+  }
+
+  release(): void {
+    if (this.#stream !== undefined && this.#connection !== undefined) {
+      this.#connection.hasServed = true
+      this.#closeRest(this.#stream)
+    }
+    this.#finish()
+  }
+
+  discard(): void {
+    if (this.#stream?.closed === false) this.#stream.close(cancel)
+    this.#finish()
+  }
+
+  renew(): Carrier | undefined {
+    const { refusals, wasLost } = this.#history
+    const connection = this.#connection
+    if (connection === undefined) return undefined
+    const avoided = [...this.#history.avoided, connection]
+    if (this.isUnseen && refusals < mostRefusals) return this.#route.renew({ refusals: refusals + 1, wasLost, avoided })
+    if (this.isUnseen || !this.#isLost || wasLost || !connection.hasServed) return undefined
+    return this.#route.renew({ refusals, wasLost: true, avoided })
+  }
+
+  destroy(error: unknown): void {
+    this.#exchange.abort(error)
+  }
+
+  /** The exchange leaves. A connection on which one has timed out may be dead. */
+  abort(reason: Error): void {
+    if (reason instanceof TimeoutError) this.#connection?.drain()
+  }
+
+  pause(): void {
+    this.#intake?.pause()
+  }
+
+  resume(): void {
+    this.#intake?.resume()
+  }
+
+  /** Its stream is closed: by its end, by a reset, or with its connection. */
+  handleClose(): void {
+    if (this.#isOver || this.#connection === undefined) return
+    const { id, rstCode } = this.#stream ?? {}
+    const { isLost, lastStream, loss } = this.#connection
+    const failure = this.#intake?.failure
+    const isUnseen = id === undefined || rstCode === refusedStream || id > lastStream
+    this.isUnseen = isUnseen && isReplayable(this.#exchange.request.body)
+    this.#isLost = failure === undefined ? isLost : isDeadConnection(failure)
+    this.fail(failure ?? (isLost ? loss : failureOf(rstCode ?? noError)))
+  }
+
+  #send(connection: Http2Connection, exchange: ExchangeHandler): void {
+    const body = this.#body
+    const length = bodyLength(exchange.request.body)
+    const isEmpty = body === undefined || (length === 0 && !(body instanceof Upload))
+    const stream = connection.request(requestFields(exchange.request, length), isEmpty)
+    this.#stream = stream
+    this.timer = connection.takeTimer()
+    this.#intake = new StreamIntake(stream, this, exchange, connection.maxHeaderSize)
+    exchange.onRequestStart(this)
+    if (body instanceof Upload) {
+      writeUpload(body, stream, length).catch((error: unknown) => this.#exchange.onResponseError(this, error as Error))
+    } else if (!isEmpty) stream.end(body)
+  }
+
+  /** Of an exchange that is over: what it has not sent, or the peer has not ended, nobody waits for. */
+  #closeRest(stream: ClientHttp2Stream): void {
+    if (stream.destroyed) return
+    if (this.#intake?.isEnded === true && (this.#body === undefined || stream.state.localClose === 1)) return
+    // To close it would wait for what was written to go out.
+    if (stream.writableEnded) stream.destroy()
+    else stream.close(noError)
+  }
+
+  #timeOut(timeout: number): void {
+    const { origin, proxy } = this.#route.destination
+    const through = proxy === undefined ? '' : ` through the proxy ${proxy.url}`
+    const message = `Could not connect to ${origin}${through}: no connection within ${timeout} ms`
+    this.#exchange.abort(new ConnectTimeoutError(message))
+  }
+
+  #finish(): void {
+    if (this.#isOver) return
+    this.#isOver = true
+    this.#intake?.stop()
+    this.#connectTimer?.clear()
+    this.#connection?.leave(this, this.timer === parked ? undefined : this.timer)
+    this.timer = parked
+    this.#route.handleOver()
+  }
+}
+
+/** Whether it can be sent once more. */
+function isReplayable(body: WireBody | undefined): boolean {
+  return typeof body !== 'object' || body instanceof Uint8Array || body.isReplayable === true
+}

@@ -1,0 +1,226 @@
+import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
+import { maxHeaderSize } from 'node:http'
+import type { Socket } from 'node:net'
+import { setImmediate } from 'node:timers'
+import type { Client } from 'undici'
+import { Deadline, monotonicTime } from '../../deadline.ts'
+import { ownOptions } from '../../own-options.ts'
+import { ReadTimer } from '../read-timer.ts'
+import type { Http2Carrier } from './http2-carrier.ts'
+import { http2Module } from './http2-module.ts'
+import type { NegotiatedRoute } from './negotiated-route.ts'
+
+/** Streams at once, whatever a server allows. */
+export const mostStreams = 100
+/** Bytes that a server may send before somebody has read them: on a stream, and on all streams of a connection. */
+const streamWindow = 6 * 1024 * 1024
+const connectionWindow = 24 * 1024 * 1024
+/** Fields of a response; each counts 32 bytes more than it has (RFC 9113, 6.5.2). */
+const mostFields = 4_000
+const fieldOverhead = 32
+/** As undici has it. */
+const defaultKeepAlive = 4_000
+/** Megabytes: Node's own bound, 10, would refuse streams. What is held is bounded by the windows. */
+const sessionMemory = 1_000_000
+/** Bytes of the header of a request; Node's own bound would end the session. */
+const longestHeader = 2 ** 24
+
+/** One HTTP/2 session on one socket, and the exchanges that are under way on it. */
+export class Http2Connection {
+  /** When it became idle, in the order of all connections; Infinity while it is not. */
+  idleSince = Infinity
+  isWrittenOff = false
+  /** A response has come in on it. */
+  hasServed = false
+  /** Streams beyond it the server has not looked at. */
+  lastStream = Infinity
+  readonly maxHeaderSize: number
+  readonly #route: NegotiatedRoute
+  readonly #socket: Socket
+  readonly #session: ClientHttp2Session
+  readonly #carriers = new Set<Http2Carrier>()
+  /** Those that are not in use: they keep their timer of Node's. */
+  readonly #timers: ReadTimer[] = []
+  readonly #keepAlive: number
+  /** Streams that may still be opened. */
+  #left: number
+  /** Streams at once. */
+  #most: number
+  #isDraining = false
+  #goaway: number | undefined = undefined
+  #isSpared = false
+  #failure: Error | undefined = undefined
+  #idleAt = 0
+  #idleDeadline: Deadline | undefined = undefined
+
+  /** @param most how many streams at once the destination has allowed before */
+  constructor(socket: Socket, route: NegotiatedRoute, options: Client.Options, most: number) {
+    this.#route = route
+    this.#socket = socket
+    this.#most = most
+    this.maxHeaderSize = options.maxHeaderSize ?? maxHeaderSize
+    this.#keepAlive = options.keepAliveTimeout ?? defaultKeepAlive
+    this.#left = options.pipelining === 0 ? 1 : (options.maxRequestsPerClient ?? Infinity)
+    // Before Node, which closes the streams then.
+    socket.on('error', (error: Error) => (this.#failure ??= error)).once('close', () => this.#handleLoss())
+    this.#session = this.#openSession()
+  }
+
+  /** Whether one more stream may be opened. */
+  get hasRoom(): boolean {
+    return !this.#isDraining && this.#carriers.size < this.#most
+  }
+
+  /** No stream is ever opened again. */
+  get isDraining(): boolean {
+    return this.#isDraining
+  }
+
+  /** Nothing comes in or goes out any more. */
+  get isLost(): boolean {
+    return this.#socket.destroyed || this.#session.destroyed
+  }
+
+  /** What its exchanges fail with when it is lost. */
+  get loss(): Error {
+    if (this.#failure !== undefined) return this.#failure
+    const after = this.#goaway ? ` after GOAWAY with code ${this.#goaway}` : ''
+    return Object.assign(new Error(`The connection was closed${after}`), { code: 'ECONNRESET' })
+  }
+
+  enter(carrier: Http2Carrier): void {
+    if (this.#carriers.size === 0) {
+      this.idleSince = Infinity
+      this.#session.ref()
+    }
+    this.#carriers.add(carrier)
+  }
+
+  /** @throws what `node:http2` says of the header */
+  request(fields: OutgoingHttpHeaders, endStream: boolean): ClientHttp2Stream {
+    if (--this.#left <= 0) this.#isDraining = true
+    return this.#session.request(fields, { endStream })
+  }
+
+  takeTimer(): ReadTimer {
+    return this.#timers.pop() ?? new ReadTimer()
+  }
+
+  /** The exchange is over. */
+  leave(carrier: Http2Carrier, timer: ReadTimer | undefined): void {
+    this.#carriers.delete(carrier)
+    if (this.isLost) timer?.clear()
+    else if (timer !== undefined) this.#timers.push(timer)
+    if (!this.#isDraining) this.#route.handleRoom(this)
+    this.settle()
+  }
+
+  /** Where nothing is under way on it, it rests, or ends. */
+  settle(): void {
+    if (this.#carriers.size > 0) return
+    if (!this.#isDraining && this.#route.giveBack(this)) this.#rest()
+    // Not within what nghttp2 calls.
+    else setImmediate(() => this.discard())
+  }
+
+  /** No new streams; it ends with its last one. */
+  drain(): void {
+    this.#isDraining = true
+    this.settle()
+  }
+
+  /** Ends it now. */
+  discard(): void {
+    this.#isDraining = true
+    this.#route.writeOff(this)
+    this.#session.destroy()
+    // Which would wait until the peer has taken what was written.
+    this.#socket.destroy()
+  }
+
+  /** Ends its exchanges with this error, and itself. */
+  destroy(error: unknown): void {
+    this.#isDraining = true
+    for (const carrier of [...this.#carriers]) carrier.destroy(error)
+    this.discard()
+  }
+
+  #openSession(): ClientHttp2Session {
+    const session = http2Module().connect(
+      this.#route.destination.origin,
+      ownOptions({
+        createConnection: () => this.#socket,
+        maxSessionMemory: sessionMemory,
+        maxHeaderListPairs: mostFields,
+        maxSendHeaderBlockLength: longestHeader,
+        peerMaxConcurrentStreams: mostStreams,
+        settings: ownOptions({
+          enablePush: false,
+          initialWindowSize: streamWindow,
+          maxHeaderListSize: this.maxHeaderSize + mostFields * fieldOverhead,
+        }),
+      }),
+    )
+    session.setLocalWindowSize(connectionWindow)
+    session
+      .on('error', (error: Error) => (this.#failure ??= error))
+      .on('close', () => this.#socket.destroy())
+      .on('goaway', (code, lastStream) => this.#handleGoaway(code, lastStream))
+      .on('remoteSettings', ({ maxConcurrentStreams = mostStreams }) => this.#handleLimit(maxConcurrentStreams))
+      // Nobody asked for it.
+      .on('stream', (pushed) => pushed.on('error', () => {}).close())
+    this.#spare(session)
+    return session
+  }
+
+  /** Node ends a session at a GOAWAY that tells of an error; but the streams that it names run to their end (RFC 9113, 6.8). */
+  #spare(session: ClientHttp2Session): void {
+    const destroy = session.destroy.bind(session)
+    session.destroy = (error, code) => {
+      if (!this.#isSpared) return destroy(error, code)
+      this.#isSpared = false
+    }
+  }
+
+  /** Node destroys the session next, if there was an error. */
+  #handleGoaway(code: number, lastStream: number): void {
+    this.#goaway = code
+    this.lastStream = Math.min(this.lastStream, lastStream)
+    this.#isSpared = code !== 0 && [...this.#carriers].some(({ id }) => id <= lastStream)
+    this.#isDraining = true
+    this.settle()
+  }
+
+  #handleLimit(allowed: number): void {
+    this.#most = Math.min(allowed, mostStreams)
+    this.#route.handleLimit(this, this.#most)
+  }
+
+  #handleLoss(): void {
+    this.#isDraining = true
+    this.#idleDeadline?.clear()
+    for (const timer of this.#timers.splice(0)) timer.clear()
+    this.#route.forget(this)
+    // Node has closed the streams by then, and they have said so.
+    setImmediate(() => {
+      for (const carrier of [...this.#carriers]) carrier.handleClose()
+    })
+  }
+
+  #rest(): void {
+    this.#session.unref()
+    this.#idleAt = monotonicTime()
+    if (this.#idleDeadline === undefined) this.#arm(this.#keepAlive)
+  }
+
+  /** One timer of Node's for all the times that it is idle. */
+  #arm(delay: number): void {
+    this.#idleDeadline = new Deadline(delay, () => {
+      this.#idleDeadline = undefined
+      if (this.#carriers.size > 0) return
+      const remaining = this.#idleAt + this.#keepAlive - monotonicTime()
+      if (remaining > 0) this.#arm(remaining)
+      else this.discard()
+    }).unref()
+  }
+}

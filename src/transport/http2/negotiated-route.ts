@@ -1,0 +1,227 @@
+import type { Socket } from 'node:net'
+import type { TLSSocket } from 'node:tls'
+import type { Carrier } from '../carrier.ts'
+import type { Connector } from '../connecting/connector.ts'
+import { nextRelease, Route } from '../connecting/route.ts'
+import type { DestinationRoute, RouteOwner } from '../connecting/route.ts'
+import type { Destination } from '../destination.ts'
+import type { ResolvedPoolOptions } from '../pool-options.ts'
+import { Dials } from './dials.ts'
+import type { DialObserver } from './dials.ts'
+import { Http2Carrier } from './http2-carrier.ts'
+import type { Http2History } from './http2-carrier.ts'
+import { Http2Connection, mostStreams } from './http2-connection.ts'
+
+type ErrorClass = new (message: string, options: ErrorOptions) => Error
+
+/**
+ * All connections to one https destination that may speak HTTP/2. The first one that is made decides: as long as it is not
+ * known what is spoken, all wait for one attempt. With HTTP/2 they get streams; a new connection is made where no stream is
+ * left. With HTTP/1.1 the rest is left to a `Route`, until this one is forgotten.
+ */
+export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserver {
+  readonly destination: Destination
+  readonly connectTimeout: number
+  readonly #options: ResolvedPoolOptions
+  readonly #owner: RouteOwner
+  readonly #connections = new Set<Http2Connection>()
+  /** They wait for a stream; first come, first served. */
+  readonly #waiters = new Set<Http2Carrier>()
+  readonly #dials: Dials
+  #http1: Route | undefined = undefined
+  /** Exchanges that wait, or are under way on HTTP/2. */
+  #carriers = 0
+  #speaksHttp2 = false
+  /** Streams at once on a connection: what the destination said last. */
+  #most = mostStreams
+  #isClosed = false
+
+  constructor(destination: Destination, connector: Connector, options: ResolvedPoolOptions, owner: RouteOwner) {
+    this.destination = destination
+    this.connectTimeout = options.connectTimeout
+    this.#options = options
+    this.#owner = owner
+    this.#dials = new Dials(destination, connector, owner, this)
+  }
+
+  get idleSince(): number {
+    let since = this.#http1?.idleSince ?? Infinity
+    for (const connection of this.#connections) since = Math.min(since, connection.idleSince)
+    return since
+  }
+
+  take(): Carrier {
+    return this.#http1 === undefined ? this.#newCarrier() : this.#http1.take()
+  }
+
+  closeLongestIdle(): void {
+    const { idleSince } = this
+    for (const connection of this.#connections) if (connection.idleSince === idleSince) return connection.discard()
+    this.#http1?.closeLongestIdle()
+  }
+
+  close(): void {
+    this.#isClosed = true
+    this.#http1?.close()
+    for (const connection of [...this.#connections]) if (connection.idleSince < Infinity) connection.discard()
+  }
+
+  destroy(error: unknown): void {
+    this.close()
+    for (const waiter of [...this.#waiters]) waiter.destroy(error)
+    for (const connection of [...this.#connections]) connection.destroy(error)
+    this.#http1?.destroy(error)
+  }
+
+  /** The exchange gets a stream, as soon as there is one. */
+  enter(carrier: Http2Carrier): void {
+    const connection = this.#roomFor(carrier)
+    if (connection !== undefined) return carrier.open(connection)
+    this.#waiters.add(carrier)
+    this.#balance()
+  }
+
+  /** Nobody waits any more. */
+  leave(carrier: Http2Carrier): void {
+    if (this.#waiters.delete(carrier)) this.#balance()
+  }
+
+  /** For an exchange that is sent again. */
+  renew(history: Http2History): Carrier {
+    return this.#http1 === undefined ? this.#newCarrier(history) : this.#http1.open()
+  }
+
+  /** An exchange is over, or goes on elsewhere. */
+  handleOver(): void {
+    this.#carriers--
+    this.#checkEmpty()
+  }
+
+  /** A stream has become free. */
+  handleRoom(connection: Http2Connection): void {
+    for (const waiter of this.#waiters) {
+      if (!connection.hasRoom) return
+      if (waiter.avoids(connection)) continue
+      this.#waiters.delete(waiter)
+      waiter.open(connection)
+    }
+    if (this.#dials.size > 0) this.#balance()
+  }
+
+  /** @param most streams at once, from now on */
+  handleLimit(connection: Http2Connection, most: number): void {
+    this.#most = most
+    this.handleRoom(connection)
+    if (this.#waiters.size > 0) this.#balance()
+  }
+
+  /** @returns whether the connection may rest */
+  giveBack(connection: Http2Connection): boolean {
+    if (this.#isClosed) return false
+    connection.idleSince = nextRelease()
+    return true
+  }
+
+  /** The connection takes up no room any more. */
+  writeOff(connection: Http2Connection): void {
+    if (connection.isWrittenOff) return
+    connection.isWrittenOff = true
+    this.#owner.handleClose()
+  }
+
+  /** The connection has ended. */
+  forget(connection: Http2Connection): void {
+    this.writeOff(connection)
+    this.#connections.delete(connection)
+    if (this.#waiters.size > 0) this.#balance()
+    this.#checkEmpty()
+  }
+
+  /** @internal Of the route for HTTP/1.1. */
+  handleOpen(): void {
+    this.#owner.handleOpen()
+  }
+
+  /** @internal */
+  handleClose(): void {
+    this.#owner.handleClose()
+  }
+
+  /** @internal */
+  handleEmpty(): void {
+    this.#checkEmpty()
+  }
+
+  /** @internal */
+  handleSocket(socket: Socket): void {
+    if ((socket as TLSSocket).alpnProtocol === 'h2') this.#speakHttp2(socket)
+    else this.#speakHttp1(socket)
+  }
+
+  /** @internal Those who waited for this attempt fail, each with an error of its own. */
+  handleDialFailure(error: Error): void {
+    const share = this.#speaksHttp2 ? Math.max(1, this.#most) : Infinity
+    const waiters = [...this.#waiters].slice(0, share)
+    for (const waiter of waiters) this.#waiters.delete(waiter)
+    for (const waiter of waiters) waiter.fail(copyOf(error))
+    this.#balance()
+  }
+
+  #newCarrier(history?: Http2History): Http2Carrier {
+    this.#carriers++
+    return new Http2Carrier(this, history)
+  }
+
+  /** The oldest connection with a stream left, so that others end. */
+  #roomFor(carrier: Http2Carrier): Http2Connection | undefined {
+    for (const connection of this.#connections) {
+      if (connection.hasRoom && !carrier.avoids(connection)) return connection
+    }
+    return undefined
+  }
+
+  /** As many attempts as those who wait need. */
+  #balance(): void {
+    this.#dials.adjust(this.#dialsWanted())
+    this.#checkEmpty()
+  }
+
+  #dialsWanted(): number {
+    if (this.#waiters.size === 0) return 0
+    if (!this.#speaksHttp2) return 1
+    if (this.#most > 0) return Math.ceil(this.#waiters.size / this.#most)
+    // Another one would allow none either.
+    return [...this.#connections].some((connection) => !connection.isDraining) ? 0 : 1
+  }
+
+  #speakHttp2(socket: Socket): void {
+    this.#speaksHttp2 = true
+    this.#owner.handleOpen()
+    const connection = new Http2Connection(socket, this, this.#options.client, this.#most)
+    this.#connections.add(connection)
+    this.handleRoom(connection)
+    connection.settle()
+    this.#balance()
+  }
+
+  /** Those who wait connect by themselves; the first one has its socket. */
+  #speakHttp1(socket: Socket): void {
+    const http1 = (this.#http1 ??= new Route(this.destination, this.#dials, this.#options.client, this))
+    this.#dials.give(socket)
+    const waiters = [...this.#waiters]
+    this.#waiters.clear()
+    for (const waiter of waiters) waiter.move(http1.take())
+    this.#balance()
+  }
+
+  #checkEmpty(): void {
+    if (this.#carriers + this.#connections.size + this.#dials.size > 0) return
+    if (this.#http1?.isEmpty === false) return
+    this.#owner.handleEmpty(this)
+  }
+}
+
+function copyOf(error: Error): Error {
+  const { message, cause } = error
+  return new (error.constructor as ErrorClass)(message, { cause })
+}

@@ -1,0 +1,116 @@
+import type { ClientHttp2Stream } from 'node:http2'
+import type { ExchangeHandler } from '../exchange-handler.ts'
+import { readHead } from './http2-headers.ts'
+import { overflow, wrongLength } from './stream-failures.ts'
+
+type Controller = Parameters<ExchangeHandler['onRequestStart']>[0]
+
+/** Told how a stream ends without its response being whole. */
+export interface StreamObserver extends Controller {
+  /** What has come can't be used. */
+  fail(error: Error): void
+  /** Nothing more will come. */
+  handleClose(): void
+}
+
+/**
+ * What comes in on a stream, for its exchange. It is passed on at once, whoever reads it: Node would drop what nobody has read
+ * when the connection dies, and can't be asked whether a stream has come to its end.
+ */
+export class StreamIntake {
+  /** What the stream has failed with, if Node says so. */
+  failure: Error | undefined = undefined
+  /** The peer has sent all. */
+  isEnded = false
+  readonly #stream: ClientHttp2Stream
+  readonly #observer: StreamObserver
+  readonly #exchange: ExchangeHandler
+  /** Bytes of a header. */
+  readonly #limit: number
+  #hasHead = false
+  /** As the header says it; NaN for nothing. */
+  #length = NaN
+  #received = 0
+  /** What came before the header was told, which takes a turn. */
+  #early: Buffer[] | undefined = undefined
+  #isPaused = false
+  #isOver = false
+
+  constructor(stream: ClientHttp2Stream, observer: StreamObserver, exchange: ExchangeHandler, limit: number) {
+    this.#stream = stream
+    this.#observer = observer
+    this.#exchange = exchange
+    this.#limit = limit
+    const onHead = (_headers: unknown, _flags: number, raw: unknown): void => this.#handleHead(raw as string[])
+    // The informational ones are `headers`.
+    stream.on('response', onHead).on('headers', onHead)
+    stream.on('error', (error: Error) => (this.failure ??= error)).on('close', () => observer.handleClose())
+    const push = stream.push.bind(stream)
+    stream.push = (chunk: Buffer | null) => {
+      if (chunk !== null) return this.#handleData(chunk)
+      if (!stream.destroyed) this.#handleEnd()
+      return push(null)
+    }
+    stream._read(0)
+  }
+
+  pause(): void {
+    this.#isPaused = true
+  }
+
+  /** Lets the peer send on. */
+  resume(): void {
+    this.#isPaused = false
+    this.#stream._read(0)
+  }
+
+  /** The exchange is over: what comes now is dropped. */
+  stop(): void {
+    this.#isOver = true
+    this.#early = undefined
+  }
+
+  #handleHead(raw: readonly string[]): void {
+    if (this.#isOver || this.#hasHead) return
+    const { status, headers, size } = readHead(raw)
+    if (size > this.#limit) return this.#observer.fail(overflow())
+    const exchange = this.#exchange
+    exchange.handleBytes()
+    this.#hasHead = status >= 200
+    exchange.onResponseStart(this.#observer, status, headers)
+    if (!this.#hasHead) return
+    if (exchange.request.method === 'HEAD' || status === 204 || status === 304) return this.#complete()
+    this.#length = Number(headers['content-length'] ?? NaN)
+    const early = this.#early
+    this.#early = undefined
+    for (const chunk of early ?? []) this.#handleData(chunk)
+    if (this.isEnded) this.#complete()
+  }
+
+  /** @returns whether the peer may send on */
+  #handleData(chunk: Buffer): boolean {
+    if (this.#isOver) return true
+    if (!this.#hasHead) {
+      this.#early ??= []
+      this.#early.push(chunk)
+      return true
+    }
+    this.#received += chunk.length
+    this.#exchange.onResponseData(this.#observer, chunk)
+    return !this.#isPaused
+  }
+
+  #handleEnd(): void {
+    if (this.isEnded) return
+    this.isEnded = true
+    if (this.#hasHead) this.#complete()
+    // The header would have been told by then.
+    else process.nextTick(() => !this.#hasHead && this.#observer.handleClose())
+  }
+
+  #complete(): void {
+    if (this.#isOver) return
+    if (this.#received < this.#length || this.#received > this.#length) this.#observer.fail(wrongLength())
+    else this.#exchange.onResponseEnd()
+  }
+}

@@ -1,0 +1,46 @@
+import type { ClientHttp2Stream } from 'node:http2'
+import type { Upload } from '../upload.ts'
+
+/**
+ * Writes a body that is produced while it is sent: the next chunk is asked for when the stream has taken the one before. Ends
+ * early, and leaves the stream as it is, where the upload has failed (which its observer knows) or the stream is closed.
+ *
+ * @param length bytes that were announced
+ * @returns whether the body came to its end, as long as it was announced
+ * @throws what a source gives that is more or less than was announced
+ */
+export async function writeUpload(
+  upload: Upload,
+  stream: ClientHttp2Stream,
+  length: number | undefined,
+): Promise<void> {
+  let written = 0
+  for (;;) {
+    const { done, value } = await upload.next()
+    if (stream.closed || stream.destroyed) return upload.stop()
+    if (done === true) break
+    written += value.byteLength
+    if (length !== undefined && written > length) throw wrongLength()
+    if (!stream.write(value)) await drained(stream)
+  }
+  if (length !== undefined && written < length) throw wrongLength()
+  stream.end()
+}
+
+/** The stream takes more, or nothing any more. */
+async function drained(stream: ClientHttp2Stream): Promise<void> {
+  return new Promise((resolve) => {
+    const onEvent = (): void => {
+      stream.removeListener('drain', onEvent).removeListener('close', onEvent)
+      resolve()
+    }
+    stream.on('drain', onEvent).on('close', onEvent)
+  })
+}
+
+/** By undici's name for it. */
+function wrongLength(): Error {
+  return Object.assign(new Error('The body is not as long as its Content-Length'), {
+    code: 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
+  })
+}
