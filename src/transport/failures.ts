@@ -85,6 +85,12 @@ const rules: readonly Rule[] = [
     'undici sends no Expect, Keep-Alive, Transfer-Encoding or Upgrade header of a caller',
   ),
   always(/^UND_ERR_INVALID_ARG: .*header|^UND_ERR_NOT_SUPPORTED:/, InvalidHeaderError),
+  // node:http2, of a request.
+  always(
+    /^ERR_HTTP2_(?:HEADER|INVALID_(?:HEADER|CONNECTION_HEADER|PSEUDO))|^ERR_INVALID_HTTP_TOKEN:/,
+    InvalidHeaderError,
+  ),
+  always(/^ERR_HTTP2_CONNECT_/, InvalidOptionError, 'CONNECT is for tunnels'),
   always(/^UND_ERR_INVALID_ARG: .*(?:path|url|origin)/i, InvalidURLError),
   always(/^UND_ERR_INVALID_ARG:/, InvalidOptionError),
   always(/^UND_MOCK_ERR_MOCK_NOT_MATCHED:/, ConnectionError, 'no interceptor of the MockAgent matches'),

@@ -18,6 +18,7 @@ const connectionWindow = 24 * 1024 * 1024
 /** Fields of a response; each counts 32 bytes more than it has (RFC 9113, 6.5.2). */
 const mostFields = 4_000
 const fieldOverhead = 32
+const largestSetting = 2 ** 32 - 1
 /** As undici has it. */
 const defaultKeepAlive = 4_000
 /** Megabytes: Node's own bound, 10, would refuse streams. What is held is bounded by the windows. */
@@ -68,7 +69,7 @@ export class Http2Connection {
 
   /** Whether one more stream may be opened. */
   get hasRoom(): boolean {
-    return !this.#isDraining && this.#carriers.size < this.#most
+    return this.#carriers.size < this.#most && !this.#isDraining && !this.isLost
   }
 
   /** No stream is ever opened again. */
@@ -118,7 +119,7 @@ export class Http2Connection {
   /** Where nothing is under way on it, it rests, or ends. */
   settle(): void {
     if (this.#carriers.size > 0) return
-    if (!this.#isDraining && this.#route.giveBack(this)) this.#rest()
+    if (!this.#isDraining && !this.isLost && this.#route.giveBack(this)) this.#rest()
     // Not within what nghttp2 calls.
     else setImmediate(() => this.discard())
   }
@@ -132,6 +133,7 @@ export class Http2Connection {
   /** Ends it now. */
   discard(): void {
     this.#isDraining = true
+    this.idleSince = Infinity
     this.#route.writeOff(this)
     this.#session.destroy()
     // Which would wait until the peer has taken what was written.
@@ -157,7 +159,7 @@ export class Http2Connection {
         settings: ownOptions({
           enablePush: false,
           initialWindowSize: streamWindow,
-          maxHeaderListSize: this.maxHeaderSize + mostFields * fieldOverhead,
+          maxHeaderListSize: Math.min(this.maxHeaderSize + mostFields * fieldOverhead, largestSetting),
         }),
       }),
     )
