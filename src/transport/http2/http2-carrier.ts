@@ -1,4 +1,5 @@
 import type { ClientHttp2Stream } from 'node:http2'
+import { setImmediate } from 'node:timers'
 import { ConnectTimeoutError, TimeoutError } from '../../errors.ts'
 import type { Carrier, OpenBody } from '../carrier.ts'
 import { ConnectTimer } from '../connect-timer.ts'
@@ -108,16 +109,15 @@ export class Http2Carrier implements Carrier, StreamObserver {
   }
 
   release(): void {
-    if (this.#stream !== undefined && this.#connection !== undefined) {
-      this.#connection.hasServed = true
-      this.#closeRest(this.#stream)
-    }
-    this.#finish()
+    const stream = this.#stream
+    if (stream === undefined || this.#connection === undefined) return this.#finish()
+    this.#connection.hasServed = true
+    // What it has not sent, or the peer has not ended, nobody waits for.
+    this.#finish(this.#isDone(stream) ? undefined : noError)
   }
 
   discard(): void {
-    if (this.#stream?.closed === false) this.#stream.close(cancel)
-    this.#finish()
+    this.#finish(this.#stream?.closed === false ? cancel : undefined)
   }
 
   renew(): Carrier | undefined {
@@ -152,11 +152,12 @@ export class Http2Carrier implements Carrier, StreamObserver {
     if (this.#isOver || this.#connection === undefined) return
     const { id, rstCode } = this.#stream ?? {}
     const { isLost, lastStream, loss } = this.#connection
-    const failure = this.#intake?.failure
+    const failure: NodeJS.ErrnoException | undefined = this.#intake?.failure
     const isUnseen = id === undefined || rstCode === refusedStream || id > lastStream
     this.isUnseen = isUnseen && isReplayable(this.#exchange.request.body)
     this.#isLost = failure === undefined ? isLost : isDeadConnection(failure)
-    this.fail(failure ?? (isLost ? loss : failureOf(rstCode ?? noError)))
+    const wasReset = failure === undefined ? !isLost : failure.code === 'ERR_HTTP2_STREAM_ERROR'
+    this.fail(wasReset ? failureOf(rstCode ?? noError) : (failure ?? loss))
   }
 
   #send(connection: Http2Connection, exchange: ExchangeHandler): void {
@@ -169,17 +170,17 @@ export class Http2Carrier implements Carrier, StreamObserver {
     this.#intake = new StreamIntake(stream, this, exchange, connection.maxHeaderSize)
     exchange.onRequestStart(this)
     if (body instanceof Upload) {
-      writeUpload(body, stream, length).catch((error: unknown) => this.#exchange.onResponseError(this, error as Error))
+      const isOver = (): boolean => this.#isOver
+      writeUpload(body, stream, length, isOver).catch((error: unknown) => this.fail(error as Error))
     } else if (!isEmpty) stream.end(body)
   }
 
-  /** Of an exchange that is over: what it has not sent, or the peer has not ended, nobody waits for. */
-  #closeRest(stream: ClientHttp2Stream): void {
-    if (stream.destroyed) return
-    if (this.#intake?.isEnded === true && (this.#body === undefined || stream.state.localClose === 1)) return
-    // To close it would wait for what was written to go out.
-    if (stream.writableEnded) stream.destroy()
-    else stream.close(noError)
+  /** Both sides have said that this was all. */
+  #isDone(stream: ClientHttp2Stream): boolean {
+    return (
+      stream.destroyed ||
+      (this.#intake?.isEnded === true && (this.#body === undefined || stream.state.localClose === 1))
+    )
   }
 
   #timeOut(timeout: number): void {
@@ -189,15 +190,34 @@ export class Http2Carrier implements Carrier, StreamObserver {
     this.#exchange.abort(new ConnectTimeoutError(message))
   }
 
-  #finish(): void {
+  /** @param code its stream is reset with. Within a call of nghttp2 that would go out with what is sent next, which may be nothing. */
+  #finish(code?: number): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#intake?.stop()
     this.#connectTimer?.clear()
-    this.#connection?.leave(this, this.timer === parked ? undefined : this.timer)
+    if (code === undefined || this.#stream === undefined) return this.#leave()
+    const stream = this.#stream
+    setImmediate(() => {
+      reset(stream, code)
+      this.#leave()
+    })
+  }
+
+  #leave(): void {
+    const { timer } = this
     this.timer = parked
+    this.#connection?.leave(this, timer === parked ? undefined : timer)
     this.#route.handleOver()
   }
+}
+
+/** Node would send END_STREAM before, and the peer take the body for whole. */
+function reset(stream: ClientHttp2Stream, code: number): void {
+  stream._final = (callback) => callback()
+  // To close it would wait for what was written to go out.
+  if (code === noError && stream.writableEnded) stream.destroy()
+  else stream.close(code)
 }
 
 /** Whether it can be sent once more. */

@@ -54,7 +54,10 @@ export class Http2Connection {
   #idleAt = 0
   #idleDeadline: Deadline | undefined = undefined
 
-  /** @param most how many streams at once the destination has allowed before */
+  /**
+   * @param most how many streams at once the destination has allowed before
+   * @throws what `node:http2` says of a socket that it can't use
+   */
   constructor(socket: Socket, route: NegotiatedRoute, options: Client.Options, most: number) {
     this.#route = route
     this.#socket = socket
@@ -62,9 +65,8 @@ export class Http2Connection {
     this.maxHeaderSize = options.maxHeaderSize ?? maxHeaderSize
     this.#keepAlive = options.keepAliveTimeout ?? defaultKeepAlive
     this.#left = options.pipelining === 0 ? 1 : (options.maxRequestsPerClient ?? Infinity)
-    // Before Node, which closes the streams then.
-    socket.on('error', (error: Error) => (this.#failure ??= error)).once('close', () => this.#handleLoss())
     this.#session = this.#openSession()
+    socket.on('error', (error: Error) => (this.#failure ??= error)).once('close', () => this.#handleLoss())
   }
 
   /** Whether one more stream may be opened. */

@@ -5,6 +5,7 @@ import type { Connector } from '../connecting/connector.ts'
 import { nextRelease, Route } from '../connecting/route.ts'
 import type { DestinationRoute, RouteOwner } from '../connecting/route.ts'
 import type { Destination } from '../destination.ts'
+import { translateFailure } from '../failures.ts'
 import type { ResolvedPoolOptions } from '../pool-options.ts'
 import { Dials } from './dials.ts'
 import type { DialObserver } from './dials.ts'
@@ -195,9 +196,17 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
   }
 
   #speakHttp2(socket: Socket): void {
+    let connection: Http2Connection
+    try {
+      if (socket.destroyed) throw Object.assign(new Error('The socket was closed'), { code: 'ECONNRESET' })
+      connection = new Http2Connection(socket, this, this.#options.client, this.#most)
+    } catch (error) {
+      socket.destroy()
+      const { origin, proxy } = this.destination
+      return this.handleDialFailure(translateFailure(error, 'connect', origin, proxy?.url))
+    }
     this.#speaksHttp2 = true
     this.#owner.handleOpen()
-    const connection = new Http2Connection(socket, this, this.#options.client, this.#most)
     this.#connections.add(connection)
     this.handleRoom(connection)
     connection.settle()

@@ -5,9 +5,13 @@ const codes = [
   ...['INADEQUATE_SECURITY', 'HTTP_1_1_REQUIRED'],
 ]
 
+const enhanceYourCalm = 11
+
 /** Of a stream that was reset. */
 export function failureOf(code: number): Error {
-  return withCode('ERR_HTTP2_STREAM_ERROR', `the stream was reset with ${codes[code] ?? code}`)
+  // Node's own answer to too many fields, too.
+  const more = code === enhanceYourCalm ? ', by the server or for the size of its headers' : ''
+  return withCode('ERR_HTTP2_STREAM_ERROR', `the stream was reset with ${codes[code] ?? code}${more}`)
 }
 
 /** By undici's name for it. */

@@ -2,22 +2,22 @@ import type { ClientHttp2Stream } from 'node:http2'
 import type { Upload } from '../upload.ts'
 
 /**
- * Writes a body that is produced while it is sent: the next chunk is asked for when the stream has taken the one before. Ends
- * early, and leaves the stream as it is, where the upload has failed (which its observer knows) or the stream is closed.
+ * Writes a body that is produced while it is sent: the next chunk is asked for when the stream has taken the one before. Where
+ * the exchange is over before, the stream is left as it is.
  *
  * @param length bytes that were announced
- * @returns whether the body came to its end, as long as it was announced
  * @throws what a source gives that is more or less than was announced
  */
 export async function writeUpload(
   upload: Upload,
   stream: ClientHttp2Stream,
   length: number | undefined,
+  isOver: () => boolean,
 ): Promise<void> {
   let written = 0
   for (;;) {
     const { done, value } = await upload.next()
-    if (stream.closed || stream.destroyed) return upload.stop()
+    if (isOver() || stream.closed) return
     if (done === true) break
     written += value.byteLength
     if (length !== undefined && written > length) throw wrongLength()
