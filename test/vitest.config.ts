@@ -13,7 +13,7 @@ export default defineConfig({
   test: {
     globalSetup: ['test/helpers/build-entries.ts'],
     include: ['test/**/*.test.ts'],
-    exclude: ['test/real/**', 'test/matrix/**', 'node_modules/**'],
+    exclude: ['test/real/**', 'test/matrix/**', 'test/bundles/**', 'node_modules/**'],
     pool: 'forks',
     // Left to itself vitest runs one file at a time where there are two cores: it keeps one for itself, and hardly needs it.
     maxWorkers: Math.max(2, availableParallelism() - 1),
