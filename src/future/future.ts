@@ -13,11 +13,13 @@ import type { WaitOptions } from './wait-limits.ts'
 
 export type FutureState = 'pending' | 'running' | 'fulfilled' | 'rejected' | 'cancelled'
 
-/** What the write side may do; `FutureController` is its only user. */
+/** What the write side may do; `FutureController` and its kinds are the only users. */
 export interface FutureAccess {
   start(future: Future<unknown>): boolean
   settle(future: Future<unknown>, state: 'fulfilled' | 'rejected', outcome: unknown): boolean
   onCancel(future: Future<unknown>, handler: CancelHandler): void
+  /** The error of a future that is cancelled. Nobody has observed it by that. */
+  cancelledError(future: Future<unknown>): CancelledError
 }
 
 export let access: FutureAccess
@@ -41,6 +43,7 @@ export class Future<T> implements Disposable {
       start: (future) => Future.#start(future),
       settle: (future, state, outcome) => Future.#settle(future, state, outcome),
       onCancel: (future, handler) => Future.#onCancel(future, handler),
+      cancelledError: (future) => (future.#outcome as Cancellation).errorOf(future),
     }
   }
 

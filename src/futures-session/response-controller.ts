@@ -2,6 +2,7 @@ import { adoptContext, type AsyncContext, type ContextAdopter } from '../async-c
 import { cancelledRequest } from '../cancelled-request.ts'
 import { Deadline } from '../deadline.ts'
 import { QueueFullError, QueueTimeoutError } from '../errors.ts'
+import { access } from '../future/future.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { CancelHandler } from '../future/listeners.ts'
 import type { CallObserver } from '../session/call/call-observer.ts'
@@ -119,7 +120,7 @@ export class ResponseController<R>
     if (run === undefined) {
       dropStreams(this.future.detail)
     } else {
-      const error: unknown = this.future.signal.reason
+      const error = access.cancelledError(this.future)
       run.span?.close({ error })
       run.abort(error)
     }

@@ -47,7 +47,7 @@ export class Results<R> {
     } else if (future.state === 'cancelled' && isCancelled) {
       this.counts.cancelled++
     } else {
-      const error: unknown = future.state === 'cancelled' ? future.signal.reason : future.exceptionNow()
+      const error = errorOf(future)
       this.counts.exceptions++
       this.exceptions.push(new ThreadException(queued.job, error, queued.attempts))
     }
@@ -57,5 +57,13 @@ export class Results<R> {
   end(failure: Failure | undefined): void {
     this.responses.end(failure)
     this.exceptions.end(failure)
+  }
+}
+
+function errorOf(future: Future<unknown>): unknown {
+  try {
+    return future.exceptionNow()
+  } catch (cancelledError) {
+    return cancelledError
   }
 }
