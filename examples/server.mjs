@@ -11,7 +11,10 @@ let askedForCached = 0
 
 const routes = {
   json: ({ url }) => ({ body: { url, fruit: ['apple', 'pear', 'quince'] } }),
-  users: ({ argument }) => ({ body: { id: Number(argument), name: `user ${argument}` } }),
+  users: ({ method, argument, content }) =>
+    method === 'POST'
+      ? { status: 201, body: { id: 4, ...JSON.parse(content) } }
+      : { body: { id: Number(argument), name: `user ${argument}` } },
   status: ({ argument }) => ({ status: Number(argument), body: { status: Number(argument) } }),
   rows: ({ argument }) => ({
     body: Array.from({ length: argument }, (_, id) => ({ id, name: `row ${id}`, tags: [] })),

@@ -1,6 +1,6 @@
 // undici's own interceptors: a cache, one request for several that ask the same at once, and names looked up once. They work
-// on a dispatcher, so the connections are that dispatcher's: `proxies`, `verify`, `cert`, `poolOptions`, `timeout.connect`,
-// and the bound on idle connections mean nothing there; say these things to the Agent.
+// on a dispatcher, so the connections are that dispatcher's: `proxies`, `verify`, `cert`, `poolOptions` and the bound on idle
+// connections mean nothing there; say these things to the Agent.
 import { Agent, interceptors } from 'undici'
 import { FuturesSession } from 'undici-futures'
 import { startServer } from './server.mjs'

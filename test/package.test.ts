@@ -29,7 +29,14 @@ describe('the packed package', () => {
       .trim()
       .split('\n')
       .map((file) => file.replace('package/', ''))
-    const documents = ['CHANGELOG.md', 'LICENSE', 'README.md', 'SECURITY.md', 'package.json']
+    const documents = [
+      'CHANGELOG.md',
+      'LICENSE',
+      'README.md',
+      'SECURITY.md',
+      'package.json',
+      'test/bench/cpu-per-request.svg',
+    ]
     expect(files.filter((file) => !/^(dist|examples)\//.test(file)).sort()).toEqual(documents)
     for (const entry of ['index', 'pool', 'testing', 'worker-entry', 'remote-request', 'testing-tasks']) {
       expect(files).toContain(`dist/${entry}.js`)

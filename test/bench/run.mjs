@@ -5,6 +5,7 @@
 //   --only=<scenario>,...      only these scenarios
 //   --contenders=<name>,...    only these contenders, and the bars that are about them
 //   --json, --markdown         the whole as JSON; the tables and sentences of the README
+//   --chart                    small-json only, and its CPU as the README's picture, cpu-per-request.svg
 //
 // A scenario names its contenders, what is measured and the bars. Each round measures every contender once, in a process of
 // its own, in an order that turns from round to round, so that what else the machine does hits all alike. A scenario more is
@@ -12,8 +13,10 @@
 // where there is no Python that has them.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
+import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { drawChart } from './chart.mjs'
 import { isPython, measureInPython, pythonFor } from './python.mjs'
 import { startServer } from './server.mjs'
 import { bestOf, judge } from './statistics.mjs'
@@ -37,9 +40,9 @@ const names = [
 const text = { type: 'string' }
 const flag = { type: 'boolean', default: false }
 const { values: flags } = parseArgs({
-  options: { quick: flag, json: flag, markdown: flag, only: text, contenders: text, rounds: text },
+  options: { quick: flag, json: flag, markdown: flag, chart: flag, only: text, contenders: text, rounds: text },
 })
-const selected = flags.only?.split(',') ?? names
+const selected = flags.only?.split(',') ?? (flags.chart ? ['small-json'] : names)
 const chosen = flags.contenders?.split(',')
 const isTable = !flags.json && !flags.markdown
 const absent = new Set()
@@ -71,6 +74,7 @@ try {
 report.absent = [...absent]
 if (flags.json) console.log(JSON.stringify(report, undefined, 2))
 if (flags.markdown) console.log(formatMarkdown(report))
+if (flags.chart) writeFileSync(new URL('cpu-per-request.svg', import.meta.url), await drawChart(report))
 if (absent.size > 0) console.error(`Not here, and left out: ${report.absent.join(', ')}`)
 
 /** @returns for each round what each contender has reached */

@@ -11,28 +11,34 @@ export interface Snippet {
   readonly line: number
   /** The heading it stands under. */
   readonly heading: string
+  /** `mts` is TypeScript that needs more than is here: it is compiled, and not run. */
+  readonly language: 'js' | 'ts' | 'mts'
   readonly code: string
 }
 
 const fixtures = path.join(projectRoot, 'test/fixtures/readme')
 
-/** Every ```js and ```ts block of the README. */
+export const readReadme = (): string => readFileSync(path.join(projectRoot, 'README.md'), 'utf8')
+
+/** Every block of JavaScript and TypeScript of the README. */
 export function readSnippets(): Snippet[] {
   const snippets: Snippet[] = []
   let heading = ''
-  let open: { line: number; code: string[] } | undefined
-  const lines = readFileSync(path.join(projectRoot, 'README.md'), 'utf8').split('\n')
-  lines.forEach((text, index) => {
-    if (open === undefined) {
-      if (text.startsWith('#')) heading = text.replace(/^#+ /, '')
-      if (/^```(js|ts)$/.test(text)) open = { line: index + 1, code: [] }
-    } else if (text === '```') {
-      snippets.push({ line: open.line, heading, code: open.code.join('\n') })
-      open = undefined
-    } else {
-      open.code.push(text)
-    }
-  })
+  let open: { line: number; language: Snippet['language']; code: string[] } | undefined
+  readReadme()
+    .split('\n')
+    .forEach((text, index) => {
+      if (open === undefined) {
+        if (text.startsWith('#')) heading = text.replace(/^#+ /, '')
+        const [, language] = /^```(js|ts|mts)$/.exec(text) ?? []
+        if (language !== undefined) open = { line: index + 1, language: language as Snippet['language'], code: [] }
+      } else if (text === '```') {
+        snippets.push({ ...open, heading, code: open.code.join('\n') })
+        open = undefined
+      } else {
+        open.code.push(text)
+      }
+    })
   return snippets
 }
 
@@ -60,19 +66,26 @@ export async function startExampleServer(): Promise<{ url: string; close(): void
   return module.startServer()
 }
 
+export interface SnippetFolder {
+  readonly folder: string
+  /** @returns the name of a file to run */
+  write(code: string): Promise<string>
+  /** @returns the name of a project to compile, strictly, with each snippet on the lines it has in README.md */
+  writeProject(snippets: readonly Snippet[]): Promise<string>
+  close(): Promise<void>
+}
+
 /**
  * A folder outside of the project in which a snippet is at home: `undici-futures` is in its node_modules, and beside it
  * stand the files that the README talks about (`tasks.js`, the prelude).
  */
-export async function openSnippetFolder(): Promise<{
-  folder: string
-  write(code: string): Promise<string>
-  close(): Promise<void>
-}> {
+export async function openSnippetFolder(): Promise<SnippetFolder> {
   const folder = await mkdtemp(path.join(tmpdir(), 'undici-futures-readme-'))
   await mkdir(path.join(folder, 'node_modules'))
   await symlink(projectRoot, path.join(folder, 'node_modules/undici-futures'), 'junction')
-  for (const file of ['prelude.mjs', 'tasks.js']) await copyFile(path.join(fixtures, file), path.join(folder, file))
+  for (const file of ['prelude.mjs', 'prelude.d.ts', 'tasks.js']) {
+    await copyFile(path.join(fixtures, file), path.join(folder, file))
+  }
   await writeFile(path.join(folder, 'package.json'), '{ "type": "module" }')
   let count = 0
   return {
@@ -82,6 +95,21 @@ export async function openSnippetFolder(): Promise<{
       await writeFile(file, code)
       return file
     },
+    writeProject: (snippets) => writeProject(folder, snippets),
     close: () => rm(folder, { recursive: true }),
   }
+}
+
+async function writeProject(folder: string, snippets: readonly Snippet[]): Promise<string> {
+  for (const { line, code } of snippets) {
+    await writeFile(path.join(folder, `readme-${line}.ts`), '\n'.repeat(line) + code)
+  }
+  const compilerOptions = {
+    ...{ target: 'es2022', lib: ['es2022', 'esnext.disposable'], module: 'nodenext', moduleDetection: 'force' },
+    ...{ strict: true, noUncheckedIndexedAccess: true, noEmit: true, skipLibCheck: true },
+    ...{ types: ['node'], typeRoots: [path.join(projectRoot, 'node_modules/@types')] },
+  }
+  const project = path.join(folder, 'tsconfig.json')
+  await writeFile(project, JSON.stringify({ compilerOptions, include: ['prelude.d.ts', 'readme-*.ts'] }))
+  return project
 }
