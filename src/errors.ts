@@ -63,9 +63,13 @@ export class CancelledError extends FuturesError {
   }
 }
 
+/** What a TimeoutError is made of. */
 export interface TimeoutErrorOptions extends ErrorOptions {
+  /** Default `wait`. */
   scope?: TimeoutScope
+  /** Default none. */
   unfinished?: number
+  /** Default none. */
   total?: number
 }
 
@@ -74,6 +78,7 @@ export interface TimeoutErrorOptions extends ErrorOptions {
  * request; `scope` tells which clock it was.
  */
 export class TimeoutError extends FuturesError {
+  /** Which clock ran out; `wait` is that of a wait, the others are those of a request. */
   readonly scope: TimeoutScope
   /** Of `asCompleted`: how many futures were not done. */
   declare readonly unfinished?: number
@@ -180,6 +185,7 @@ export class ModuleNotAllowedError extends ExecutorError {
 
 /** What a failed request knows of itself: at least method and URL. */
 export interface FailedRequest {
+  /** In capitals, as far as it is known. */
   readonly method: string
   /** Without credentials. */
   readonly url: string
@@ -187,12 +193,17 @@ export interface FailedRequest {
 
 /** The least that a response says of itself. */
 export interface FailedResponse {
+  /** Such as 404. */
   readonly status: number
+  /** Of the last hop, without credentials. */
   readonly url: string
 }
 
+/** What a RequestError is made of. */
 export interface RequestErrorOptions extends ErrorOptions {
+  /** What has failed. */
   request?: FailedRequest | undefined
+  /** What has come, if anything has. */
   response?: Response | undefined
 }
 
@@ -254,6 +265,7 @@ export class SSLError extends ConnectionError {
 
 /** No connection within `timeout.connect`. */
 export class ConnectTimeoutError extends ConnectionError {
+  /** It was the clock for connecting. */
   readonly scope = 'connect' as const
 
   static {
@@ -263,6 +275,7 @@ export class ConnectTimeoutError extends ConnectionError {
 
 /** No byte within `timeout.read`. */
 export class ReadTimeoutError extends RequestError {
+  /** It was the clock for the gap between bytes. */
   readonly scope = 'read' as const
 
   static {
@@ -272,6 +285,7 @@ export class ReadTimeoutError extends RequestError {
 
 /** The whole request, its redirects, retries and waits included, took longer than `timeout.total`. */
 export class TotalTimeoutError extends RequestError {
+  /** It was the clock for the whole request. */
   readonly scope = 'total' as const
 
   static {
@@ -281,6 +295,7 @@ export class TotalTimeoutError extends RequestError {
 
 /** No worker within `timeout.queue`. */
 export class QueueTimeoutError extends RequestError {
+  /** It was the clock for waiting for a worker. */
   readonly scope = 'queue' as const
 
   static {

@@ -2,6 +2,7 @@
 export { Future, type FutureState } from './future/future.ts'
 export type { FutureValue, FutureValues } from './future/combine.ts'
 export { FutureController } from './future/future-controller.ts'
+export type { CancelHandler } from './future/listeners.ts'
 export { asCompleted } from './future/as-completed.ts'
 export { wait, type ReturnWhen, type WaitForOptions, type WaitResult } from './future/wait.ts'
 export type { WaitOptions } from './future/wait-limits.ts'
@@ -17,9 +18,9 @@ export { taskReference, type TaskReference } from './task-reference.ts'
 
 // Sessions
 export { Session } from './session/session.ts'
-export { Response } from './session/response/response.ts'
-export { PreparedRequest } from './session/prepared-request.ts'
-export { HeaderMap } from './session/headers.ts'
+export { Response, type ResponseInit } from './session/response/response.ts'
+export { PreparedRequest, type PreparedRequestInit } from './session/prepared-request.ts'
+export { HeaderMap, type ResponseFields } from './session/headers.ts'
 export { userAgent } from './session/user-agent.ts'
 export { basic } from './session/auth/basic.ts'
 export { bearer } from './session/auth/bearer.ts'
@@ -28,6 +29,8 @@ export type * from './session/options/options.ts'
 export type * from './session/hooks.ts'
 export type { AuthFlow, AuthFunction, AuthOption } from './session/auth/auth-flow.ts'
 export type { Link } from './session/response/links.ts'
+export type { Dispatcher, ProgressListener, TransferProgress } from './transport/exchange.ts'
+export type { ConnectFunction, PoolOptions } from './transport/pool-options.ts'
 export type { PreparedBody } from './session/body/body.ts'
 
 // Futures of responses
@@ -78,5 +81,7 @@ export {
   UnrewindableBodyError,
   type FailedRequest,
   type FailedResponse,
+  type RequestErrorOptions,
+  type TimeoutErrorOptions,
   type TimeoutScope,
 } from './errors.ts'

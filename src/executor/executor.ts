@@ -13,6 +13,7 @@ export interface TaskContext {
 /** What is submitted. Its promise decides when its worker is free again. */
 export type Task<T> = (context: TaskContext) => T | PromiseLike<T>
 
+/** How a task is to run. */
 export interface SubmitOptions<T = unknown> {
   /** Aborted: the future is cancelled, with the signal's reason as the cause. Its listener is gone when the future is done. */
   signal?: AbortSignal | undefined
@@ -30,6 +31,7 @@ export interface SubmitOptions<T = unknown> {
   controller?: FutureController<T> | undefined
 }
 
+/** What becomes of the work of an executor that is shut down. */
 export interface ShutdownOptions {
   /** Resolve when the work is over (default), not only when nothing more is accepted. */
   wait?: boolean
@@ -41,10 +43,15 @@ export interface ShutdownOptions {
 
 /** Futures by state; they add up to what was submitted. */
 export interface ExecutorStats {
+  /** Not started. */
   pending: number
+  /** Started, and not settled. */
   running: number
+  /** With a value. */
   fulfilled: number
+  /** With an error. */
   rejected: number
+  /** Before they were settled otherwise. */
   cancelled: number
 }
 
@@ -85,6 +92,7 @@ export interface Executor extends AsyncDisposable {
    * @returns a promise that resolves when the work is over (`wait: false`: at once). It never rejects.
    */
   shutdown(options?: ShutdownOptions): Promise<void>
+  /** How many futures are in which state. */
   stats(): ExecutorStats
   /** `shutdown({ wait: true })`: what was submitted still runs, as with Python's executors. */
   [Symbol.asyncDispose](): Promise<void>

@@ -12,6 +12,7 @@ import { TaskScheduler, type SchedulerHost } from './task-scheduler.ts'
 
 export type { RateLimit } from './start-log.ts'
 
+/** The bounds of an InProcessExecutor. */
 export interface InProcessExecutorOptions {
   /** How many tasks may be alive at once: a positive integer or Infinity. Default 8. */
   maxWorkers?: number | undefined
@@ -60,6 +61,7 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     this.#tickets.pause()
   }
 
+  /** Starts again what `pause()` has stopped. */
   resume(): void {
     this.#isPaused = false
     void Promise.resolve().then(() => this.#proceed())
@@ -70,6 +72,7 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     return this.#scheduler.onIdle()
   }
 
+  /** How many futures are in which state. */
   stats(): ExecutorStats {
     return this.#scheduler.stats()
   }

@@ -8,6 +8,7 @@ import { isFuture } from './subscription.ts'
  * the methods answer `false`. Everything else out of order is an InvalidStateError.
  */
 export class FutureController<T> {
+  /** What is handed out: the read side. */
   readonly future: Future<T>
 
   /** @param future which one to control; a new one by default */

@@ -11,6 +11,7 @@ import { OutcomeWait } from './outcome-wait.ts'
 import { subscribe, unsubscribe, type DoneListener } from './subscription.ts'
 import type { WaitOptions } from './wait-limits.ts'
 
+/** Where a future is on its way. The last three are for good. */
 export type FutureState = 'pending' | 'running' | 'fulfilled' | 'rejected' | 'cancelled'
 
 /** What the write side may do; `FutureController` and its kinds are the only users. */
@@ -75,18 +76,22 @@ export class Future<T> implements Disposable {
   /** One, or several in the order added; none once done. */
   #listeners: Listeners = undefined
 
+  /** Where the future is on its way: what it is now, without waiting. */
   get state(): FutureState {
     return this.#state
   }
 
+  /** Whether its work has not started. */
   pending(): boolean {
     return this.#state === 'pending'
   }
 
+  /** Whether its work has started, and is not over. */
   running(): boolean {
     return this.#state === 'running'
   }
 
+  /** Whether it was cancelled. It is done then. */
   cancelled(): boolean {
     return this.#state === 'cancelled'
   }

@@ -5,6 +5,7 @@ import type { DoneListener } from './subscription.ts'
 
 /** Told once, with the reason, when a future is cancelled: cheaper than a function where there is an object anyway. Must not throw. */
 export interface CancelHandler {
+  /** Called with what was given to `cancel()`. */
   handleCancel(reason: unknown): void
 }
 

@@ -9,6 +9,7 @@ const conditions = ['ALL_COMPLETED', 'FIRST_COMPLETED', 'FIRST_EXCEPTION'] as co
 /** When `wait` returns, as in Python's `concurrent.futures.wait`. A cancellation is no exception. */
 export type ReturnWhen = (typeof conditions)[number]
 
+/** How long `wait` waits, and for what. */
 export interface WaitForOptions extends WaitOptions {
   /** Default `ALL_COMPLETED`. */
   returnWhen?: ReturnWhen | undefined
@@ -18,7 +19,9 @@ const waitForOptionNames = [...waitOptionNames, 'returnWhen']
 
 /** Both in input order. */
 export interface WaitResult<F> {
+  /** Fulfilled, rejected or cancelled. */
   done: Set<F>
+  /** Pending or running. */
   notDone: Set<F>
 }
 

@@ -4,12 +4,17 @@ import type { ResponseFuture, SubmittedRequest } from './response-future.ts'
 
 /** What a session has done so far. */
 export interface Progress {
+  /** Requests that were asked for. */
   submitted: number
   /** Fulfilled, rejected or cancelled. */
   done: number
+  /** Those with a response. */
   fulfilled: number
+  /** Those that failed. */
   rejected: number
+  /** Those that were cancelled. */
   cancelled: number
+  /** Those that wait for a worker. */
   pending: number
   /** Waits between two attempts included. */
   running: number
@@ -17,23 +22,31 @@ export interface Progress {
   bytes: number
 }
 
+/** What every event of one request has. */
 export interface RequestEvent<R> {
+  /** The future that whoever asked has. */
   readonly future: ResponseFuture<R>
+  /** What was asked for, `context` included. */
   readonly request: SubmittedRequest
 }
 
+/** An event of one attempt. */
 export interface AttemptEvent<R> extends RequestEvent<R> {
   /** Which attempt, from 1. */
   readonly attempt: number
 }
 
+/** An attempt has failed, and another one follows. */
 export interface RetryEvent<R> extends AttemptEvent<R> {
   /** Milliseconds until the next attempt. */
   readonly delay: number
+  /** What the attempt has brought, if its status is the reason. */
   readonly response?: unknown
+  /** What the attempt has failed with, else. */
   readonly error?: unknown
 }
 
+/** A redirect is followed. */
 export interface RedirectEvent<R> extends AttemptEvent<R> {
   /** The redirect itself. */
   readonly response: unknown
@@ -41,19 +54,27 @@ export interface RedirectEvent<R> extends AttemptEvent<R> {
   readonly next: unknown
 }
 
+/** There is a response. */
 export interface ResponseEvent<R> extends AttemptEvent<R> {
+  /** What the future is fulfilled with. */
   readonly response: R
 }
 
+/** The request has failed. */
 export interface FailureEvent<R> extends AttemptEvent<R> {
+  /** What the future is rejected with. */
   readonly error: unknown
 }
 
+/** The request was cancelled. */
 export interface CancelEvent<R> extends RequestEvent<R> {
+  /** What was given to `cancel()`, or the reason of the signal. */
   readonly reason: unknown
 }
 
+/** The request has failed, and nobody has asked for its outcome. */
 export interface UnobservedEvent<R> extends RequestEvent<R> {
+  /** What the future is rejected with. */
   readonly error: unknown
 }
 
@@ -71,6 +92,7 @@ export interface SessionEvents<R> {
   response: (event: ResponseEvent<R>) => void
   /** Rejected. */
   failure: (event: FailureEvent<R>) => void
+  /** Cancelled, by whatever. */
   cancel: (event: CancelEvent<R>) => void
   /** Rejected, and nobody asked for it. A listener replaces the default warning. */
   unobserved: (event: UnobservedEvent<R>) => void
@@ -112,6 +134,7 @@ export class GuardedEmitter<Events extends EventEmitter.ValidEventTypes> extends
     return super.on(event, twinOf(fn), context)
   }
 
+  /** As `on`. */
   override addListener<E extends EventEmitter.EventNames<Events>>(
     event: E,
     fn: EventEmitter.EventListener<Events, E>,
@@ -128,6 +151,7 @@ export class GuardedEmitter<Events extends EventEmitter.ValidEventTypes> extends
     return super.once(event, twinOf(fn), context)
   }
 
+  /** Removes a listener; without `fn`, all of this event. */
   override off<E extends EventEmitter.EventNames<Events>>(
     event: E,
     fn?: EventEmitter.EventListener<Events, E>,

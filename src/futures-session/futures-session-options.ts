@@ -15,6 +15,7 @@ import type { SessionLike } from './request-run.ts'
  */
 export type InnerSession<R> = SessionLike<R> & ([R] extends [never] ? unknown : R extends Response ? Session : unknown)
 
+/** What a FuturesSession wraps, where it runs, and what its own session is made of. */
 export interface FuturesSessionOptions<R = Response> extends SessionOptions {
   /** The session to wrap: ours, or anything with a `request`. Never closed by us. Together with session options: TypeError. */
   session?: SessionLike<R> | undefined
@@ -32,6 +33,7 @@ export interface FuturesSessionOptions<R = Response> extends SessionOptions {
   unobserved?: 'warn' | 'ignore' | undefined
 }
 
+/** How a session is closed. */
 export interface CloseOptions {
   /** Cancel what is not done, instead of waiting for it. Default false. */
   cancel?: boolean | undefined

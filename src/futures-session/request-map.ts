@@ -12,6 +12,7 @@ import type { ResponseFuture } from './response-future.ts'
 /** One request of `map`: a URL for a GET, or everything about it. */
 export type RequestInput = string | URL | RequestSpec
 
+/** How `map` goes through its input. */
 export interface MapOptions {
   /** Deliver in input order instead of as they complete. Default false. */
   ordered?: boolean | undefined

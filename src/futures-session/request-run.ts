@@ -75,7 +75,9 @@ export class CallRun extends RequestRun<Response> {
 
 /** Anything that can do a request. */
 export interface SessionLike<R> {
+  /** Sends a request. What it resolves with is what the future is fulfilled with. */
   request(method: string, url: string | URL, options?: RequestOptions): PromiseLike<R>
+  /** Called by those who have made the session. */
   close?(): unknown
 }
 

@@ -27,6 +27,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own = session as Session
   }
 
+  /** As that of the session. */
   get headers(): HeaderMap {
     return this.#own.headers
   }
@@ -35,6 +36,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.headers = value
   }
 
+  /** As that of the session. */
   get params(): ParamsOption {
     return this.#own.params
   }
@@ -43,6 +45,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.params = value
   }
 
+  /** As that of the session. */
   get auth(): AuthOption | undefined {
     return this.#own.auth
   }
@@ -51,6 +54,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.auth = value
   }
 
+  /** As that of the session. */
   get cookies(): Session['cookies'] {
     return this.#own.cookies
   }
@@ -59,6 +63,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.cookies = value
   }
 
+  /** As that of the session. */
   get hooks(): SessionHooks {
     return this.#own.hooks
   }
@@ -67,6 +72,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.hooks = value
   }
 
+  /** As that of the session. */
   get proxies(): ProxiesOption {
     return this.#own.proxies
   }
@@ -75,6 +81,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.proxies = value
   }
 
+  /** As that of the session. */
   get verify(): VerifyOption {
     return this.#own.verify
   }
@@ -83,6 +90,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.verify = value
   }
 
+  /** As that of the session. */
   get cert(): CertOption | undefined {
     return this.#own.cert
   }
@@ -91,6 +99,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.cert = value
   }
 
+  /** As that of the session. */
   get timeout(): TimeoutOption {
     return this.#own.timeout
   }
@@ -99,6 +108,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.timeout = value
   }
 
+  /** As that of the session. */
   get allowRedirects(): boolean | undefined {
     return this.#own.allowRedirects
   }
@@ -107,6 +117,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.allowRedirects = value
   }
 
+  /** As that of the session. */
   get maxRedirects(): number {
     return this.#own.maxRedirects
   }
@@ -115,6 +126,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.maxRedirects = value
   }
 
+  /** As that of the session. */
   get trustEnv(): boolean {
     return this.#own.trustEnv
   }
@@ -123,6 +135,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.trustEnv = value
   }
 
+  /** As that of the session. */
   get baseUrl(): string | undefined {
     return this.#own.baseUrl
   }
@@ -131,6 +144,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.baseUrl = value
   }
 
+  /** As that of the session. */
   get retry(): RetryOption {
     return this.#own.retry
   }
@@ -139,6 +153,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.retry = value
   }
 
+  /** As that of the session. */
   get raiseForStatus(): boolean {
     return this.#own.raiseForStatus
   }
@@ -147,6 +162,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.raiseForStatus = value
   }
 
+  /** As that of the session. */
   get stream(): boolean {
     return this.#own.stream
   }
@@ -155,6 +171,7 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
     this.#own.stream = value
   }
 
+  /** As that of the session. */
   get maxResponseSize(): number {
     return this.#own.maxResponseSize
   }

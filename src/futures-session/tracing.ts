@@ -5,12 +5,15 @@ import type { SubmittedRequest } from './response-future.ts'
 
 /** What subscribers of `undici-futures:request` get. */
 export interface RequestTrace {
+  /** In capitals. */
   readonly method: string
   /** Without credentials. */
   readonly url: string
   /** `RequestOptions.context`. */
   readonly context: unknown
+  /** The response, once there is one. */
   result?: unknown
+  /** What the request failed with, or its CancelledError. */
   error?: unknown
 }
 

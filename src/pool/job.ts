@@ -8,7 +8,9 @@ export type Job = RequestSpec
 
 /** What came of a job, and knows it: a ThreadException, or a ThreadResponse. Put in a job's place, it is tried again. */
 export interface Attempted {
+  /** The job: the very object that was queued. */
   readonly requestKwargs: Job
+  /** How often it was tried, this time included. */
   readonly attempts: number
 }
 

@@ -24,6 +24,7 @@ export type Initializer<S> = { initialize(session: S, ...initargs: unknown[]): u
 /** Sets a session's `auth`. Returns as an initializer does. */
 export type AuthGenerator<S> = (session: S) => unknown
 
+/** How a pool gets its jobs and does them. */
 export interface PoolOptions<S extends SessionLike<unknown> = Session> {
   /**
    * The jobs. A list is checked and counted at once; anything else is asked for the next job when a worker is free. Without
@@ -34,6 +35,7 @@ export interface PoolOptions<S extends SessionLike<unknown> = Session> {
   numProcesses?: number | undefined
   /** Called with each session when it is made, before any job starts, then `initargs`. */
   initializer?: OrReference<Initializer<S>> | undefined
+  /** What `initializer` is called with, after the session. Default none. */
   initargs?: readonly unknown[] | undefined
   /** Called with each session after `initializer`. */
   authGenerator?: OrReference<AuthGenerator<S>> | undefined

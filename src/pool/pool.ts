@@ -166,6 +166,7 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
     this.#advance()
   }
 
+  /** How many jobs have ended, and how. */
   stats(): PoolStats {
     return { submitted: this.#source.submitted, ...this.#results.counts }
   }

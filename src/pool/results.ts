@@ -11,7 +11,9 @@ export type ResultIterator<T> = AsyncIterableIterator<T, undefined> & AsyncDispo
 export interface PoolStats {
   /** Handed over: those of a list at once, those of any other input when they are asked for. */
   submitted: number
+  /** Those with a response. */
   responses: number
+  /** Those that failed. */
   exceptions: number
   /** By `cancel()` or dispose, or because the pool failed before they could start. */
   cancelled: number

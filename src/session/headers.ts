@@ -60,6 +60,7 @@ export class HeaderMap implements Iterable<[string, string]> {
     return headers
   }
 
+  /** How many names there are. */
   get size(): number {
     return this.#fields.size
   }
@@ -76,6 +77,7 @@ export class HeaderMap implements Iterable<[string, string]> {
     return typeof value === 'string' ? [value] : [...value]
   }
 
+  /** Whether there is one of that name, in any case. */
   has(name: string): boolean {
     return this.#fields.has(name.toLowerCase())
   }
@@ -97,6 +99,7 @@ export class HeaderMap implements Iterable<[string, string]> {
     this.#add(checkHeaderName(name), checkHeaderValue(name, value))
   }
 
+  /** Removes all of that name. @throws {TypeError} the headers are those of a response */
   delete(name: string): void {
     this.#change()
     this.#fields.delete(name.toLowerCase())
@@ -147,14 +150,17 @@ export class HeaderMap implements Iterable<[string, string]> {
     }
   }
 
+  /** The names, as `entries` has them. */
   *keys(): IterableIterator<string> {
     for (const [name] of this.entries()) yield name
   }
 
+  /** The values, as `entries` has them. */
   *values(): IterableIterator<string> {
     for (const [, value] of this.entries()) yield value
   }
 
+  /** Calls `fn` for each of `entries`. */
   forEach(fn: (value: string, name: string, headers: this) => void): void {
     for (const [name, value] of this.entries()) fn(value, name, this)
   }

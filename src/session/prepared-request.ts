@@ -7,6 +7,7 @@ import type { HeadersOption, RequestOptions } from './options/options.ts'
 import { takeCredentials } from './credentials.ts'
 import { parseUrl, textOfUrl } from './url.ts'
 
+/** What a request is made of. */
 export interface PreparedRequestInit {
   /** Default GET. */
   method?: string | undefined
@@ -14,6 +15,7 @@ export interface PreparedRequestInit {
   url: string | URL
   /** A HeaderMap is copied. */
   headers?: HeaderMap | HeadersOption | undefined
+  /** Default none. */
   body?: PreparedBody | undefined
 }
 
@@ -80,6 +82,7 @@ export class PreparedRequest {
     this.#body = body
   }
 
+  /** What is sent; it may be changed, and replaced. */
   get headers(): HeaderMap {
     return (this.#headers ??= HeaderMap.fromFlat(this.#flat))
   }

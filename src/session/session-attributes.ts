@@ -98,6 +98,7 @@ export abstract class SessionAttributes {
     this.#core.defaults = resolveOption('verify', verify, this.#core.defaults)
   }
 
+  /** The client certificate; `undefined`, at first, is none. */
   get cert(): CertOption | undefined {
     return this.#core.defaults.cert
   }

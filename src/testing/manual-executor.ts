@@ -8,6 +8,7 @@ import { listen, unlisten } from '../shared-signal.ts'
 import { isTaskReference, loadTaskReference, type TaskReference } from '../task-reference.ts'
 import { checkOptionNames } from '../unknown-option.ts'
 
+/** What a ManualExecutor says of itself. */
 export interface ManualExecutorOptions {
   /** How many tasks may be alive at once: a positive integer or Infinity. Default Infinity. */
   maxWorkers?: number | undefined
@@ -87,6 +88,7 @@ export class ManualExecutor implements Executor {
     return this.#onIdle()
   }
 
+  /** How many futures are in which state. */
   stats(): ExecutorStats {
     const stats = { ...this.#stats }
     for (const { state } of this.#openFutures) stats[state]++

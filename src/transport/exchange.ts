@@ -9,6 +9,7 @@ import type { RequestError } from '../errors.ts'
  * types of both fit.
  */
 export interface Dispatcher {
+  /** As undici has it: starts a request, and tells the handler what becomes of it. */
   dispatch(options: object, handler: object): boolean
 }
 
@@ -87,11 +88,13 @@ export interface TlsIdentity {
   readonly passphrase?: string | undefined
 }
 
+/** How much of a body has been sent, or has come. */
 export interface TransferProgress {
   /** 0 to 1; 0 until the end where the total is not known. */
   readonly percent: number
   /** Bytes on the wire. */
   readonly transferredBytes: number
+  /** `undefined` where nobody has said it. */
   readonly totalBytes: number | undefined
 }
 

@@ -13,6 +13,7 @@ export type ConnectFunction = (
     protocol: string
     port: string
     servername?: string
+    /** The address of this machine that connections come from. */
     localAddress?: string
   },
   callback: (error: Error | null, socket: Socket | null) => void,
@@ -32,9 +33,11 @@ export interface PoolOptions {
   maxHeaderSize?: number | undefined
   /** Bytes of a body on the wire; the request's `maxResponseSize` is the finer one. */
   maxResponseSize?: number | undefined
+  /** Whether a body whose length is not the Content-Length fails the request; default true. */
   strictContentLength?: boolean | undefined
   /** undici's own coarse timers; default 0: `timeout` of the request rules. */
   headersTimeout?: number | undefined
+  /** Likewise. */
   bodyTimeout?: number | undefined
   /** An upper bound of `timeout.connect`. */
   connectTimeout?: number | undefined
@@ -43,10 +46,15 @@ export interface PoolOptions {
   /** A Unix domain socket that every connection goes to. */
   socketPath?: string | undefined
   localAddress?: string | undefined
+  /** How names are looked up; default `dns.lookup`. It is called as by `net.connect`. */
   lookup?: LookupFunction | undefined
+  /** 4 or 6: addresses of this kind only. Default 0: both. */
   family?: 0 | 4 | 6 | undefined
+  /** Of `dns.lookup`. */
   hints?: number | undefined
+  /** Whether addresses are tried one after the other until one answers; default as in Node. */
   autoSelectFamily?: boolean | undefined
+  /** How long one address is tried; default as in Node. */
   autoSelectFamilyAttemptTimeout?: number | undefined
   /** TLS sessions that are remembered for resumption; default 100. */
   maxCachedSessions?: number | undefined

@@ -40,9 +40,14 @@ function isDocumented(reflection) {
   return reflection.hasComment() || reflection.signatures?.length > 0
 }
 
-/** Of a well-known symbol, or of what an error is made from; or the type of a function. */
+/** Of a well-known symbol, or of what an error is made from; or a part of a type that has no name and stands at what has a text. */
 function isForNobody(reflection) {
   const { parent } = reflection
   if (reflection.getFullName().match(/\.\[|Error\.constructor\./)) return true
-  return reflection.kindOf(ReflectionKind.CallSignature) && parent.kindOf(ReflectionKind.TypeLiteral)
+  if (reflection.kindOf(ReflectionKind.CallSignature) && parent.parent?.kindOf(ReflectionKind.TypeLiteral)) return true
+  if (!parent.kindOf(ReflectionKind.TypeLiteral)) return false
+  return (
+    reflection.kindOf(ReflectionKind.CallSignature) ||
+    parent.parent.kindOf(ReflectionKind.Property | ReflectionKind.Parameter)
+  )
 }

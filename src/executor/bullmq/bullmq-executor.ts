@@ -71,6 +71,7 @@ export class BullMQExecutor implements RemoteExecutor, SchedulerHost {
     this.#dispatcher.forgetShared(value)
   }
 
+  /** How many futures of this submitter are in which state. */
   stats(): ExecutorStats {
     return this.#scheduler.stats()
   }

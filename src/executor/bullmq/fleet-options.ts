@@ -43,6 +43,7 @@ export interface BullMQExecutorOptions extends FleetOptions {
   maxDeliveries?: number | undefined
 }
 
+/** How a task is to run on a fleet. */
 export interface BullMQSubmitOptions<T = unknown> extends SubmitOptions<T> {
   /** The task may be done twice if nobody knows whether it was done once. Default false. */
   idempotent?: boolean | undefined

@@ -14,6 +14,7 @@ import { TaskIntake } from './task-intake.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
 import type { HeldJob, WorkerTask } from './worker-task.ts'
 
+/** How a worker is closed. */
 export interface CloseWorkerOptions {
   /** ms after which what still runs is cancelled. Default: it may take as long as it does. */
   timeout?: number | undefined
@@ -21,6 +22,7 @@ export interface CloseWorkerOptions {
 
 /** Does the tasks of a fleet, as long as it is open. */
 export interface FleetWorker extends AsyncDisposable {
+  /** Of this worker, in messages of errors. */
   readonly id: string
   /**
    * Takes nothing more; what runs ends; what has not begun goes back to its submitter, and is sent to another worker. What is

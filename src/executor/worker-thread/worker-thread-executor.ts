@@ -19,6 +19,7 @@ import { ThreadStarts } from './thread-starts.ts'
 import { ThreadTask } from './thread-task.ts'
 import { Thread, type ThreadOwner } from './thread.ts'
 
+/** The bounds and the threads of a WorkerThreadExecutor. */
 export interface WorkerThreadExecutorOptions {
   /** How many tasks may be alive at once, in all threads together: a positive integer or Infinity. Default 8. */
   maxWorkers?: number | undefined
@@ -116,6 +117,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
     for (const each of [...this.#threads, ...this.#spoiltThreads]) each.forget(value)
   }
 
+  /** How many futures are in which state. */
   stats(): ExecutorStats {
     return this.#scheduler.stats()
   }

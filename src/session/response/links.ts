@@ -1,7 +1,10 @@
 /** A link of a Link header: its URL as written, and its parameters by name in lower case. */
 export interface Link {
+  /** As it is written; it may be relative to the URL of the response. */
   url: string
+  /** The relation, such as `next`. */
   rel?: string
+  /** Any other parameter. */
   [parameter: string]: string | undefined
 }
 

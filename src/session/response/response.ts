@@ -19,11 +19,13 @@ import { PreparedRequest } from '../prepared-request.ts'
 import { ResponseBody } from './response-body.ts'
 import { withoutCredentials } from '../url.ts'
 
+/** What a response is made of. */
 export interface ResponseInit<D = unknown> {
   /** Default 200. */
   status?: number | undefined
   /** Default the usual one of the status. */
   statusText?: string | undefined
+  /** Default none. */
   headers?: ResponseFields | undefined
   /** Default empty. */
   content?: string | Uint8Array | ArrayBuffer | undefined
@@ -33,9 +35,13 @@ export interface ResponseInit<D = unknown> {
   request?: PreparedRequest | undefined
   /** Default: that of the request. */
   url?: string | undefined
+  /** Default none. */
   history?: readonly Response[] | undefined
+  /** Where it is a redirect that is not followed. */
   next?: PreparedRequest | undefined
+  /** Milliseconds. Default 0. */
   elapsed?: number | undefined
+  /** Of whoever makes it. */
   data?: D | undefined
   httpVersion?: HttpVersion | undefined
 }
@@ -58,10 +64,13 @@ export let partsOf: (response: Response) => { fields: ResponseFields; encoding: 
  * `new Response({ status: 200, content: 'from the cache', request: context.request })`.
  */
 export class Response<D = unknown> {
+  /** Such as 200. */
   readonly status: number
+  /** As it came, such as `OK`; it may be empty. */
   readonly statusText: string
   /** Of the last hop, fragment included; never holds credentials. */
   readonly url: string
+  /** What was sent on the last hop. */
   readonly request: PreparedRequest
   /** The responses that led here, oldest first: redirects, and a 401 that was answered. Each has its own. */
   readonly history: readonly Response[]
@@ -102,6 +111,7 @@ export class Response<D = unknown> {
     return this.status >= 200 && this.status < 300
   }
 
+  /** Whether a redirect was followed. */
   get redirected(): boolean {
     return this.history.some((response) => response.isRedirect)
   }
@@ -126,6 +136,7 @@ export class Response<D = unknown> {
     return redirectStatuses.includes(this.status) && this.headers.has('location')
   }
 
+  /** 301 or 308, with a Location. */
   get isPermanentRedirect(): boolean {
     return (this.status === 301 || this.status === 308) && this.isRedirect
   }
@@ -144,6 +155,7 @@ export class Response<D = unknown> {
     return this.#body === undefined ? this.#content : this.#body.demandContent()
   }
 
+  /** The same as `content`. */
   bytes(): Uint8Array {
     return this.content
   }
@@ -170,6 +182,7 @@ export class Response<D = unknown> {
     return new Uint8Array(this.content).buffer
   }
 
+  /** The body, with its content type. */
   blob(): Blob {
     return new Blob([this.content], { type: this.headers.get('content-type') ?? '' })
   }

@@ -2,6 +2,7 @@ import { AssertionError } from 'node:assert'
 import type { Executor } from '../../executor/executor.ts'
 import { Lab } from './lab.ts'
 
+/** What is different about an executor. */
 export interface ContractOptions {
   /**
    * Whether a SharedArrayBuffer reaches the tasks. Default true; false: they run in other processes, on this machine, and
@@ -12,6 +13,7 @@ export interface ContractOptions {
 
 /** One promise of the executor contract, and how to see whether an executor keeps it. */
 export interface ContractCase {
+  /** What an executor does, in a sentence. */
   readonly title: string
   /**
    * @param create makes the executor to look at; the case shuts it down
