@@ -64,7 +64,7 @@ describe('the packed package', () => {
     expect(stdout.trim()).toBe(process.version)
   })
 
-  test("runs the README's first snippet", async () => {
+  test("runs the README's first snippet, in a folder where nothing else is", async () => {
     const server = await startExampleServer()
     const [snippet] = readSnippets()
     await writeFile(path.join(project, 'snippet.mjs'), toRunnable(snippet!, server.url))
@@ -72,6 +72,11 @@ describe('the packed package', () => {
     server.close()
     expect(result).toMatchObject({ code: 0, stderr: '' })
     expect(result.stdout).not.toBe('')
+  })
+
+  test.each(['csv-restart', 'resume-download', 'server-sent-events'])('brings the recipe %s', async (name) => {
+    const recipe = `node_modules/undici-futures/examples/${name}.mjs`
+    expect(await runNode([...strictly, recipe], project)).toMatchObject({ code: 0, stderr: '' })
   })
 
   test("is bundled by the README's line, and does requests, hooks and tasks in threads without node_modules", async () => {

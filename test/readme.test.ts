@@ -83,7 +83,7 @@ describe('README.md', () => {
     ].filter((name) => !lists.Options.includes(`\`${name}\``)) // prettier-ignore
     const ofExecutors = [
       ...membersOf('executor/in-process-executor.ts', 'InProcessExecutorOptions'),
-      ...membersOf('executor/worker-thread/thread-options.ts', 'WorkerThreadExecutorOptions'),
+      ...membersOf('executor/worker-thread/worker-thread-executor.ts', 'WorkerThreadExecutorOptions'),
     ].filter((name) => !lists.Executors.includes(`\`${name}\``))
     expect([...missing, ...ofExecutors]).toEqual([])
   })
