@@ -19,6 +19,8 @@ import type { StreamObserver } from './stream-intake.ts'
 
 /** Codes of RST_STREAM. */
 const [noError, refusedStream, cancel] = [0, 7, 8]
+/** The state of a stream whose header was not written yet. */
+const idle = 1
 /** How often a request is sent again that the server has not looked at. */
 const mostRefusals = 5
 /** Of those that wait; it never runs. */
@@ -52,6 +54,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
   #intake: StreamIntake | undefined = undefined
   /** Its connection has died. */
   #isLost = false
+  #isTakenBack = false
   #isOver = false
 
   constructor(route: NegotiatedRoute, history = newcomer) {
@@ -95,6 +98,14 @@ export class Http2Carrier implements Carrier, StreamObserver {
     this.#exchange.onResponseError(undefined, error)
   }
 
+  /** Its stream waits within nghttp2, for the server allows fewer: the exchange goes where it does not, if it can. */
+  takeBack(): void {
+    if (this.#isOver || this.#stream?.state.state !== idle || !isReplayable(this.#exchange.request.body)) return
+    this.#isTakenBack = true
+    this.isUnseen = true
+    this.fail(failureOf(refusedStream))
+  }
+
   /** The exchange goes on elsewhere. */
   move(carrier: Carrier): void {
     this.#finish()
@@ -124,6 +135,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
     const { refusals, wasLost } = this.#history
     const connection = this.#connection
     if (connection === undefined) return undefined
+    if (this.#isTakenBack) return this.#route.renew(this.#history)
     const avoided = [...this.#history.avoided, connection]
     if (this.isUnseen && refusals < mostRefusals) return this.#route.renew({ refusals: refusals + 1, wasLost, avoided })
     if (this.isUnseen || !this.#isLost || wasLost || !connection.hasServed) return undefined
@@ -196,6 +208,8 @@ export class Http2Carrier implements Carrier, StreamObserver {
     this.#isOver = true
     this.#intake?.stop()
     this.#connectTimer?.clear()
+    // The exchange may go on elsewhere.
+    this.timer.stop()
     if (code === undefined || this.#stream === undefined) return this.#leave()
     const stream = this.#stream
     setImmediate(() => {
@@ -214,10 +228,11 @@ export class Http2Carrier implements Carrier, StreamObserver {
 
 /** Node would send END_STREAM before, and the peer take the body for whole. */
 function reset(stream: ClientHttp2Stream, code: number): void {
+  const isUnsent = stream.state.state === idle
   stream._final = (callback) => callback()
   // To close it would wait for what was written to go out.
-  if (code === noError && stream.writableEnded) stream.destroy()
-  else stream.close(code)
+  if (code !== noError || !stream.writableEnded) stream.close(code)
+  if (code === noError || isUnsent) stream.destroy()
 }
 
 /** Whether it can be sent once more. */

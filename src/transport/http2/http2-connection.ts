@@ -197,6 +197,8 @@ export class Http2Connection {
 
   #handleLimit(allowed: number): void {
     this.#most = Math.min(allowed, mostStreams)
+    if (this.#carriers.size > this.#most)
+      for (const carrier of [...this.#carriers].slice(this.#most)) carrier.takeBack()
     this.#route.handleLimit(this, this.#most)
   }
 
