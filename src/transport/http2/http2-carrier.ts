@@ -13,7 +13,7 @@ import type { Http2Connection } from './http2-connection.ts'
 import { requestFields } from './http2-headers.ts'
 import type { NegotiatedRoute } from './negotiated-route.ts'
 import { writeUpload } from './stream-writer.ts'
-import { failureOf } from './stream-failures.ts'
+import { resetFailure } from './stream-failures.ts'
 import { StreamIntake } from './stream-intake.ts'
 import type { StreamObserver } from './stream-intake.ts'
 
@@ -103,7 +103,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
     if (this.#isOver || this.#stream?.state.state !== idle || !isReplayable(this.#exchange.request.body)) return
     this.#isTakenBack = true
     this.isUnseen = true
-    this.fail(failureOf(refusedStream))
+    this.fail(resetFailure(refusedStream))
   }
 
   /** The exchange goes on elsewhere. */
@@ -169,7 +169,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
     this.isUnseen = isUnseen && isReplayable(this.#exchange.request.body)
     this.#isLost = failure === undefined ? isLost : isDeadConnection(failure)
     const wasReset = failure === undefined ? !isLost : failure.code === 'ERR_HTTP2_STREAM_ERROR'
-    this.fail(wasReset ? failureOf(rstCode ?? noError) : (failure ?? loss))
+    this.fail(wasReset ? resetFailure(rstCode ?? noError) : (failure ?? loss))
   }
 
   #send(connection: Http2Connection, exchange: ExchangeHandler): void {
@@ -179,7 +179,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
     const stream = connection.request(requestFields(exchange.request, length), isEmpty)
     this.#stream = stream
     this.timer = connection.takeTimer()
-    this.#intake = new StreamIntake(stream, this, exchange, connection.maxHeaderSize)
+    this.#intake = new StreamIntake(stream, this, exchange, connection)
     exchange.onRequestStart(this)
     if (body instanceof Upload) {
       const isOver = (): boolean => this.#isOver

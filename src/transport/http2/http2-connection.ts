@@ -36,6 +36,7 @@ export class Http2Connection {
   /** Streams beyond it the server has not looked at. */
   lastStream = Infinity
   readonly maxHeaderSize: number
+  readonly maxResponseSize: number
   readonly #route: NegotiatedRoute
   readonly #socket: Socket
   readonly #session: ClientHttp2Session
@@ -63,6 +64,8 @@ export class Http2Connection {
     this.#socket = socket
     this.#most = most
     this.maxHeaderSize = options.maxHeaderSize ?? maxHeaderSize
+    const { maxResponseSize = -1 } = options
+    this.maxResponseSize = maxResponseSize < 0 ? Infinity : maxResponseSize
     this.#keepAlive = options.keepAliveTimeout ?? defaultKeepAlive
     this.#left = options.pipelining === 0 ? 1 : (options.maxRequestsPerClient ?? Infinity)
     this.#session = this.#openSession()

@@ -1,7 +1,7 @@
 import type { ClientHttp2Stream } from 'node:http2'
 import type { ExchangeHandler } from '../exchange-handler.ts'
 import { readHead } from './http2-headers.ts'
-import { overflow, wrongLength } from './stream-failures.ts'
+import { undiciFailure } from './stream-failures.ts'
 
 type Controller = Parameters<ExchangeHandler['onRequestStart']>[0]
 
@@ -11,6 +11,12 @@ export interface StreamObserver extends Controller {
   fail(error: Error): void
   /** Nothing more will come. */
   handleClose(): void
+}
+
+/** Of `poolOptions`, in bytes. */
+export interface IntakeLimits {
+  readonly maxHeaderSize: number
+  readonly maxResponseSize: number
 }
 
 /**
@@ -25,8 +31,7 @@ export class StreamIntake {
   readonly #stream: ClientHttp2Stream
   readonly #observer: StreamObserver
   readonly #exchange: ExchangeHandler
-  /** Bytes of a header. */
-  readonly #limit: number
+  readonly #limits: IntakeLimits
   #hasHead = false
   /** As the header says it; NaN for nothing. */
   #length = NaN
@@ -36,11 +41,11 @@ export class StreamIntake {
   #isPaused = false
   #isOver = false
 
-  constructor(stream: ClientHttp2Stream, observer: StreamObserver, exchange: ExchangeHandler, limit: number) {
+  constructor(stream: ClientHttp2Stream, observer: StreamObserver, exchange: ExchangeHandler, limits: IntakeLimits) {
     this.#stream = stream
     this.#observer = observer
     this.#exchange = exchange
-    this.#limit = limit
+    this.#limits = limits
     const onHead = (_headers: unknown, _flags: number, raw: unknown): void => this.#handleHead(raw as string[])
     // The informational ones are `headers`.
     stream.on('response', onHead).on('headers', onHead)
@@ -73,7 +78,7 @@ export class StreamIntake {
   #handleHead(raw: readonly string[]): void {
     if (this.#isOver || this.#hasHead) return
     const { status, headers, size } = readHead(raw)
-    if (size > this.#limit) return this.#observer.fail(overflow())
+    if (size > this.#limits.maxHeaderSize) return this.#observer.fail(undiciFailure('HEADERS_OVERFLOW'))
     const exchange = this.#exchange
     exchange.handleBytes()
     this.#hasHead = status >= 200
@@ -96,6 +101,7 @@ export class StreamIntake {
       return true
     }
     this.#received += chunk.length
+    if (this.#received > this.#limits.maxResponseSize) this.#observer.fail(undiciFailure('RES_EXCEEDED_MAX_SIZE'))
     this.#exchange.onResponseData(this.#observer, chunk)
     return !this.#isPaused
   }
@@ -110,7 +116,8 @@ export class StreamIntake {
 
   #complete(): void {
     if (this.#isOver) return
-    if (this.#received < this.#length || this.#received > this.#length) this.#observer.fail(wrongLength())
+    const isWrong = this.#received < this.#length || this.#received > this.#length
+    if (isWrong) this.#observer.fail(undiciFailure('RES_CONTENT_LENGTH_MISMATCH'))
     else this.#exchange.onResponseEnd()
   }
 }

@@ -1,5 +1,6 @@
 import type { ClientHttp2Stream } from 'node:http2'
 import type { Upload } from '../upload.ts'
+import { undiciFailure } from './stream-failures.ts'
 
 /**
  * Writes a body that is produced while it is sent: the next chunk is asked for when the stream has taken the one before. Where
@@ -20,10 +21,10 @@ export async function writeUpload(
     if (isOver() || stream.closed) return
     if (done === true) break
     written += value.byteLength
-    if (length !== undefined && written > length) throw wrongLength()
+    if (length !== undefined && written > length) throw undiciFailure('REQ_CONTENT_LENGTH_MISMATCH')
     if (!stream.write(value)) await drained(stream)
   }
-  if (length !== undefined && written < length) throw wrongLength()
+  if (length !== undefined && written < length) throw undiciFailure('REQ_CONTENT_LENGTH_MISMATCH')
   stream.end()
 }
 
@@ -35,12 +36,5 @@ async function drained(stream: ClientHttp2Stream): Promise<void> {
       resolve()
     }
     stream.on('drain', onEvent).on('close', onEvent)
-  })
-}
-
-/** By undici's name for it. */
-function wrongLength(): Error {
-  return Object.assign(new Error('The body is not as long as its Content-Length'), {
-    code: 'UND_ERR_REQ_CONTENT_LENGTH_MISMATCH',
   })
 }
