@@ -1,3 +1,9 @@
+/**
+ * `undici-futures`: futures of work, executors that run it, sessions that send requests, and their errors.
+ *
+ * @module undici-futures
+ */
+
 // Futures
 export { Future, type FutureState } from './future/future.ts'
 export type { FutureValue, FutureValues } from './future/combine.ts'
@@ -29,7 +35,7 @@ export type * from './session/options/options.ts'
 export type * from './session/hooks.ts'
 export type { AuthFlow, AuthFunction, AuthOption } from './session/auth/auth-flow.ts'
 export type { Link } from './session/response/links.ts'
-export type { Dispatcher, ProgressListener, TransferProgress } from './transport/exchange.ts'
+export type { BodyStream, Dispatcher, HttpVersion, ProgressListener, TransferProgress } from './transport/exchange.ts'
 export type { ConnectFunction, PoolOptions } from './transport/pool-options.ts'
 export type { PreparedBody } from './session/body/body.ts'
 

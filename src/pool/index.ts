@@ -1,3 +1,9 @@
+/**
+ * `undici-futures/pool`: the `threaded` module of requests-toolbelt.
+ *
+ * @module undici-futures/pool
+ */
+
 export { map } from './map.ts'
 export { Pool } from './pool.ts'
 export type { AuthGenerator, Initializer, PoolOptions, ResponseOf } from './pool-options.ts'

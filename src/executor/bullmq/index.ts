@@ -1,4 +1,9 @@
-/** `undici-futures/bullmq`: an executor whose workers are other machines. */
+/**
+ * `undici-futures/bullmq`: an executor whose workers are other machines.
+ *
+ * @module undici-futures/bullmq
+ */
+
 export { BullMQExecutor } from './bullmq-executor.ts'
 export type { BullMQExecutorOptions, BullMQSubmitOptions, FleetOptions } from './fleet-options.ts'
 export type { FleetConnection } from './connection.ts'
