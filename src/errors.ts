@@ -244,6 +244,9 @@ export class HTTPError extends RequestError {
 
 /** No usable answer: refused, reset, no such host, or what came was not HTTP. */
 export class ConnectionError extends RequestError {
+  /** What the connection failed with; `code` is the system's or undici's: `ECONNREFUSED`, `ENOTFOUND`, `UND_ERR_SOCKET`. */
+  declare cause?: { code?: string }
+
   static {
     define(this, 'ConnectionError', 'ERR_CONNECTION')
   }

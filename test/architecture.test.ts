@@ -49,7 +49,6 @@ const longFiles: Record<string, string> = {
   'futures-session/response-controller.ts':
     'the write side of one request: its start, its ends and its attempts share one state',
   'pool/pool.ts': 'a third of it is the documentation of the class everybody holds',
-  'session/response/response.ts': 'a third of it is the documentation of the class everybody holds',
   'transport/exchange-handler.ts': 'what undici calls and the ways to end share one small state',
   'session/response/response.ts': 'likewise a third of it documents the class everybody holds',
   'session/call/call.ts': 'the steps of one request share its whole state; what could leave it has left',

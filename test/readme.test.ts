@@ -108,6 +108,13 @@ describe('README.md', () => {
     expect(own.filter((name) => !sectionOf('Development').includes(`npm ${name === 'test' ? '' : 'run '}${name}`))).toEqual([]) // prettier-ignore
   })
 
+  test('has a picture with the figures of its table', () => {
+    const picture = readFileSync(path.join(projectRoot, 'test/bench/cpu-per-request.svg'), 'utf8')
+    const drawn = [...picture.matchAll(/>(\d+\.\d)</g)].map(([, figure]) => figure)
+    const [, row] = /^\| CPU µs per request \|(.+)\|$/m.exec(readme)!
+    expect(row!.split('|').map((cell) => cell.trim()).sort()).toEqual(drawn.sort()) // prettier-ignore
+  })
+
   test('has blocks that compile, strictly', async () => {
     const compiler = path.join(projectRoot, 'node_modules/typescript/bin/tsc')
     const project = await home.writeProject(snippets)

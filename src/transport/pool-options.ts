@@ -13,7 +13,6 @@ export type ConnectFunction = (
     protocol: string
     port: string
     servername?: string
-    /** The address of this machine that connections come from. */
     localAddress?: string
   },
   callback: (error: Error | null, socket: Socket | null) => void,
@@ -45,6 +44,7 @@ export interface PoolOptions {
   pipelining?: 0 | 1 | undefined
   /** A Unix domain socket that every connection goes to. */
   socketPath?: string | undefined
+  /** The address of this machine that connections come from. */
   localAddress?: string | undefined
   /** How names are looked up; default `dns.lookup`. It is called as by `net.connect`. */
   lookup?: LookupFunction | undefined

@@ -43,6 +43,7 @@ export interface ResponseInit<D = unknown> {
   elapsed?: number | undefined
   /** Of whoever makes it. */
   data?: D | undefined
+  /** What was spoken. Default unknown. */
   httpVersion?: HttpVersion | undefined
 }
 
