@@ -1,3 +1,4 @@
+/* eslint-disable @typescript-eslint/no-deprecated -- a future is taken for its response */
 // Sessions: what their futures hold, what hooks and listeners are told, and what a subclass may do.
 import {
   asCompleted,
@@ -52,7 +53,6 @@ export async function responses(): Promise<void> {
   // @ts-expect-error -- nor a response
   exactly<number>()(session.get(url).status)
   const future = session.get(url)
-  /* eslint-disable @typescript-eslint/no-deprecated -- what is meant is the response's */
   exactly<never>()(future.status)
   exactly<never>()(future.ok)
   exactly<never>()(future.headers)
@@ -60,7 +60,6 @@ export async function responses(): Promise<void> {
   exactly<unknown>()(future.data)
   // @ts-expect-error -- nor a header
   future.headers.get('etag')
-  /* eslint-enable @typescript-eslint/no-deprecated */
   exactly<{ id: number }>()(Object.assign(future, { data: { id: 1 } }).data)
   // @ts-expect-error -- a status is not to be changed
   response.status = 200
