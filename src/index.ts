@@ -21,6 +21,7 @@ export {
   type WorkerThreadExecutorOptions,
 } from './executor/worker-thread/worker-thread-executor.ts'
 export { taskReference, type TaskReference } from './task-reference.ts'
+export type { CheckedReference, TypedReference, UntypedReference } from './task-signature.ts'
 
 // Sessions
 export { Session } from './session/session.ts'

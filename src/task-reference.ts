@@ -1,5 +1,6 @@
 import { describe } from './checks.ts'
 import { loadFunction, locateModule } from './load-module.ts'
+import type { CheckedReference, TypedReference, UntypedReference } from './task-signature.ts'
 
 /**
  * Work (or a hook, an auth function, an initializer) named by where it lives, so that it can leave this isolate. It runs
@@ -19,14 +20,19 @@ export interface TaskReference<T = unknown> {
 }
 
 /**
- * Names an exported function: as a task it is called with `(...args, context)`.
+ * Names an exported function: as a task it is called with `(...args, context)`, as a hook or an auth function with what
+ * that is given after `args`, as an initializer with `args`.
  *
- * @param module an absolute URL, such as `new URL('./tasks.js', import.meta.url)`, or a package specifier
- * @param name the name of the export
- * @param args handed to the function first; they must be cloneable where the executor is isolated
+ * `taskReference<typeof import('./tasks.js')>(url, 'sum', 1, 2)` checks the name and the arguments, and knows the result.
+ * Otherwise the type is that of the result: `taskReference<number>(url, 'sum', 1, 2)`.
+ *
+ * - `module`: an absolute URL, such as `new URL('./tasks.js', import.meta.url)`, or a package specifier
+ * - `name`: the name of the export, `default` for the default export
+ * - `args`: handed to the function first; they must be cloneable where the executor is isolated
+ *
  * @throws {TypeError} a relative module or a path (relative to what, the reader of the reference can't know), or an empty name
  */
-export function taskReference<T>(module: string | URL, name: string, ...args: unknown[]): TaskReference<T> {
+export const taskReference = ((module: string | URL, name: string, ...args: unknown[]): TaskReference => {
   const specifier: unknown = module instanceof URL ? module.href : module
   if (typeof specifier !== 'string' || specifier === '' || /^(?:[./\\]|[a-z]:)/i.test(specifier)) {
     throw new TypeError(
@@ -38,7 +44,7 @@ export function taskReference<T>(module: string | URL, name: string, ...args: un
     throw new TypeError(`Expected \`name\` to be the name of an export, got ${describe(name)}`)
   }
   return args.length === 0 ? { module: specifier, name } : { module: specifier, name, args }
-}
+}) as TypedReference & UntypedReference & CheckedReference
 
 export function isTaskReference(value: unknown): value is TaskReference {
   if (typeof value !== 'object' || value === null) return false

@@ -25,5 +25,5 @@ export function open(options?: WorkerThreadExecutorOptions): WorkerThreadExecuto
 
 /** A task of `test/fixtures/`: file, export, arguments. */
 export function fixture<T = unknown>(file: string, name: string, ...args: unknown[]): TaskReference<T> {
-  return taskReference<T>(new URL(`../fixtures/${file}`, import.meta.url), name, ...args)
+  return taskReference(new URL(`../fixtures/${file}`, import.meta.url), name, ...args) as TaskReference<T>
 }

@@ -1,8 +1,10 @@
 // Executors: what a task gives, and what it is given.
 import {
   FutureController,
+  FuturesSession,
   InProcessExecutor,
   taskReference,
+  WorkerThreadExecutor,
   type Executor,
   type Future,
   type Task,
@@ -47,6 +49,54 @@ export function submit(): void {
   // @ts-expect-error -- a reference needs the name of an export
   taskReference(module)
 }
+
+type Tasks = typeof import('./task-module.ts')
+
+/** By the type of a module: the name, the arguments that are not filled in, the result. */
+export function references(): void {
+  exactly<TaskReference<number>>()(taskReference<Tasks>(module, 'sum', 1, 2))
+  exactly<TaskReference<string>>()(taskReference<Tasks>(module, 'greet', 'you'))
+  exactly<TaskReference<string>>()(taskReference<Tasks>('a-package', 'greet', 'you', true))
+  exactly<TaskReference<Uint8Array>>()(taskReference<Tasks>(module, 'draw', 5))
+  exactly<TaskReference<boolean>>()(taskReference<Tasks>(module, 'default'))
+  exactly<Future<number>>()(executor.submit(taskReference<Tasks>(module, 'sum', 1, 2)))
+  new FuturesSession({
+    hooks: {
+      response: [taskReference<Tasks>(module, 'label', 'a'), taskReference<Tasks>(module, 'mark', 'a')],
+      error: taskReference<Tasks>(module, 'report', 'a'),
+    },
+    auth: taskReference<Tasks>(module, 'refresh', 'token'),
+    executor: new WorkerThreadExecutor({ initializer: taskReference<Tasks>(module, 'setUp', './data') }),
+  })
+
+  // @ts-expect-error -- no such function
+  taskReference<Tasks>(module, 'add', 1, 2)
+  // @ts-expect-error -- no function
+  taskReference<Tasks>(module, 'version')
+  // @ts-expect-error -- a class
+  taskReference<Tasks>(module, 'Helper')
+  // @ts-expect-error -- one is missing
+  taskReference<Tasks>(module, 'sum', 1)
+  // @ts-expect-error -- one too many: the context is the executor's to give
+  taskReference<Tasks>(module, 'draw', 5, {})
+  // @ts-expect-error -- of another type
+  taskReference<Tasks>(module, 'sum', 1, '2')
+  // @ts-expect-error -- the session gives the response
+  taskReference<Tasks>(module, 'label', 'a', 'b')
+}
+
+/** By the type of the result, whatever methods that has; and by what is expected. */
+export function untyped(): void {
+  exactly<TaskReference<string[]>>()(taskReference<string[]>(module, 'filter', 1))
+  exactly<TaskReference<Map<string, Date>>>()(taskReference<Map<string, Date>>(module, 'get'))
+  exactly<TaskReference<{ id: number } | undefined>>()(taskReference<{ id: number } | undefined>(module, 'find', 'a'))
+  exactly<TaskReference>()(taskReference(module, 'run', 1))
+  const expected: TaskReference<string> = taskReference(module, 'run', 1)
+  exactly<TaskReference<string>>()(expected)
+}
+
+export const wrap = <T>(name: string, ...args: unknown[]): TaskReference<T> =>
+  taskReference(module, name, ...args) as TaskReference<T>
 
 export async function construct(): Promise<void> {
   await using own: Executor = new InProcessExecutor({ maxWorkers: Infinity, rateLimit: { limit: 5, interval: 1_000 } })
