@@ -9,6 +9,8 @@ import {
   FuturesSession,
   Session,
   taskReference,
+  type AuthFlow,
+  type AuthFunction,
   type Executor,
   type PreparedRequest,
   type RequestOptions,
@@ -16,6 +18,7 @@ import {
   type Response,
   type SessionOptions,
 } from '../../src/index.ts'
+import { exactly } from './exactly.ts'
 
 const url = 'https://example.com/'
 const session = new FuturesSession()
@@ -57,8 +60,7 @@ export const requests: RequestOptions[] = [
   { auth: async (request) => request },
   { auth: taskReference('file:///auth.js', 'sign') },
   {
-    // TypeScript infers what `yield` gives only where no `void` is among the results: it has to be said.
-    async *auth(request): AsyncGenerator<PreparedRequest, void, Response> {
+    async *auth(request) {
       const response = yield request
       if (response.status === 401) yield request
     },
@@ -84,6 +86,59 @@ export const sessions: SessionOptions[] = [
 ]
 
 export const specs: RequestSpec[] = [{ url }, { url: new URL(url), method: 'POST', json: 1 }]
+
+/** What `yield` gives needs no type to be written. */
+export function auth(isSigned: boolean): void {
+  session.auth = async function* (request) {
+    exactly<PreparedRequest>()(request)
+    const response = yield request
+    exactly<Response>()(response)
+    if (response.status === 401) yield request
+  }
+  session.auth = function* (request) {
+    exactly<number>()((yield request).status)
+    return request
+  }
+  new Session({
+    *auth(request) {
+      const response = yield request
+      exactly<Response>()(response)
+      if (response.ok) return request
+      return undefined
+    },
+  })
+  session.get(url, { auth: async function* (request) { exactly<Response>()(yield request) } }) // prettier-ignore
+  session.get(url, { async *auth(request): AuthFlow { exactly<Response>()(yield request) } }) // prettier-ignore
+  const flow: AuthFunction = function* (request) {
+    exactly<Response>()(yield request)
+  }
+  session.auth = flow
+  session.auth = isSigned ? sign : signLater
+  session.auth = function (request) {
+    if (isSigned) return request.headers.set('Authorization', 'x')
+  }
+  session.auth = async (request) => {
+    if (isSigned) return request
+    return undefined
+  }
+
+  // @ts-expect-error -- a request, or nothing
+  session.auth = () => 5
+  // @ts-expect-error -- a promise of a request, or of nothing
+  session.get(url, { auth: async () => 'text' })
+  // @ts-expect-error -- it gets a request
+  session.get(url, { auth: (n: number) => void n })
+  // @ts-expect-error -- what it yields is sent
+  session.get(url, { auth: function* () { yield 5 } }) // prettier-ignore
+}
+
+function sign(request: PreparedRequest): void {
+  request.headers.set('Authorization', 'x')
+}
+
+async function signLater(request: PreparedRequest): Promise<void> {
+  sign(await Promise.resolve(request))
+}
 
 export function refusedOfRequests(): void {
   // @ts-expect-error -- it is `data`

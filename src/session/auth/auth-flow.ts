@@ -15,8 +15,22 @@ type AuthResult = PreparedRequest | void | undefined
 export type AuthFlow =
   Generator<PreparedRequest, AuthResult, Response> | AsyncGenerator<PreparedRequest, AuthResult, Response>
 
-/** Called before each hop within the origin. */
-export type AuthFunction = (request: PreparedRequest) => OrPromise<AuthResult> | AuthFlow
+/**
+ * An auth function that is no generator. The second signature is for TypeScript alone: where they differ in their type
+ * parameters, it leaves it to GeneratorAuth to say what a function written in place is given. With `void` among the results
+ * that one would not say what `yield` gives.
+ */
+interface PlainAuth {
+  (request: PreparedRequest): OrPromise<AuthResult>
+  <_>(request: PreparedRequest): OrPromise<AuthResult>
+}
+type GeneratorAuth = (request: PreparedRequest) => OrPromise<PreparedRequest | undefined> | AuthFlow
+
+/**
+ * Called before each hop within the origin: edits the request, and may return it or another one, or a promise. A generator
+ * yields what is to be sent and gets the response: `const response = yield request`.
+ */
+export type AuthFunction = PlainAuth | GeneratorAuth
 
 /** `[user, password]` is Basic. */
 export type AuthOption = readonly [user: string, password: string] | OrReference<AuthFunction>
@@ -62,7 +76,7 @@ export async function sendWithAuth(
         call.throwIfAborted()
         return fn(...(auth.args ?? []), request)
       })
-    : ask(() => auth(request))
+    : ask(() => (auth as (request: PreparedRequest) => OrPromise<AuthResult> | AuthFlow)(request))
   if (isFlow(result)) return converse(result, request, call, ask)
   return call.send(requestOf(isThenable(result) ? await result : result, 'return') ?? request)
 }
