@@ -43,9 +43,10 @@ export type { PreparedBody } from './session/body/body.ts'
 // Futures of responses
 export { FuturesSession } from './futures-session/futures-session.ts'
 export type { CloseOptions, FuturesSessionOptions } from './futures-session/futures-session-options.ts'
-export { ResponseFuture, type SubmittedRequest } from './futures-session/response-future.ts'
+export { ResponseFuture } from './futures-session/response-future.ts'
+export type { SubmittedRequest, Unsaid, WithData } from './futures-session/response-future.ts'
 export type { SessionLike } from './futures-session/request-run.ts'
-export type { MapOptions, RequestInput } from './futures-session/request-map.ts'
+export type { ContextOf, KnownInput, MapOptions, RequestInput } from './futures-session/request-map.ts'
 export type * from './futures-session/events.ts'
 export type { RequestTrace } from './futures-session/tracing.ts'
 

@@ -20,10 +20,11 @@ import {
 } from './futures-session-options.ts'
 import { Ledger } from './ledger.ts'
 import { RequestDesk, type Refusal } from './request-desk.ts'
-import { RequestMap, specOf, type MapOptions, type RequestInput } from './request-map.ts'
+import { RequestMap, specOf } from './request-map.ts'
+import type { ContextOf, KnownInput, MapOptions, RequestInput } from './request-map.ts'
 import type { SessionLike } from './request-run.ts'
-import { ResponseFuture } from './response-future.ts'
-import { SessionFacade } from './session-facade.ts'
+import { ResponseFuture, type Unsaid, type WithData } from './response-future.ts'
+import { SessionVerbs } from './session-verbs.ts'
 import { reportUnobserved, UnobservedFailures } from './unobserved.ts'
 
 /** For what takes a full queue as back-pressure. */
@@ -42,7 +43,7 @@ export const trySubmit = Symbol('trySubmit')
  * for await (const future of asCompleted(futures)) console.log(future.state, future.request.url)
  * await session.close()
  */
-export class FuturesSession<R = Response> extends SessionFacade<R> implements Disposable, AsyncDisposable {
+export class FuturesSession<R = Response> extends SessionVerbs<R> implements Disposable, AsyncDisposable {
   /** The session that does the requests. What is asked of it directly needs no worker. */
   readonly session: InnerSession<R>
   readonly executor: Executor
@@ -84,10 +85,20 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
   /**
    * Asks for a URL. Every verb goes through this method, so a subclass overrides only it.
    *
+   * `future.request.context` has the type of the option. Where both types are written, `request<Data, Context>(...)`, the
+   * first is that of `response.data`.
+   *
    * @returns a pending future: what is wrong with the request is its error
    * @throws {SessionClosedError} the session is closed; {TaskNotCloneableError} an isolated executor can't take it
    */
-  request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<R> {
+  override request<D = Unsaid, C = unknown>(
+    method: string,
+    url: string | URL,
+    options?: RequestOptions<C>,
+  ): ResponseFuture<WithData<R, NoInfer<D>>, C>
+  /** As above. Where there are two signatures, a subclass may leave the types out. */
+  override request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<R>
+  override request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<R> {
     this.#checkOpen(method)
     const throwsIfFull = this.#throwsIfFull
     // It is not meant for what a listener of `submit` asks for.
@@ -100,39 +111,13 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
     }
   }
 
-  get(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
-    return this.request('GET', url, options)
-  }
-
-  options(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
-    return this.request('OPTIONS', url, options)
-  }
-
-  /** Redirects are not followed, unless `allowRedirects`, the session's or of the request, says so. */
-  head(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
-    return this.request('HEAD', url, options)
-  }
-
-  post(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
-    return this.request('POST', url, options)
-  }
-
-  put(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
-    return this.request('PUT', url, options)
-  }
-
-  patch(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
-    return this.request('PATCH', url, options)
-  }
-
-  delete(url: string | URL, options?: RequestOptions): ResponseFuture<R> {
-    return this.request('DELETE', url, options)
-  }
-
   /** Sends a request of `prepareRequest`. @throws {SessionClosedError | TaskNotCloneableError} as `request` */
-  send(request: PreparedRequest, options?: SendOptions): ResponseFuture<R> {
+  send<D = Unsaid, C = unknown>(
+    request: PreparedRequest,
+    options?: SendOptions<C>,
+  ): ResponseFuture<WithData<R, NoInfer<D>>, C> {
     this.#checkOpen('a prepared request')
-    return this.#desk.submitPrepared(request, options)
+    return this.#desk.submitPrepared(request, options) as ResponseFuture<WithData<R, NoInfer<D>>, C>
   }
 
   /**
@@ -142,15 +127,20 @@ export class FuturesSession<R = Response> extends SessionFacade<R> implements Di
    * @returns futures that are done: as they complete, or in input order with `ordered`
    * @throws {TypeError | RangeError} at the call: bad arguments; {SessionClosedError} as a rejection, or at the call
    */
-  map(
-    requests: Iterable<RequestInput> | AsyncIterable<RequestInput>,
+  map<I extends RequestInput>(
+    requests: Iterable<KnownInput<I>> | AsyncIterable<KnownInput<I>>,
     options?: MapOptions,
-  ): AsyncIterableIterator<ResponseFuture<R>, undefined> & AsyncDisposable {
+  ): AsyncIterableIterator<ResponseFuture<R, ContextOf<I>>, undefined> & AsyncDisposable {
     this.#checkOpen('map')
     const { maxWorkers } = this.executor
     const defaultBufferSize = Number.isFinite(maxWorkers) ? 2 * maxWorkers : 1000
     const source = { defaultBufferSize, trySubmit: (input: RequestInput) => this[trySubmit](specOf(input)) }
-    return new RequestMap(source, requests, options)
+    const map: AsyncIterableIterator<ResponseFuture<R>, undefined> & AsyncDisposable = new RequestMap(
+      source,
+      requests,
+      options,
+    )
+    return map as AsyncIterableIterator<ResponseFuture<R, ContextOf<I>>, undefined> & AsyncDisposable
   }
 
   /** How many requests are in which state, and the bytes of the bodies they have received. */

@@ -12,6 +12,13 @@ import type { ResponseFuture } from './response-future.ts'
 /** One request of `map`: a URL for a GET, or everything about it. */
 export type RequestInput = string | URL | RequestSpec
 
+/** What `map` takes of an input: an option that does not exist is an error. */
+export type KnownInput<I> = I extends string | URL ? I : I & { [K in Exclude<keyof I, keyof RequestSpec>]: never }
+
+type GivenContext<I> = I extends string | URL ? undefined : 'context' extends keyof I ? I['context'] : undefined
+/** The type of `future.request.context`: of what the inputs have there. */
+export type ContextOf<I> = [GivenContext<I>] extends [undefined] ? unknown : GivenContext<I>
+
 /** How `map` goes through its input. */
 export interface MapOptions {
   /** Deliver in input order instead of as they complete. Default false. */

@@ -13,23 +13,31 @@ import { readBytes, readJson, readText } from './read-response.ts'
 import { observe } from './unobserved.ts'
 
 /** What was asked for, with method and URL filled in. It fits `session.map` and `Pool` again; `context` is yours. */
-export interface SubmittedRequest extends Readonly<RequestOptions> {
+export interface SubmittedRequest<C = unknown> extends Readonly<RequestOptions<C>> {
   readonly method: string
   /** As it was given: a relative one is relative to `baseUrl`. A URL object is its `href`. */
   readonly url: string
+  /** The option of that name. */
+  readonly context: C
 }
+
+declare const unsaid: unique symbol
+/** The type of `data`, where a call does not name it: the session says. */
+export type Unsaid = typeof unsaid
+/** What a session answers with, where a call names the type of its `data`. */
+export type WithData<R, D> = [D] extends [Unsaid] ? R : R extends Response ? Response<D> : R
 
 /** No private method: an instance would be 8 bytes larger, and there may be very many. */
 let markObserved: <R>(future: ResponseFuture<R>) => void
 
 /** What a FuturesSession returns: the future of a response, that knows its request. */
-export class ResponseFuture<R = Response> extends Future<R> {
+export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
   /** Of a plain GET just the URL, until somebody asks. Options are copied: the caller may change his own. */
-  #request: SubmittedRequest | string
+  #request: SubmittedRequest<C> | string
   #isObserved = false
 
   /** @internal A FuturesSession makes them. */
-  constructor(method: string, url: string | URL, options: RequestOptions | undefined) {
+  constructor(method: string, url: string | URL, options: RequestOptions<C> | undefined) {
     super()
     // As it is now: the caller may change his own before its turn comes. What is no URL is refused when that has come.
     const target = url instanceof URL ? url.href : url
@@ -38,13 +46,13 @@ export class ResponseFuture<R = Response> extends Future<R> {
   }
 
   /** What was asked for. */
-  get request(): SubmittedRequest {
-    return this.detail ?? (this.#request = { method: 'GET', url: this.#request as string })
+  get request(): SubmittedRequest<C> {
+    return this.detail ?? (this.#request = plainRequest<C>(this.#request as string))
   }
 
   /** @internal The same, if there is more to it than a URL. */
-  get detail(): SubmittedRequest | undefined {
-    return isSpec(this.#request) ? this.#request : undefined
+  get detail(): SubmittedRequest<C> | undefined {
+    return isSpec<C>(this.#request) ? this.#request : undefined
   }
 
   /** Somebody has asked for the outcome: by `result`, `exception`, their `Now` twins, or what is built on them. */
@@ -165,16 +173,18 @@ export class ResponseFuture<R = Response> extends Future<R> {
   }
 }
 
-function isSpec(request: unknown): request is SubmittedRequest {
+function isSpec<C>(request: unknown): request is SubmittedRequest<C> {
   return typeof request === 'object' && request !== null
 }
 
+const plainRequest = <C>(url: string): SubmittedRequest<C> => ({ method: 'GET', url }) as SubmittedRequest<C>
+
 /** In this order: a literal that begins with a spread has a hidden class of its own, of 170 bytes, on Node 20. */
-function specOf(method: string, url: string, options: RequestOptions | undefined): SubmittedRequest {
+function specOf<C>(method: string, url: string, options: RequestOptions<C> | undefined): SubmittedRequest<C> {
   const spec = { method, url, ...options }
   if (spec.method !== method) spec.method = method
   if (spec.url !== url) spec.url = url
-  return spec
+  return spec as SubmittedRequest<C>
 }
 
 function isFuture(name: string): TypeError {

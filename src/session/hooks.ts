@@ -8,7 +8,7 @@ import type { Session } from './session.ts'
 import { unknownOption } from '../unknown-option.ts'
 
 /** What a hook is told besides its subject. */
-export interface HookContext {
+export interface HookContext<C = unknown> {
   /** As it was sent; for an error before it could be prepared, its method and URL. */
   readonly request: PreparedRequest | FailedRequest
   /** The inner session. */
@@ -18,38 +18,39 @@ export interface HookContext {
   /** 1, or more after retries. */
   readonly attempt: number
   /** The request's `context` option. */
-  readonly context: unknown
+  readonly context: C
 }
 
 /** Of a request that got as far as being sent. */
-export interface SentHookContext extends HookContext {
+export interface SentHookContext<C = unknown> extends HookContext<C> {
   readonly request: PreparedRequest
 }
 
 type OrPromise<T> = T | PromiseLike<T>
 type MaybeResponse = OrPromise<Response | void | undefined>
 
+// Written as methods, so that a hook may name the types of `data` and `context` that it expects.
+
 /** Sees and edits the request before each send. */
-export type RequestHook = (
-  request: PreparedRequest,
-  context: SentHookContext,
-) => OrPromise<PreparedRequest | void | undefined>
-/** Written as a method so that a hook may name the type of `data` that it expects. */
-export type ResponseHook = { hook(response: Response, context: SentHookContext): MaybeResponse }['hook']
+export type RequestHook<C = unknown> = {
+  hook(request: PreparedRequest, context: SentHookContext<C>): OrPromise<PreparedRequest | void | undefined>
+}['hook']
+/** Sees a response; one that it returns takes its place. */
+export type ResponseHook<C = unknown> = { hook(response: Response, context: SentHookContext<C>): MaybeResponse }['hook']
 /** Returning a response recovers from the error. */
-export type ErrorHook = (error: unknown, context: HookContext) => MaybeResponse
+export type ErrorHook<C = unknown> = { hook(error: unknown, context: HookContext<C>): MaybeResponse }['hook']
 
 type OneOrMany<F> = OrReference<F> | readonly OrReference<F>[]
 
-export interface HooksOption {
+export interface HooksOption<C = unknown> {
   /** Before each send, redirects and retries included; after authentication. */
-  request?: OneOrMany<RequestHook> | undefined
+  request?: OneOrMany<RequestHook<C>> | undefined
   /** On the response that the caller gets, its body read (with `stream`: before). What it returns takes its place. */
-  response?: OneOrMany<ResponseHook> | undefined
+  response?: OneOrMany<ResponseHook<C>> | undefined
   /** On each response whose redirect is about to be followed. What it returns takes its place. */
-  redirect?: OneOrMany<ResponseHook> | undefined
+  redirect?: OneOrMany<ResponseHook<C>> | undefined
   /** On the error that the request is about to fail with. */
-  error?: OneOrMany<ErrorHook> | undefined
+  error?: OneOrMany<ErrorHook<C>> | undefined
 }
 
 /** A session's own: lists to push onto. A single function assigned to one becomes a list. */

@@ -59,10 +59,19 @@ export class Session extends SessionAttributes implements AsyncDisposable {
    * Sends a request, follows its redirects and reads the body (with `stream`: to the headers). Every verb goes through
    * this method.
    *
+   * `request<Data, Context>(...)` types `response.data`, and the `context` of hooks.
+   *
    * @throws {RequestError} through the promise, as everything: a request that can't be sent, or that failed
    * @throws {CancelledError} `options.signal` aborted
    * @throws {SessionClosedError} after `close()`
    */
+  request<D = unknown, C = unknown>(
+    method: string,
+    url: string | URL,
+    options?: RequestOptions<C>,
+  ): Promise<Response<NoInfer<D>>>
+  /** As above. Where there are two signatures, a subclass may leave the types out. */
+  request(method: string, url: string | URL, options?: RequestOptions): Promise<Response>
   request(method: string, url: string | URL, options?: RequestOptions): Promise<Response> {
     if (options === undefined) return this.#run({ method, url }, undefined, undefined)
     const problem = misuseOf(options)
@@ -72,33 +81,33 @@ export class Session extends SessionAttributes implements AsyncDisposable {
     return Promise.reject(new InvalidOptionError(problem, { request }))
   }
 
-  get(url: string | URL, options?: RequestOptions): Promise<Response> {
-    return this.request('GET', url, options)
+  get<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
+    return this.request<D, C>('GET', url, options)
   }
 
-  options(url: string | URL, options?: RequestOptions): Promise<Response> {
-    return this.request('OPTIONS', url, options)
+  options<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
+    return this.request<D, C>('OPTIONS', url, options)
   }
 
   /** Does not follow redirects unless `allowRedirects`, the session's or of the request, says so. */
-  head(url: string | URL, options?: RequestOptions): Promise<Response> {
-    return this.request('HEAD', url, options)
+  head<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
+    return this.request<D, C>('HEAD', url, options)
   }
 
-  delete(url: string | URL, options?: RequestOptions): Promise<Response> {
-    return this.request('DELETE', url, options)
+  delete<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
+    return this.request<D, C>('DELETE', url, options)
   }
 
-  post(url: string | URL, options?: RequestOptions): Promise<Response> {
-    return this.request('POST', url, options)
+  post<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
+    return this.request<D, C>('POST', url, options)
   }
 
-  put(url: string | URL, options?: RequestOptions): Promise<Response> {
-    return this.request('PUT', url, options)
+  put<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
+    return this.request<D, C>('PUT', url, options)
   }
 
-  patch(url: string | URL, options?: RequestOptions): Promise<Response> {
-    return this.request('PATCH', url, options)
+  patch<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
+    return this.request<D, C>('PATCH', url, options)
   }
 
   /**
@@ -126,9 +135,9 @@ export class Session extends SessionAttributes implements AsyncDisposable {
    * Sends a prepared request, with the options it was prepared with where none are given here. It may be sent any number
    * of times, unless its body is a stream. Rejects as `request` does.
    */
-  send(request: PreparedRequest, options?: SendOptions): Promise<Response> {
+  send<D = unknown, C = unknown>(request: PreparedRequest, options?: SendOptions<C>): Promise<Response<NoInfer<D>>> {
     if (request instanceof PreparedRequest)
-      return this.#run(request, options, { ...requestNotes.get(request).options, ...options })
+      return this.#run(request, options, { ...requestNotes.get(request).options, ...options }) as Promise<Response<D>>
     const message = `Expected a PreparedRequest (of prepareRequest()), got ${describe(request)}`
     return Promise.reject(new TypeError(message))
   }

@@ -100,7 +100,7 @@ describe.each(Object.keys(inputKinds))('%s', (kind) => {
       const session = open()
       const log = new InputLog()
       const left: unknown[] = []
-      const iterator = session.map(
+      const iterator: ReturnType<typeof session.map> = session.map(
         make(
           log,
           count,

@@ -9,7 +9,6 @@ import {
   Session,
   taskReference,
   TooManyRedirectsError,
-  type AuthFlow,
   type CancelEvent,
   type FailureEvent,
   type FuturesSessionOptions,
@@ -17,7 +16,9 @@ import {
   type Progress,
   type RequestOptions,
   type ResponseFuture,
+  type RequestSpec,
   type ResponseHook,
+  type SentHookContext,
   type SessionLike,
 } from '../../src/index.ts'
 import { exactly } from './exactly.ts'
@@ -86,6 +87,105 @@ export async function extras(urls: string[]): Promise<void> {
     // @ts-expect-error -- nobody attached that
     exactly<unknown>()(future.j)
   }
+}
+
+interface Job {
+  id: number
+}
+
+/** `context` comes back as it was given. */
+export async function contexts(job: Job, maybe: Job | undefined, prepared: PreparedRequest): Promise<void> {
+  const future = session.get(url, { context: job, timeout: 5 })
+  exactly<ResponseFuture<Response, Job>>()(future)
+  exactly<number>()(future.request.context.id)
+  exactly<{ id: number; tags: string[] }>()(session.post(url, { context: { id: 1, tags: ['a'] } }).request.context)
+  exactly<Job>()(session.request('GET', url, { context: job }).request.context)
+  exactly<Job>()(session.send(prepared, { context: job }).request.context)
+  exactly<string>()(session.head(new URL(url), { context: 'text' }).request.context)
+  exactly<unknown>()(session.get(url).request.context)
+  exactly<unknown>()(session.get(url, { timeout: 5 }).request.context)
+  const plain: ResponseFuture = future
+  const futures: ResponseFuture[] = [plain, future]
+  for await (const each of asCompleted([future])) exactly<Job>()(each.request.context)
+  for await (const each of session.map(futures.map(({ request }) => request))) exactly<unknown>()(each.request.context)
+  future.addDoneCallback(({ request }) => exactly<number>()(request.context.id))
+  session.get(url, {
+    context: job,
+    hooks: {
+      request: (_request, { context }) => void exactly<Job>()(context),
+      response: [(_response, { context }) => void exactly<number>()(context.id)],
+      error: (_error, { context }) => void exactly<Job>()(context),
+    },
+  })
+  session.hooks.response.push((_response, { context }: SentHookContext<Job>) => void exactly<number>()(context.id))
+  session.hooks.request.push((_request, { context }: SentHookContext<Job>) => void exactly<number>()(context.id))
+  new Session().get(url, { context: job, hooks: { response: (_, { context }) => void exactly<Job>()(context) } })
+
+  // @ts-expect-error -- there may be none
+  session.get(url, { context: maybe }).request.context.id
+  // @ts-expect-error -- it has no name
+  future.request.context.name
+  // @ts-expect-error -- nobody said what it is
+  session.get(url).request.context.id
+  // @ts-expect-error -- nor here
+  plain.request.context.id
+  // @ts-expect-error -- misspelled
+  session.get(url, { context: job, timout: 5 })
+}
+
+/** Both types written: of `response.data`, and of `context`. */
+export async function written(job: Job): Promise<void> {
+  exactly<ResponseFuture<Response<User>, Job>>()(session.get<User, Job>(url, { context: job }))
+  exactly<ResponseFuture<Response<User>>>()(session.get<User>(url))
+  exactly<User>()((await session.request<User>('GET', url).result()).data)
+  exactly<Response<User>>()(await new Session().get<User>(url))
+  exactly<Response<User>>()(await new Session().request<User, Job>('GET', url, { context: job }))
+  const users = new FuturesSession<Response<User>>()
+  exactly<ResponseFuture<Response<User>, Job>>()(users.get(url, { context: job }))
+  exactly<ResponseFuture<Response<string>>>()(users.get<string>(url))
+
+  // @ts-expect-error -- of another type
+  session.get<User, Job>(url, { context: 5 })
+  // @ts-expect-error -- what is expected of it does not make it so
+  const wrong: ResponseFuture<Response<User>> = session.get(url)
+  exactly<ResponseFuture<Response<User>>>()(wrong)
+}
+
+/** `map` has it from its input. */
+export async function mappedContexts(
+  jobs: Job[],
+  later: AsyncIterable<{ url: URL; context: Job }>,
+  specs: RequestSpec[],
+): Promise<void> {
+  for await (const future of session.map([{ url, context: { id: 1 } }])) exactly<number>()(future.request.context.id)
+  for await (const { request } of session.map(jobs.map((context) => ({ url, context }))))
+    exactly<Job>()(request.context)
+  for await (const { request } of session.map(new Set([{ url, context: 'a' }]))) exactly<string>()(request.context)
+  for await (const { request } of session.map(later, { ordered: true })) exactly<Job>()(request.context)
+  function* generate(): Generator<RequestSpec<Job>> {
+    for (const context of jobs) yield { url, context, method: 'PUT', json: context }
+  }
+  for await (const { request } of session.map(generate())) exactly<Job | undefined>()(request.context)
+  async function* inferred() {
+    for (const context of jobs) yield { url, context, headers: { 'X-Id': context.id } }
+  }
+  for await (const { request } of session.map(inferred())) exactly<number>()(request.context.id)
+  for await (const { request } of session.map([{ url, context: 1 }, { url, context: 'a' }]))
+    exactly<string | number>()(request.context) // prettier-ignore
+  for await (const { request } of session.map([url, { url, context: 1 }]))
+    exactly<number | undefined>()(request.context)
+  for await (const future of session.map([url, new URL(url)])) exactly<ResponseFuture>()(future)
+  for await (const { request } of session.map(specs)) exactly<unknown>()(request.context)
+  session.map([{ url, hooks: { response: (response) => exactly<Response>()(response) }, auth: ['user', 'password'] }])
+
+  // @ts-expect-error -- misspelled
+  session.map([{ url, contxt: 1 }])
+  // @ts-expect-error -- it is `data`
+  session.map([{ url, body: 'x' }])
+  // @ts-expect-error -- misspelled
+  session.map(jobs.map((job) => ({ url, contxt: job })))
+  // @ts-expect-error -- no request
+  session.map([5])
 }
 
 /** A wrapper around fetch: the response is fetch's. */
@@ -185,7 +285,7 @@ export async function inner(): Promise<void> {
     exactly<Response>()(response)
     return response.ok
   }
-  session.auth = async function* (request): AuthFlow {
+  session.auth = async function* (request) {
     const response = yield request
     exactly<Response>()(response)
     if (response.status === 401) await (refreshing ??= refresh())

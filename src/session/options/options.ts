@@ -120,9 +120,9 @@ export type CertOption =
     }
 
 /** What `send()` takes of them: everything that is not in the prepared request already. */
-export interface SendOptions {
+export interface SendOptions<C = unknown> {
   /** Anything of yours: found on `future.request.context`, in hooks and events. Never sent. */
-  context?: unknown
+  context?: C
   /** Applied on every hop within the origin. `null`: none, neither the session's nor `.netrc`'s. */
   auth?: AuthOption | null | undefined
   timeout?: TimeoutOption | undefined
@@ -134,7 +134,7 @@ export interface SendOptions {
   verify?: VerifyOption | undefined
   cert?: CertOption | undefined
   /** Run after those of the session. */
-  hooks?: HooksOption | undefined
+  hooks?: HooksOption<NoInfer<C>> | undefined
   /** Resolve at the headers; the caller reads the body. Default false. */
   stream?: boolean | undefined
   /** 4xx and 5xx reject with `HTTPError`, after retries and hooks. Default false. */
@@ -153,7 +153,7 @@ export interface SendOptions {
   maxResponseSize?: number | undefined
 }
 
-export interface RequestOptions extends SendOptions {
+export interface RequestOptions<C = unknown> extends SendOptions<C> {
   /** Appended to the URL's own query; merged per key with the session's. */
   params?: ParamsOption | null | undefined
   /** A form, or any body. */
@@ -167,11 +167,11 @@ export interface RequestOptions extends SendOptions {
   cookies?: RequestCookies | null | undefined
 }
 
-export type RequestSpec = {
+export type RequestSpec<C = unknown> = {
   /** Default GET. */
   method?: string | undefined
   url: string | URL
-} & RequestOptions
+} & RequestOptions<C>
 
 export interface SessionOptions {
   /** Over the defaults User-Agent, Accept-Encoding and Accept; `null` removes one. */
