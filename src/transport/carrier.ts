@@ -19,6 +19,8 @@ export interface Carrier {
   dispatch(exchange: ExchangeHandler, body: OpenBody): void
   /** The exchange is being written from now on. */
   handleStart(): void
+  /** The read timeout has passed. @returns whether the exchange fails with what is wrong with the connection, instead */
+  handleSilence?(): boolean
   /** Nothing was written yet, and nothing is to be. */
   giveUp(): void
   /** The exchange is over, and another may follow if the socket is still good. */

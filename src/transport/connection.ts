@@ -80,6 +80,10 @@ export class Connection implements Carrier, SocketObserver {
     this.#heads?.begin(this.#exchange?.request.body !== undefined)
   }
 
+  handleSilence(): boolean {
+    return this.#heads?.handleSilence() === true
+  }
+
   giveUp(): void {
     this.#exchange = undefined
     if (this.#attempt !== undefined) this.#attempt.giveUp()

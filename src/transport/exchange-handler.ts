@@ -181,6 +181,7 @@ export class ExchangeHandler
   }
 
   handleReadTimeout(): void {
+    if (this.#carrier.handleSilence?.() === true) return
     const { origin, readTimeout } = this.request
     const attempt = this.#phase === receiving ? 'Could not read the response of' : 'No response from'
     const error = new ReadTimeoutError(`${attempt} ${origin}: nothing was received for ${readTimeout} ms`)

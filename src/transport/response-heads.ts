@@ -7,7 +7,7 @@ type Push = (chunk: unknown, encoding?: BufferEncoding) => boolean
 
 /**
  * Responses below 200: how many may come before the response, and how many milliseconds a 100 is waited upon where there
- * was no body to go on with.
+ * was no body to go on with, if the read timeout does not pass before.
  */
 export const informational = { most: 100, patience: 2_000 } as const
 
@@ -67,6 +67,14 @@ export class ResponseHeads {
     this.#received = 0
     this.#passed = 0
     this.#hasBody = hasBody
+  }
+
+  /** A 100 is waited upon no longer than for anything else. @returns whether it was one, and nothing more: that fails now */
+  handleSilence(): boolean {
+    if (this.#deadline === undefined) return false
+    this.#stopWaiting()
+    this.#fail(bareContinue)
+    return true
   }
 
   #handle(chunk: unknown, encoding?: BufferEncoding): boolean {

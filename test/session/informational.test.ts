@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { ConnectionError } from '../../src/errors.ts'
+import { ConnectionError, ReadTimeoutError } from '../../src/errors.ts'
 import { Session } from '../../src/session/session.ts'
 import { answer, startFaultServer, type FaultServer } from '../helpers/fault-server.ts'
 import { startHttpProxy } from '../helpers/proxy.ts'
@@ -19,6 +19,7 @@ beforeEach(async () => {
       await peer.write(goOn)
       await peer.write(hint + goOn)
       if (path === '/bare') return
+      if (path === '/hint') return void peer.write(hint)
       const isMoved = path === '/moved'
       await peer.write(isMoved ? answer('', { Location: '/', 'Set-Cookie': 'a=b' }, '302 Found') : answer(method))
     }
@@ -55,9 +56,23 @@ describe('Session with a server that says 100 unasked', () => {
     await proxy.close()
   })
 
-  it('fails where nothing comes then', async () => {
-    const error: unknown = await session.get(`${server.url}/bare`).catch((error: unknown) => error)
-    expect(error).toBeInstanceOf(ConnectionError)
-    expect((error as Error).message).toMatch(/: a 100 Continue that nobody asked for, and nothing more$/)
+  it.each([
+    ['after a while', undefined],
+    ['when its read timeout has passed, if that is sooner', { read: 100 }],
+    ['after a while, with no read timeout', { read: null }],
+  ])('fails where nothing comes then: %s', async (_, timeout) => {
+    for (const stream of [false, true]) {
+      const error: unknown = await session
+        .get(`${server.url}/bare`, { timeout, stream })
+        .catch((error: unknown) => error)
+      expect(error).toBeInstanceOf(ConnectionError)
+      expect((error as Error).message).toMatch(/: a 100 Continue that nobody asked for, and nothing more$/)
+    }
+  })
+
+  it('fails with the read timeout where it had a body to go on with, or something else came after the 100', async () => {
+    const timeout = { read: 100 }
+    await expect(session.post(`${server.url}/bare`, { data: 'body', timeout })).rejects.toThrow(ReadTimeoutError)
+    await expect(session.get(`${server.url}/hint`, { timeout })).rejects.toThrow(ReadTimeoutError)
   })
 })
