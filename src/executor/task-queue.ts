@@ -27,6 +27,11 @@ export class TaskQueue {
   /** Lanes that have a task that may start now. */
   readonly #readyLanes = new IndexedHeap<Lane>((a, b) => a.isBefore(b))
   readonly #onReady: () => void
+  readonly #onAlarm = (): void => {
+    // A start that came in time, and before the timer: it is not yet the next one's turn.
+    this.#setAlarm()
+    this.#onReady()
+  }
   #sequence = 0
   #sweepAt = 1024
   #size = 0
@@ -152,12 +157,7 @@ export class TaskQueue {
     const log = this.#log
     if (log === undefined) return
     if (this.#readyLanes.first === undefined) return log.sleep()
-    if (log.delay <= 0) return
-    log.wake(() => {
-      // A start that came in time, and before the timer: it is not yet the next one's turn.
-      this.#setAlarm()
-      this.#onReady()
-    })
+    if (log.delay > 0) log.wake(this.#onAlarm)
   }
 
   /** Nothing of this group waits any more. */

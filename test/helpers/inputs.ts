@@ -54,37 +54,17 @@ export const inputKinds: Readonly<
     }
   },
 
-  async *'an async generator that meddles at once'(log, count, element, meddle) {
-    let isOver = false
-    try {
-      for (; log.read < count;) {
-        log.enter()
-        meddle(log.read)
-        await turn()
-        log.leave()
-        yield element(log.read++)
-      }
-      isOver = true
-    } finally {
-      if (!isOver) log.handleReturn()
-    }
-  },
+  'an async generator that meddles at once': (log, count, element, meddle) =>
+    asyncGenerator(log, count, element, async (index) => {
+      meddle(index)
+      await turn()
+    }),
 
-  async *'an async generator that meddles later'(log, count, element, meddle) {
-    let isOver = false
-    try {
-      for (; log.read < count;) {
-        log.enter()
-        await turn()
-        meddle(log.read)
-        log.leave()
-        yield element(log.read++)
-      }
-      isOver = true
-    } finally {
-      if (!isOver) log.handleReturn()
-    }
-  },
+  'an async generator that meddles later': (log, count, element, meddle) =>
+    asyncGenerator(log, count, element, async (index) => {
+      await turn()
+      meddle(index)
+    }),
 
   'an iterator': (log, count, element, meddle) => ({
     [Symbol.iterator]: () => ({
@@ -122,6 +102,26 @@ export const inputKinds: Readonly<
       meddle(index)
       return undefined
     }),
+}
+
+async function* asyncGenerator<T>(
+  log: InputLog,
+  count: number,
+  element: (index: number) => T,
+  meddle: (index: number) => Promise<void>,
+): AsyncGenerator<T, void> {
+  let isOver = false
+  try {
+    for (; log.read < count;) {
+      log.enter()
+      await meddle(log.read)
+      log.leave()
+      yield element(log.read++)
+    }
+    isOver = true
+  } finally {
+    if (!isOver) log.handleReturn()
+  }
 }
 
 function asyncIterator<T>(
