@@ -1,4 +1,5 @@
 import { describe, expect, test } from 'vitest'
+import type { Executor } from '../../src/executor/executor.ts'
 import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
 import { executorContract } from '../../src/testing/index.ts'
 import { PretendIsolatedExecutor } from './pretend-isolated-executor.ts'
@@ -36,6 +37,19 @@ for (const maxWorkers of [1, 3, Infinity]) {
 describe('An executor that pretends to be isolated', () => {
   for (const { title, run } of executorContract) {
     test(title, () => run(() => new PretendIsolatedExecutor({ maxWorkers: 2 })))
+  }
+})
+
+describe('An executor whose tasks report by a socket', () => {
+  const executors: Record<string, () => Executor> = {
+    'InProcessExecutor({ maxWorkers: 2 })': () => new InProcessExecutor({ maxWorkers: 2 }),
+    'InProcessExecutor({ maxWorkers: Infinity })': () => new InProcessExecutor({ maxWorkers: Infinity }),
+    'one that pretends to be isolated': () => new PretendIsolatedExecutor({ maxWorkers: 2 }),
+  }
+  for (const [name, create] of Object.entries(executors)) {
+    for (const { title, run } of executorContract) {
+      test(`${name}: ${title}`, () => run(create, { sharesMemory: false }))
+    }
   }
 })
 

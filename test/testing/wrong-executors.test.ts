@@ -1,6 +1,7 @@
 import { AssertionError } from 'node:assert'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import { executorContract } from '../../src/testing/index.ts'
+import type { ContractOptions } from '../../src/testing/contract/contract-case.ts'
 import { wrongEnds } from './wrong-ends.ts'
 import type { WrongExecutor } from './wrong-executor.ts'
 import { wrongRuns } from './wrong-runs.ts'
@@ -26,10 +27,10 @@ afterAll(() => {
   }
 })
 
-async function isNoticed({ noticedBy, create }: WrongExecutor): Promise<void> {
+async function isNoticed({ noticedBy, create }: WrongExecutor, options?: ContractOptions): Promise<void> {
   const noticing = executorContract.find(({ title }) => title === noticedBy)
   expect(noticing, `the case ${noticedBy}`).toBeDefined()
-  const error: unknown = await noticing!.run(create).then(
+  const error: unknown = await noticing!.run(create, options).then(
     () => undefined,
     (error: unknown) => error,
   )
@@ -43,4 +44,10 @@ describe('executorContract notices an executor that', () => {
 
 describe.concurrent('executorContract notices an executor that', () => {
   for (const each of wrongExecutors.filter(({ isLoud }) => !isLoud)) test(each.flaw, () => isNoticed(each))
+})
+
+describe.concurrent('executorContract notices, by what tasks report by a socket, an executor that', () => {
+  for (const each of wrongExecutors.filter(({ isLoud }) => !isLoud)) {
+    test(each.flaw, () => isNoticed(each, { sharesMemory: false }))
+  }
 })

@@ -72,10 +72,9 @@ export class BoardLine {
 
   private constructor(path: string) {
     this.#socket = connect(path).unref()
-    this.#socket.on('error', () => undefined)
     this.#socket.on('close', () => {
       lines.delete(path)
-      // The check is over: whoever waits may go.
+      // The check is over: whoever waits may go, and nobody waits any more.
       this.#openGates.add(null)
       for (const resolve of this.#waiting) resolve()
     })
@@ -108,6 +107,7 @@ export class BoardLine {
   }
 
   #report(report: Report): Promise<void> {
+    if (this.#socket.destroyed) return Promise.resolve()
     say(this.#socket, report)
     return new Promise((resolve) => this.#waiting.push(resolve))
   }
@@ -122,8 +122,8 @@ function hear<Message>(socket: Socket, fn: (message: Message) => void): void {
   socket.setEncoding('utf8')
   socket.on('error', () => undefined)
   socket.on('data', (text: string) => {
-    const whole = (rest + text).split('\n')
-    rest = whole.pop() ?? ''
-    for (const each of whole) fn(JSON.parse(each) as Message)
+    const pieces = (rest + text).split('\n')
+    rest = pieces.pop() as string
+    for (const each of pieces) fn(JSON.parse(each) as Message)
   })
 }

@@ -17,6 +17,12 @@ afterEach(() => {
   expect(liveThreads()).toBe(0)
 })
 
+describe('WorkerThreadExecutor whose tasks report by a socket', () => {
+  for (const { title, run } of executorContract) {
+    test(title, () => run(() => new WorkerThreadExecutor({ maxWorkers: 3, threads: 2 }), { sharesMemory: false }))
+  }
+})
+
 for (const options of variants) {
   describe(`WorkerThreadExecutor(${JSON.stringify(options)})`, () => {
     for (const { title, run } of executorContract) test(title, () => run(() => new WorkerThreadExecutor(options)))
