@@ -40,8 +40,12 @@ export function runProgram(program: string, args: readonly string[], timeout: nu
   return run(process.execPath, ['test/helpers/run-program.mjs', program, ...args], projectRoot, timeout)
 }
 
-/** Neither colours nor what a test runner or a proxy in the environment would add. */
+/**
+ * Neither colours nor what a test runner or a proxy in the environment would add. Nor coverage: of programs nobody counts it,
+ * and Node complains where a thread ends before it is written.
+ */
 function quietEnvironment(): NodeJS.ProcessEnv {
-  const names = Object.keys(process.env).filter((name) => !/^(NODE_OPTIONS|VITEST.*|FORCE_COLOR|.*_proxy)$/i.test(name))
+  const unwanted = /^(NODE_OPTIONS|NODE_V8_COVERAGE|VITEST.*|FORCE_COLOR|.*_proxy)$/i
+  const names = Object.keys(process.env).filter((name) => !unwanted.test(name))
   return { ...Object.fromEntries(names.map((name) => [name, process.env[name]])), NO_COLOR: '1' }
 }

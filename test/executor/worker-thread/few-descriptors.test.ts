@@ -5,16 +5,7 @@ import { startServer } from '../../helpers/server.ts'
 /** What the program of that name reports, having all descriptors but `left` in its hands for a while. */
 async function report(scenario: string, left: number, ...args: string[]): Promise<any> {
   const program = ['test/helpers/run-program.mjs', 'test/executor/worker-thread/few-descriptors-program.ts', scenario]
-  // Coverage could not be written, and would say so.
-  const limited = [
-    '-c',
-    'unset NODE_V8_COVERAGE; ulimit -n 128 && exec "$@"',
-    'sh',
-    process.execPath,
-    ...program,
-    String(left),
-    ...args,
-  ]
+  const limited = ['-c', 'ulimit -n 128 && exec "$@"', 'sh', process.execPath, ...program, String(left), ...args]
   const { code, stdout, stderr } = await run('sh', limited, projectRoot)
   expect([stderr, code], stdout).toEqual(['', 0])
   return JSON.parse(stdout)
