@@ -94,6 +94,14 @@ describe('checkRateLimit()', () => {
   })
 
   test.each([
+    [{ limit: 1, interval: 1, intervall: 5 }, /^Bad `rateLimit`: .*`intervall`.*`interval`/],
+    [{ limit: 1, intervalMs: 5 }, /^Bad `rateLimit`: .*`intervalMs`/],
+  ])('names what it does not know in %o, before it misses what is not there', (rateLimit, message) => {
+    expect(() => checkRateLimit(rateLimit as never)).toThrow(TypeError)
+    expect(() => checkRateLimit(rateLimit as never)).toThrow(message)
+  })
+
+  test.each([
     [5, '`5` (number)'],
     [null, '`null`'],
   ])('names %o, which is no object', (rateLimit, named) => {

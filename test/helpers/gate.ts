@@ -1,3 +1,5 @@
+import { setTimeout as ownSetTimeout } from 'node:timers'
+
 /** A promise that the test settles when it wants to. */
 export interface Gate<T = void> {
   readonly promise: Promise<T>
@@ -19,7 +21,7 @@ export function gate<T = void>(): Gate<T> {
 /** Lets every microtask and the callbacks of one turn of the event loop run. */
 export const turn = (): Promise<void> => new Promise((resolve) => setImmediate(resolve))
 
-/** Waits, turn by turn, until the condition holds; the test's timeout is the bound. */
+/** Waits, turn by turn, until the condition holds; the test's timeout is the bound. Timers that are faked have no part in it. */
 export async function until(condition: () => boolean): Promise<void> {
-  while (!condition()) await new Promise((resolve) => setTimeout(resolve, 1))
+  while (!condition()) await new Promise((resolve) => ownSetTimeout(resolve, 1))
 }

@@ -4,22 +4,23 @@ import { Worker, type ResourceLimits, type WorkerOptions } from 'node:worker_thr
 import { ownOptions } from '../../own-options.ts'
 import type { Initializer, ThreadData } from './messages.ts'
 
-/** @throws what Node has against it: a permission is missing, a limit is no number */
-export function startWorker(initializer: Initializer | undefined, resourceLimits: ResourceLimits | undefined): Worker {
+/**
+ * @param entry of the bundle that this file is part of, if it has one
+ * @throws what Node has against it: a permission is missing, a limit is no number
+ */
+export function startWorker(
+  initializer: Initializer | undefined,
+  resourceLimits: ResourceLimits | undefined,
+  entry = entryOfBundle(import.meta.url),
+): Worker {
   const workerData: ThreadData = { initializer }
-  const options: WorkerOptions = {
+  const options: WorkerOptions = ownOptions({
     name: 'undici-futures',
     workerData,
     ...(resourceLimits === undefined ? {} : { resourceLimits }),
     // Threads inherit the process's options, and Node refuses this one for files.
     ...(process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {}),
-  }
-  return openWorker(ownOptions(options))
-}
-
-/** The entry stands beside this file, or beside the bundle that this file is part of. */
-function openWorker(options: WorkerOptions): Worker {
-  const entry = entryOfBundle(import.meta.url)
+  })
   if (entry !== undefined) return new Worker(entry, options)
   // Written just so: bundlers that know workers find the entry by this form, and put it where it is found.
   return new Worker(new URL('./worker-entry.js', import.meta.url), options)
@@ -31,7 +32,7 @@ function openWorker(options: WorkerOptions): Worker {
  *
  * @returns `undefined` where it has the usual name
  */
-function entryOfBundle(moduleUrl: string | undefined): URL | undefined {
+export function entryOfBundle(moduleUrl: string | undefined): URL | undefined {
   const file = moduleUrl ?? pathToFileURL(__filename).href
   const extension = extname(new URL(file).pathname)
   return moduleUrl !== undefined && extension !== '.mjs' ? undefined : new URL(`./worker-entry${extension}`, file)

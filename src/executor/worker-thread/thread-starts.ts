@@ -86,10 +86,7 @@ export class ThreadStarts implements TaskHolder {
 
   /** It has not begun, and never will. */
   abort(task: ThreadTask): void {
-    if (this.#waitingTasks.delete(task)) task.fulfil(undefined)
-  }
-
-  tell(): void {
-    // Nobody knows that it was handed over: it was not.
+    this.#waitingTasks.delete(task)
+    task.fulfil(undefined)
   }
 }

@@ -4,7 +4,8 @@ import { isPrimitive } from './messages.ts'
 
 /** Where a task is once it has been taken: in a thread, or waiting for one. */
 export interface TaskHolder {
-  tell(task: ThreadTask, message: unknown, transfer?: readonly unknown[]): void
+  /** Only a thread has this: nobody has anything to say to a task before it was handed over. */
+  tell?(task: ThreadTask, message: unknown, transfer?: readonly unknown[]): void
   abort(task: ThreadTask, reason: unknown): void
 }
 
@@ -24,7 +25,7 @@ export class ThreadTask extends SubmittedTask {
   }
 
   post(message: unknown, transfer?: readonly unknown[]): void {
-    this.holder?.tell(this, message, transfer)
+    this.holder?.tell?.(this, message, transfer)
   }
 
   abort(reason: unknown): void {

@@ -54,6 +54,17 @@ describe('decode(encode(error))', () => {
     expect([copy.name, copy.code, copy.message]).toEqual(['AbortError', 20, 'stop'])
   })
 
+  test('keeps a DOMException whose name can not be read', () => {
+    const unnamed = Object.defineProperty(new DOMException('stop', 'AbortError'), 'name', {
+      get: () => {
+        throw new Error('no name')
+      },
+    })
+    const copy = cross(unnamed)
+    expect(copy).toBeInstanceOf(DOMException)
+    expect([copy.name, copy.message]).toEqual(['Error', 'stop'])
+  })
+
   test('keeps an AggregateError with its errors', () => {
     const copy = cross(new AggregateError([new TypeError('one'), 'two', new AggregateError([], 'three')], 'all'))
     expect(copy).toBeInstanceOf(AggregateError)

@@ -1,4 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
+import { gate } from '../../helpers/gate.ts'
 import { IdleTimer } from '../../../src/executor/worker-thread/idle-timer.ts'
 
 describe('IdleTimer', () => {
@@ -53,6 +54,20 @@ describe('IdleTimer', () => {
     expect(vi.getTimerCount()).toBe(0)
     timer.clear()
     expect(callback).not.toHaveBeenCalled()
+  })
+
+  test('counts from the last start by the time that it takes, too, with the one timer that it has', async () => {
+    vi.useRealTimers()
+    const { promise, open } = gate()
+    const timer = new IdleTimer(300, open)
+    timer.start()
+    // The timer is due by then, and finds that something was done meanwhile.
+    for (const end = performance.now() + 310; performance.now() < end;);
+    timer.stop()
+    timer.start()
+    const start = performance.now()
+    await promise
+    expect(performance.now() - start).toBeGreaterThanOrEqual(295)
   })
 
   test('leaves no timer when it is cleared', () => {

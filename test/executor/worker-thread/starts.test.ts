@@ -4,13 +4,14 @@ import fs from 'node:fs'
 import type { Worker } from 'node:worker_threads'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { BrokenExecutorError, WorkerCrashedError } from '../../../src/errors.ts'
-import { until } from '../../helpers/gate.ts'
+import { fakeTime } from '../../helpers/fake-time.ts'
+import { turn, until } from '../../helpers/gate.ts'
 import { closeExecutorsAfterEach, fixture, open } from '../../helpers/thread-executors.ts'
 import { ThreadGate } from '../../helpers/thread-gate.ts'
 
 /** What the next starts come to; afterwards, what Node makes of them. */
 const nextStarts: ((() => Worker) | 'real')[] = []
-/** When each was made. */
+/** When each was made, in fake time: pauses are over when the test says so. */
 const starts: number[] = []
 
 vi.mock('../../../src/executor/worker-thread/start-worker.ts', async (importOriginal) => {
@@ -51,13 +52,32 @@ const noThread = () => (): Worker => {
   throw withCode('ERR_WORKER_INIT_FAILED', 'Worker initialization failure: EAGAIN')
 }
 const add = (n: number) => fixture<number>('arithmetic-tasks.mjs', 'add', n, 1)
+const longestPause = 1600
 const many = <T>(count: number, make: () => T): T[] => Array.from({ length: count }, make)
+
+/** What is to come of a start that fails has come. */
+async function settle(): Promise<void> {
+  for (let turns = 0; turns < 5; turns++) await turn()
+}
+
+/** So many pauses go by, whatever their length: after each there is another start. */
+async function passPauses(count: number): Promise<void> {
+  for (let passed = 0; passed < count; passed++) {
+    await settle()
+    const before = starts.length
+    fakeTime.tick(longestPause)
+    expect(starts.length).toBeGreaterThan(before)
+  }
+  await settle()
+}
 
 closeExecutorsAfterEach()
 beforeEach(() => {
   starts.length = 0
+  fakeTime.enable()
 })
 afterEach(() => {
+  fakeTime.disable()
   expect(nextStarts.splice(0)).toEqual([])
   vi.restoreAllMocks()
 })
@@ -72,17 +92,24 @@ describe('A thread that the system has no means for', () => {
     nextStarts.push(...many(4, make))
     const executor = open({ threads: 1 })
     const futures = [1, 2, 3].map((n) => executor.submit(add(n)))
+    for (const [index, pause] of [100, 200, 400, 800].entries()) {
+      await settle()
+      fakeTime.tick(pause - 1)
+      await settle()
+      expect(starts).toHaveLength(index + 1)
+      fakeTime.tick(1)
+    }
     expect(await Promise.all(futures.map((each) => each.result()))).toEqual([2, 3, 4])
     expect(starts).toHaveLength(5)
-    for (const [index, pause] of [100, 200, 400, 800].entries()) {
-      expect(starts[index + 1]! - starts[index]!).toBeGreaterThanOrEqual(pause)
-    }
   })
 
   test('fails what has waited for some seconds, each with an error of its own, and breaks nothing', async () => {
     nextStarts.push(...many(6, () => dying(emfile(), 0)))
     const executor = open({ threads: 1, maxWorkers: 2 })
     const [first, second, third] = [1, 2, 3].map((n) => executor.submit(add(n)))
+    await passPauses(4)
+    expect([first!.done(), second!.done()]).toEqual([false, false])
+    await passPauses(1)
     const errors = [await first!.exception(), await second!.exception()]
     for (const error of errors) {
       expect(error).toBeInstanceOf(WorkerCrashedError)
@@ -92,6 +119,7 @@ describe('A thread that the system has no means for', () => {
       })
     }
     expect(errors[0]).not.toBe(errors[1])
+    await passPauses(1)
     expect(await third!.result()).toBe(4)
     // One that is ready has made good for all of them.
     expect(await executor.submit(add(10)).result()).toBe(11)
@@ -107,6 +135,7 @@ describe('A thread that the system has no means for', () => {
     // One that is busy makes the executor try for another, after each pause.
     await until(() => {
       executor.submit(add(next++))
+      fakeTime.tick(longestPause)
       return nextStarts.length === 0
     })
     gate.open()
@@ -119,6 +148,7 @@ describe('A thread that the system has no means for', () => {
     nextStarts.push(...many(8, () => dying(undefined, 9)))
     const executor = open({ threads: 4, maxWorkers: 4 })
     const futures = [1, 2, 3, 4].map((n) => executor.submit(add(n)))
+    await passPauses(2)
     // Twice four: had each counted by itself, the executor were broken.
     expect(await Promise.all(futures.map((each) => each.result()))).toEqual([2, 3, 4, 5])
   })
@@ -128,6 +158,7 @@ describe('A thread that the system has no means for', () => {
     nextStarts.push(own(), dying(emfile(), 0), own(), dying(unreadable()), own())
     const executor = open({ threads: 1 })
     const future = executor.submit(add(1))
+    await passPauses(4)
     const error: any = await future.exception()
     expect(error).toBeInstanceOf(BrokenExecutorError)
     expect(error.cause).toBeInstanceOf(WorkerCrashedError)
@@ -142,9 +173,11 @@ describe('A thread that the system has no means for', () => {
     })
     const executor = open({ threads: 1 })
     const future = executor.submit(add(1))
-    await until(() => starts.length === 3)
+    await passPauses(2)
     vi.restoreAllMocks()
+    await passPauses(1)
     expect(await future.result()).toBe(2)
+    expect(starts).toHaveLength(4)
   })
 
   test('says what was lacking, where it says nothing', async () => {
@@ -152,8 +185,9 @@ describe('A thread that the system has no means for', () => {
     vi.spyOn(fs, 'openSync').mockImplementation(() => {
       throw withCode('ENFILE', 'ENFILE: file table overflow')
     })
-    const executor = open({ threads: 1 })
-    expect(await executor.submit(add(1)).exception()).toMatchObject({
+    const future = open({ threads: 1 }).submit(add(1))
+    await passPauses(5)
+    expect(await future.exception()).toMatchObject({
       name: 'WorkerCrashedError',
       message: 'No worker thread could be started: ENFILE',
     })
@@ -164,7 +198,7 @@ describe('A thread that the system has no means for', () => {
     const executor = open({ threads: 1, maxWorkers: 2 })
     const futures = [1, 2, 3].map((n) => executor.submit(add(n)))
     await until(() => starts.length === 1 && futures[0]!.running())
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await settle()
     expect(futures[0]!.cancel('enough')).toBe(true)
     await executor.shutdown({ cancelPending: true, cancelRunning: true })
     expect(executor.stats()).toMatchObject({ cancelled: 3, running: 0, pending: 0 })
@@ -176,7 +210,10 @@ describe('A thread that the system has no means for', () => {
     const executor = open({ threads: 1 })
     const future = executor.submit(add(1))
     await until(() => starts.length > 0)
-    await executor.shutdown()
+    const over = executor.shutdown()
+    // The second fails at once, so that its pause goes by in the same time.
+    await passPauses(1)
+    await over
     expect(future.resultNow()).toBe(2)
   })
 
@@ -187,7 +224,7 @@ describe('A thread that the system has no means for', () => {
     const executor = open({ threads: 2, initializer })
     const futures = [1, 2, 3].map((n) => executor.submit(add(n)))
     await until(() => starts.length === 2)
-    await new Promise((resolve) => setTimeout(resolve, 20))
+    await settle()
     gate.open()
     expect(await Promise.all(futures.map((each) => each.result()))).toEqual([2, 3, 4])
   })
@@ -198,6 +235,7 @@ describe('A thread that the system has no means for', () => {
     })
     const executor = open({ threads: 1, maxWorkers: 2 })
     const futures = [1, 2, 3].map((n) => executor.submit(add(n)))
+    await passPauses(1)
     for (const each of futures) {
       expect(await each.exception()).toMatchObject({
         name: 'BrokenExecutorError',
@@ -223,6 +261,14 @@ describe('A module that can not be read for want of descriptors', () => {
     expect(await executor.submit(whichThread).result()).toBe(same)
   })
 
+  test('fails several of them at once, and only that thread goes', async () => {
+    const executor = open({ threads: 1, maxWorkers: 4 })
+    const missing = [1, 2, 3].map((n) => executor.submit({ module: `${scarce('EMFILE')}//${n}`, name: 'f' }))
+    for (const each of missing) expect(await each.exception()).toMatchObject({ code: 'EMFILE' })
+    expect(await executor.submit(add(1)).result()).toBe(2)
+    expect(starts).toHaveLength(2)
+  })
+
   test('leaves what else runs in its thread alone, and does not wait for it', async () => {
     const gate = new ThreadGate()
     const executor = open({ threads: 1, maxWorkers: 2 })
@@ -243,8 +289,12 @@ describe('A module that can not be read for want of descriptors', () => {
       if (Atomics.add(tries, 0, 1) < 2) throw Object.assign(new Error('open x'), { code: 'EMFILE' })
       export const start = () => {}`
     const initializer = { module: `data:text/javascript,${encodeURIComponent(source)}`, name: 'start', args: [memory] }
-    const executor = open({ threads: 1, initializer })
-    expect(await executor.submit(add(1)).result()).toBe(2)
+    const future = open({ threads: 1, initializer, startTimeout: null }).submit(add(1))
+    await until(() => {
+      fakeTime.tick(longestPause)
+      return future.done()
+    })
+    expect(future.resultNow()).toBe(2)
     expect(starts).toHaveLength(3)
   })
 
