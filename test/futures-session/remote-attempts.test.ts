@@ -1,9 +1,10 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { tracingChannel } from 'node:diagnostics_channel'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import type { Response } from '../../src/index.ts'
 import { bearer, ConnectionError, HTTPError, TotalTimeoutError, type FuturesSession } from '../../src/index.ts'
-import { gate } from '../helpers/gate.ts'
+import { fakeTime } from '../helpers/fake-time.ts'
+import { gate, turn } from '../helpers/gate.ts'
 import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
 import { readBody, type Handler, type TestServer } from '../helpers/server.ts'
 import { closeExecutorsAfterEach } from '../helpers/thread-executors.ts'
@@ -227,6 +228,9 @@ describe('Retries in threads', () => {
 })
 
 describe('The total timeout of a request in a thread', () => {
+  const minute = 60_000
+  afterEach(() => fakeTime.disable())
+
   test('ends an exchange there, with its hooks', async () => {
     const server = await serve(() => undefined)
     const session = openRemote()
@@ -239,26 +243,40 @@ describe('The total timeout of a request in a thread', () => {
   })
 
   test('counts from the first attempt, and ends a wait', async () => {
+    fakeTime.enable()
     const server = await serve(failing(9))
     const session = openRemote()
-    const started = performance.now()
-    const retry = { total: 1, backoff: { base: 60_000, jitter: false } }
-    const error = await session.get(server.url, { retry, timeout: { total: 300 } }).exception()
-    expect(error).toBeInstanceOf(TotalTimeoutError)
-    expect(performance.now() - started).toBeLessThan(10_000)
+    const retry = { total: 1, backoff: { base: 10 * minute, max: 10 * minute, jitter: false } }
+    const isWaiting = gate()
+    session.on('retry', () => isWaiting.open())
+    const future = session.get(server.url, { retry, timeout: { total: minute } })
+    await isWaiting.promise
+    const outcome = future.exception()
+    fakeTime.tick(minute)
+    expect(await outcome).toBeInstanceOf(TotalTimeoutError)
     expect(session.executor.stats()).toMatchObject({ running: 0, rejected: 1 })
   })
 
   test('counts from the first attempt, and ends a later one', async () => {
-    const first = failing(1, () => undefined)
-    const server = await serve(first)
+    fakeTime.enable()
+    const again = gate()
+    const server = await serve(failing(1, () => again.open()))
     const session = openRemote({}, { threads: 1 })
-    // The clock is not for the thread, that has to start.
-    await session.get(`${server.url}/first`).result()
-    const retry = { total: 1, backoff: { base: 100, jitter: false } }
-    const error = await session.get(server.url, { retry, timeout: { total: 600 } }).exception()
-    expect(error).toBeInstanceOf(TotalTimeoutError)
-    expect(server.seen).toEqual(['GET /first', 'GET /', 'GET /'])
+    const isWaiting = gate()
+    session.on('retry', () => isWaiting.open())
+    const retry = { total: 1, backoff: { base: minute, max: minute, jitter: false } }
+    const future = session.get(server.url, { retry, timeout: { read: null, total: 1.5 * minute } })
+    await isWaiting.promise
+    fakeTime.tick(minute)
+    await again.promise
+    const outcome = future.exception()
+    // The thread has a clock of its own, by which the first attempt took some time.
+    fakeTime.tick(minute / 3)
+    await turn()
+    expect(future.state).toBe('running')
+    fakeTime.tick(minute / 3)
+    expect(await outcome).toBeInstanceOf(TotalTimeoutError)
+    expect(server.seen).toEqual(['GET /', 'GET /'])
   })
 
   test('leaves the error to error hooks, which may recover', async () => {

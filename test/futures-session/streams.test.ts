@@ -8,6 +8,7 @@ import {
   TotalTimeoutError,
   type FuturesSessionOptions,
 } from '../../src/index.ts'
+import { fakeTime } from '../helpers/fake-time.ts'
 import { startFaultServer } from '../helpers/fault-server.ts'
 import { gate, turn, until } from '../helpers/gate.ts'
 import { startServer, type TestServer } from '../helpers/server.ts'
@@ -125,10 +126,17 @@ describe('FuturesSession with `stream: true`', () => {
   test('the total timeout acts until the body ends', async () => {
     const server = await serveSlowly()
     const session = open()
-    const future = session.get(`${server.url}/never`, { stream: true, timeout: { total: 150 } })
-    const response = await future.result()
-    await expect(response.read()).rejects.toThrow(TotalTimeoutError)
-    expect(future.state).toBe('fulfilled')
+    fakeTime.enable()
+    try {
+      const future = session.get(`${server.url}/never`, { stream: true, timeout: { total: 150 } })
+      const response = await future.result()
+      const reading = response.read()
+      fakeTime.tick(150)
+      await expect(reading).rejects.toThrow(TotalTimeoutError)
+      expect(future.state).toBe('fulfilled')
+    } finally {
+      fakeTime.disable()
+    }
   })
 
   test('close() drops a body that nobody reads, and waits for one that somebody reads', async () => {

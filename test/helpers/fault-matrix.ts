@@ -25,6 +25,9 @@ export interface Outcome {
   flaws: string[]
 }
 
+/** What takes longer hangs; a body of megabytes may take long where there is much else to do. */
+const patience = 25_000
+
 /** By the name of the fault. */
 export type Outcomes = Record<string, Outcome>
 
@@ -88,7 +91,7 @@ class Lane {
     this.#events.length = 0
     const future = this.#session.request(method, url, { ...options, ...this.#options })
     try {
-      const response = await future.result({ timeout: 10_000 })
+      const response = await future.result({ timeout: patience })
       outcome.status = response.status
       // Nobody reads yet, and the connection may end meanwhile.
       for (let turns = 0; turns < 5; turns++) await turn()
@@ -118,7 +121,7 @@ class Lane {
   /** The same session, the same worker: the next request is answered. */
   async #aftermath(fineUrl: string): Promise<string[]> {
     const next = this.#session.get(fineUrl, { signal: this.#stop.signal })
-    const text = await next.text({ timeout: 10_000 }).catch((error: unknown) => inspect(error))
+    const text = await next.text({ timeout: patience }).catch((error: unknown) => inspect(error))
     return text === 'fine' ? [] : [`the next request: ${text}`]
   }
 }

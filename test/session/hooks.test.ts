@@ -294,7 +294,7 @@ describe('Once the request is cancelled', () => {
     await globalThis.hookModule.end.promise
     export const late = () => void globalThis.hookModule.calls.push('late')`
 
-  afterEach(() => void delete globals.hookModule)
+  afterEach(() => delete globals.hookModule)
 
   it('no other hook begins', async () => {
     const seen: string[] = []

@@ -1,10 +1,13 @@
 import { afterEach, expect, test } from 'vitest'
 import { ChunkedEncodingError, ReadTimeoutError, Session, TotalTimeoutError } from '../../../src/index.ts'
 import { answer, startFaultServer, type FaultServer, type Peer } from '../../helpers/fault-server.ts'
+import { fakeTime } from '../../helpers/fake-time.ts'
+import { until } from '../../helpers/gate.ts'
 
 let server: FaultServer | undefined
 let session: Session
 afterEach(async () => {
+  fakeTime.disable()
   await session.close()
   await server?.close()
 })
@@ -54,7 +57,12 @@ const silence = (): void => {}
 
 test.each([false, true])('Session.get() follows a redirect whose body goes silent (stream: %s)', async (stream) => {
   const url = await serveBrokenRedirect(silence)
-  const response = await session.get(url, { stream, timeout: { read: 60 } })
+  fakeTime.enable()
+  const running = session.get(url, { stream, timeout: { read: 60 } })
+  // They are stored when the headers are there.
+  await until(() => session.cookies && session.cookies.getCookieStringSync(url) === 'a=b')
+  fakeTime.tick(60)
+  const response = await running
   await response.read()
   expect(response.text()).toBe('fine')
   expect(response.history.map(({ status }) => status)).toEqual([302])
