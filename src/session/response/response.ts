@@ -5,7 +5,7 @@ import type { InspectOptions } from 'node:util'
 import type { CookieJar } from 'tough-cookie'
 import { checkCount, printable } from '../../checks.ts'
 import { HTTPError, JSONDecodeError } from '../../errors.ts'
-import type { BodyStream, HttpVersion } from '../../transport/exchange.ts'
+import type { BodyStream } from '../../transport/exchange.ts'
 import { resized, sliced, toReadable } from './body-chunks.ts'
 import { linesOf } from './body-text.ts'
 import { decodeText, encodingFrom } from './charset.ts'
@@ -44,7 +44,7 @@ export interface ResponseInit<D = unknown> {
   /** Of whoever makes it. */
   data?: D | undefined
   /** What was spoken. Default unknown. */
-  httpVersion?: HttpVersion | undefined
+  httpVersion?: '1.1' | '2' | undefined
 }
 
 const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308]
@@ -80,7 +80,7 @@ export class Response<D = unknown> {
   /** Milliseconds from sending the last hop to its headers. */
   readonly elapsed: number
   /** What the last hop spoke; `undefined`: a dispatcher of yours knows, or nothing was sent. */
-  readonly httpVersion: HttpVersion | undefined
+  readonly httpVersion: '1.1' | '2' | undefined
   /** Yours: hooks leave results here. */
   data: D
   readonly #fields: ResponseFields

@@ -94,8 +94,9 @@ export class Http2Carrier implements Carrier, StreamObserver {
     }
   }
 
+  /** What has gone wrong where the exchange is; it may have gone on elsewhere. */
   fail(error: Error): void {
-    this.#exchange.onResponseError(undefined, error)
+    if (!this.#isOver) this.#exchange.onResponseError(undefined, error)
   }
 
   /** Its stream waits within nghttp2, for the server allows fewer: the exchange goes where it does not, if it can. */

@@ -132,6 +132,7 @@ export class Http2Connection {
   /** No new streams; it ends with its last one. */
   drain(): void {
     this.#isDraining = true
+    this.#route.handleDrain()
     this.settle()
   }
 
@@ -174,8 +175,6 @@ export class Http2Connection {
       .on('close', () => this.#socket.destroy())
       .on('goaway', (code, lastStream) => this.#handleGoaway(code, lastStream))
       .on('remoteSettings', ({ maxConcurrentStreams = mostStreams }) => this.#handleLimit(maxConcurrentStreams))
-      // Nobody asked for it.
-      .on('stream', (pushed) => pushed.on('error', () => {}).close())
     this.#spare(session)
     return session
   }
@@ -194,8 +193,7 @@ export class Http2Connection {
     this.#goaway = code
     this.lastStream = Math.min(this.lastStream, lastStream)
     this.#isSpared = code !== 0 && [...this.#carriers].some(({ id }) => id <= lastStream)
-    this.#isDraining = true
-    this.settle()
+    this.drain()
   }
 
   #handleLimit(allowed: number): void {

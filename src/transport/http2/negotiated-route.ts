@@ -116,6 +116,11 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
     if (this.#waiters.size > 0) this.#balance()
   }
 
+  /** A connection takes no new streams. */
+  handleDrain(): void {
+    if (this.#waiters.size > 0) this.#balance()
+  }
+
   /** @returns whether the connection may rest */
   giveBack(connection: Http2Connection): boolean {
     if (this.#isClosed) return false
