@@ -1,3 +1,4 @@
+import { clearTimeout, setTimeout } from 'node:timers'
 import { notCloneable } from '../../cloneable.ts'
 import { BrokenExecutorError } from '../../errors.ts'
 import type { QueuedTask } from '../queued-task.ts'
@@ -16,6 +17,9 @@ import { SharedStore } from './shared-store.ts'
 
 /** The task has begun: its future may be told. @returns false if it must not run */
 export type Begin = (task: QueuedTask) => boolean
+
+/** ms that a process is kept alive to leave nothing in Redis. */
+const longestFarewell = 5000
 
 /** Tasks from when they are handed over until they are over: who has them, and what becomes of them. */
 export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
@@ -143,11 +147,15 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
   /** Leaves nothing in Redis. */
   async close(): Promise<void> {
     this.#watch.stop()
+    // It keeps the process alive until then; but not for a Redis that goes away meanwhile.
+    this.link.want(this.link.isUp)
+    const timer = setTimeout(() => this.link.want(false), longestFarewell).unref()
     if (this.link.isUp) {
       await this.rescue.settle()
       await this.#watch.waitUntilGone([...this.#leftJobs])
     }
     await this.link.close()
+    clearTimeout(timer)
   }
 
   #handleTaken(worker: string, number: number, begun: readonly number[]): void {

@@ -234,6 +234,18 @@ describe.skipIf(!hasRedis)('A process with a BullMQExecutor', () => {
     expect(output).toBe('3\nlast\n')
   })
 
+  test('lives until shutdown() is over, which leaves nothing of it in Redis', async () => {
+    fleet = await Fleet.open()
+    const worker = await fleet.worker()
+    const child = startSubmitter({ shutsDown: true }, [add])
+    let output = ''
+    child.stdout?.on('data', (chunk: Buffer) => (output += chunk.toString()))
+    expect(await once(child, 'close')).toEqual([0, null])
+    expect(output).toBe('3\nshut down\n')
+    await worker.close()
+    expect(await fleet.redis.command('KEYS *fleet*')).toBe('*0\r\n')
+  })
+
   test('lives as long as its tasks wait for Redis, up to fleetTimeout', async () => {
     fleet = await Fleet.withoutRedis()
     const child = startSubmitter({ fleetTimeout: 500 }, [add])
