@@ -7,6 +7,9 @@ export const smallJson = JSON.stringify({
   nested: { ok: true, count: 42 },
 })
 
+/** 64 bytes. */
+export const tinyJson = JSON.stringify({ id: 7, text: 'x'.repeat(46) })
+
 /** Rows, of about so many bytes. */
 export function jsonOfSize(size) {
   const rows = []

@@ -88,7 +88,38 @@ class Aiohttp:
         return self.loop.run_until_complete(self.ask())
 
 
-contenders = {"requests-futures": RequestsFutures, "requests-toolbelt": RequestsToolbelt, "aiohttp": Aiohttp}
+class Dask:
+    """dask.distributed's executor under requests-futures: two processes, as many threads as there are requests at once."""
+
+    module = "distributed"
+
+    def open(self, url, concurrency):
+        import distributed
+        import requests
+        from requests_futures.sessions import FuturesSession
+
+        self.url = url
+        cluster = distributed.LocalCluster(
+            n_workers=2, threads_per_worker=concurrency // 2, dashboard_address=None, silence_logs="ERROR"
+        )
+        self.client = distributed.Client(cluster)
+        executor = self.client.get_executor(pure=False)
+        self.session = FuturesSession(executor=executor, session=requests.Session())
+
+    def get_all(self, count, at_once):
+        from concurrent.futures import FIRST_COMPLETED, wait
+
+        waiting, submitted, answers = set(), 0, []
+        while len(answers) < count:
+            while submitted < count and len(waiting) < at_once:
+                waiting.add(self.session.get(self.url))
+                submitted += 1
+            done, waiting = wait(waiting, return_when=FIRST_COMPLETED)
+            answers += [future.result().json() for future in done]
+        return answers
+
+
+contenders = {"requests-futures": RequestsFutures, "requests-toolbelt": RequestsToolbelt, "aiohttp": Aiohttp, "dask": Dask}
 
 
 def batches(client, warm, slices, size, check):
@@ -138,12 +169,26 @@ def start_up(client, url, spawned_at):
     return {"load": load, "memory": memory, "first": time.time() * 1e3 - spawned_at}
 
 
+def fleet(client, url, quick):
+    client.open(url + "64.json", 64)
+    count = 500 if quick else 1000
+    client.get_all(count, 64)
+    begin = time.perf_counter()
+    answers = client.get_all(count, 64)
+    rate = count / (time.perf_counter() - begin)
+    if not all(answer["id"] == 7 for answer in answers):
+        raise RuntimeError("not the answer")
+    client.client.shutdown()
+    return {"rate64": rate}
+
+
 scenario, contender, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
 peer = contenders[contender]()
 if scenario == "start-up":
     result = start_up(peer, options["url"], options["spawnedAt"])
 else:
-    measure = {"small-json": small_json, "body-64k": body_64k, "sequential": sequential}[scenario]
+    measures = {"small-json": small_json, "body-64k": body_64k, "sequential": sequential, "fleet": fleet}
+    measure = measures[scenario]
     result = measure(peer, options["url"], options["isQuick"])
 print(json.dumps(result), flush=True)
 os._exit(0)

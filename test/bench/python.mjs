@@ -1,4 +1,4 @@
-// The peers that are Python's, where there is a Python that has them: Debian's own is asked first.
+// The peers that are Python's, where there is a Python that has them: `UF_PYTHON`, or Debian's own is asked first.
 import { spawn, spawnSync } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
@@ -8,17 +8,21 @@ const modules = {
   'requests-futures': 'requests_futures',
   'requests-toolbelt': 'requests_toolbelt',
   aiohttp: 'aiohttp',
+  // Not among the peers of every scenario.
+  dask: 'distributed, requests_futures',
 }
 const pythons = {}
 
-export const pythonPeers = Object.keys(modules)
+export const pythonPeers = Object.keys(modules).filter((name) => name !== 'dask')
 
 export const isPython = (contender) => contender in modules
 
 /** The Python that has this peer; `undefined` if none has. */
 export function pythonFor(contender) {
   if (!(contender in pythons))
-    pythons[contender] = ['/usr/bin/python3', 'python3'].find((python) => has(python, contender))
+    pythons[contender] = [process.env.UF_PYTHON, '/usr/bin/python3', 'python3'].find(
+      (python) => python !== undefined && has(python, contender),
+    )
   return pythons[contender]
 }
 

@@ -9,8 +9,9 @@
 //
 // A scenario names its contenders, what is measured and the bars. Each round measures every contender once, in a process of
 // its own, in an order that turns from round to round, so that what else the machine does hits all alike. A scenario more is
-// a file in scenarios/ and a name below, a contender more a file in contenders/. Peers of Python are left out, and named,
-// where there is no Python that has them.
+// a file in scenarios/ and a name below, a contender more a file in contenders/. One that exports `keep` has its contenders
+// open, and warm, from before the first round until after the last. Peers of Python are left out, and named, where there is no
+// Python that has them; so are scenarios where something is `missing`.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -35,6 +36,9 @@ const names = [
   'threads-small-json',
   'threads-large-json',
   'threads-memory',
+  'fleet',
+  'fleet-cancel',
+  'fleet-storm',
 ]
 
 const text = { type: 'string' }
@@ -79,17 +83,21 @@ if (absent.size > 0) console.error(`Not here, and left out: ${report.absent.join
 
 /** @returns for each round what each contender has reached */
 async function runScenario(name, scenario) {
+  for (const what of scenario.missing ?? []) absent.add(what)
+  if (scenario.missing?.length > 0) return []
   const contenders = scenario.contenders.filter((contender) => isChosen(contender) && isHere(contender))
   const count = contenders.length === 0 ? 0 : Number(flags.rounds ?? scenario.rounds[flags.quick ? 'quick' : 'full'])
   const rounds = []
+  const kept = count > 0 && scenario.keep !== undefined ? await keepAll(name, contenders) : undefined
   for (let round = 0; round < count; round++) {
     const measured = Object.fromEntries(contenders.map((contender) => [contender, undefined]))
     for (let turn = 0; turn < contenders.length; turn++) {
       const contender = contenders[(turn + round) % contenders.length]
-      measured[contender] = await measure(name, contender)
+      measured[contender] = await (kept?.get(contender)?.measure() ?? measure(name, contender))
     }
     rounds.push(measured)
   }
+  for (const { close } of kept?.values() ?? []) await close()
   return rounds
 }
 
@@ -106,13 +114,40 @@ function isHere(contender) {
 async function measure(scenario, contender) {
   const options = { url: server.url, isQuick: flags.quick }
   if (isPython(contender)) return measureInPython(scenario, contender, options)
-  const child = fork(new URL('child.mjs', import.meta.url), [scenario, contender, JSON.stringify(options)], {
+  const { child, next } = start('child.mjs', scenario, contender, options)
+  const result = await next()
+  await once(child, 'exit')
+  return result
+}
+
+/** Peers of Python are measured by themselves all the same. */
+async function keepAll(scenario, contenders) {
+  const kept = new Map()
+  for (const contender of contenders.filter((each) => !isPython(each))) {
+    const options = { url: server.url, isQuick: flags.quick }
+    const { child, next } = start('kept.mjs', scenario, contender, options)
+    await next()
+    const measureIt = () => {
+      child.send('measure')
+      return next()
+    }
+    const close = async () => {
+      child.disconnect()
+      await once(child, 'exit')
+    }
+    kept.set(contender, { measure: measureIt, close })
+  }
+  return kept
+}
+
+/** @returns a process, and what waits for the next thing that it says */
+function start(program, scenario, contender, options) {
+  const child = fork(new URL(program, import.meta.url), [scenario, contender, JSON.stringify(options)], {
     execArgv: ['--expose-gc'],
   })
   const ended = once(child, 'exit').then(([code]) => {
     throw new Error(`${scenario} of ${contender} ended with ${code}`)
   })
-  const [result] = await Promise.race([once(child, 'message'), ended])
-  await ended.catch(() => undefined)
-  return result
+  ended.catch(() => undefined)
+  return { child, next: async () => (await Promise.race([once(child, 'message'), ended]))[0] }
 }

@@ -1,6 +1,6 @@
 // The server that the benchmark asks: nginx where there is one, else Node; a process of its own either way, so that its
-// work is not counted. `/64k.json` answers 64 KiB of JSON, `/stream` a body that is worth streaming, every other path the
-// same small JSON.
+// work is not counted. `/64k.json` answers 64 KiB of JSON, `/64.json` 64 bytes, `/stream` a body that is worth streaming, every
+// other path the same small JSON.
 import { execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
 import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
@@ -10,7 +10,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
-import { jsonOfSize, smallJson, streamSize } from './bodies.mjs'
+import { jsonOfSize, smallJson, streamSize, tinyJson } from './bodies.mjs'
 
 /** @returns `{ url, name, close() }` */
 export async function startServer({ preferNginx = true } = {}) {
@@ -48,6 +48,7 @@ async function startNginx(name) {
         root ${folder};
         location = /64k.json {}
         location = /stream {}
+        location = /64.json { return 200 '${tinyJson}'; }
         location / { return 200 '${smallJson}'; }
       }
     }`,
@@ -72,7 +73,7 @@ async function startNode() {
 }
 
 function serve() {
-  const bodies = { '/64k.json': jsonOfSize(2 ** 16), '/stream': Buffer.alloc(streamSize, '1') }
+  const bodies = { '/64k.json': jsonOfSize(2 ** 16), '/64.json': tinyJson, '/stream': Buffer.alloc(streamSize, '1') }
   const server = http.createServer({ keepAliveTimeout: 60_000 }, ({ url }, response) => {
     response.setHeader('content-type', 'application/json')
     response.end(bodies[url] ?? smallJson)

@@ -23,10 +23,10 @@ export function bestOf({ columns }, rounds) {
  * A bar without `to` is on the value itself.
  */
 export function judge(bar, results, rounds) {
-  const { of, to, column, atMost } = bar
+  const { of, to, column, atMost = Infinity, atLeast = -Infinity } = bar
   const ratio = (values) => (to === undefined ? values[of][column] : values[of][column] / values[to][column])
   const value = ratio(results)
-  return { ...bar, value, paired: median(rounds.map(ratio)), isReached: value <= atMost }
+  return { ...bar, value, paired: median(rounds.map(ratio)), isReached: value <= atMost && value >= atLeast }
 }
 
 export function median(values) {

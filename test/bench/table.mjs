@@ -4,7 +4,10 @@ export function formatScenario({ title, columns }, results, bars) {
   const titles = ['', ...Object.values(columns).map((column) => column.title)]
   const rows = Object.entries(results).map(([contender, result]) => [
     contender,
-    ...Object.entries(columns).map(([column, { digits }]) => result[column].toFixed(digits)),
+    // Not every contender has every one.
+    ...Object.entries(columns).map(([column, { digits }]) =>
+      Number.isNaN(result[column]) ? '' : result[column].toFixed(digits),
+    ),
   ])
   const lines = [title, ...formatTable([titles, ...rows]), '']
   if (bars.length > 0) {
@@ -14,10 +17,16 @@ export function formatScenario({ title, columns }, results, bars) {
   return lines.join('\n')
 }
 
-function formatBar({ of, to, column, atMost, value, paired, isReached }, columns) {
+function formatBar({ of, to, column, atMost, atLeast, value, paired, isReached }, columns) {
   const subject = to === undefined ? `${of}: ${columns[column].title}` : `${of} / ${to}: ${columns[column].title}`
   const digits = value < 10 ? 2 : 0
-  return [subject, value.toFixed(digits), paired.toFixed(digits), `at most ${atMost}`, isReached ? 'ok' : 'MISSED']
+  return [
+    subject,
+    value.toFixed(digits),
+    paired.toFixed(digits),
+    atLeast === undefined ? `at most ${atMost}` : `at least ${atLeast}`,
+    isReached ? 'ok' : 'MISSED',
+  ]
 }
 
 function formatTable(rows) {

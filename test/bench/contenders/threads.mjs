@@ -1,8 +1,8 @@
-// Ours in worker threads: the default number of them.
+// Ours in worker threads: by default the default number of them.
 import { FuturesSession, WorkerThreadExecutor } from 'undici-futures'
 
-export function open({ url, concurrency, hooks }) {
-  const executor = new WorkerThreadExecutor({ maxWorkers: concurrency })
+export function open({ url, concurrency, threads, hooks }) {
+  const executor = new WorkerThreadExecutor({ maxWorkers: concurrency, threads })
   const session = new FuturesSession({ executor, hooks })
   return {
     submit: () => session.get(url).json(),
