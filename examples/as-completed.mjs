@@ -5,7 +5,7 @@ import { startServer } from './server.mjs'
 const { url } = await startServer()
 const session = new FuturesSession()
 
-const futures = [300, 100, 200].map((ms) => session.get(`${url}/delay/${ms}`))
+const futures = [900, 100, 500].map((ms) => session.get(`${url}/delay/${ms}`))
 
 for await (const future of asCompleted(futures, { timeout: 10_000 })) {
   const { waited } = await future.json()

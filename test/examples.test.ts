@@ -8,7 +8,7 @@ import { projectRoot, runNode, strictly } from './helpers/run-node.ts'
 /** The lines that an example prints; `sorted` where their order is chance. */
 const expected: Record<string, { lines: readonly (string | RegExp)[]; sorted?: boolean; warns?: RegExp }> = {
   'quick-start': { lines: ['first: 200 application/json', "second: { id: 7, name: 'user 7' }"] },
-  'as-completed': { lines: ['waited 100', 'waited 200', 'waited 300'] },
+  'as-completed': { lines: ['waited 100', 'waited 500', 'waited 900'] },
   'cancel-on-dispose': {
     lines: ['first: 200', `fulfilled ${Array(10).fill('cancelled').join(' ')}`, 'AbortError ABORT_ERR'],
   },

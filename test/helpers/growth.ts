@@ -5,8 +5,8 @@ const noise = 4
 /** Linear is 8, and what comes with larger texts (memory, caches) doubles or trebles it; quadratic is 64. */
 const tolerable = 36
 
-/** Of this process, all its threads: what else the machine does has no part in it. */
-function cpuTime(): number {
+/** Milliseconds of this process, all its threads: what else the machine does has no part in it. */
+export function cpuTime(): number {
   const { user, system } = process.cpuUsage()
   return (user + system) / 1000
 }
