@@ -31,7 +31,7 @@ async function untilConnect(peer: Parameters<Script>[0]): Promise<void> {
 }
 
 describe('openTunnel()', () => {
-  it.each(['220 mail.test', '\u0005\u0000', 'HTTP/2 200'])(
+  it.each(['220 mail.test', '\u0005\u0000', 'HTTP/2 200', 'HTTP/1.1 OK\r\n\r\n', 'HTTP/1.7 200 OK\r\n\r\n'])(
     'does not wait for the end of what is no HTTP: %j',
     async (bytes) => {
       const target = await startProxy('http:', async (peer) => {
@@ -44,6 +44,45 @@ describe('openTunnel()', () => {
       await until(() => proxy!.openSockets.size === 0)
     },
   )
+})
+
+describe('openTunnel() to a proxy that will not', () => {
+  it.each([
+    ['HTTP/1.1 502 Sorry', 'it answered 502 Bad Gateway'],
+    ['HTTP/1.1 799 Whatever', 'it answered 799'],
+    ['HTTP/1.1 101 Switching', 'it answered 101 Switching Protocols'],
+  ])('says what it answered: %s', async (line, reason) => {
+    const target = await startProxy('http:', async (peer) => {
+      await peer.request()
+      await peer.write(`${line}\r\n\r\n`)
+    })
+    const { message } = await transport.failure('https://origin.test', { proxy: target })
+    expect(message.endsWith(`: ${reason}`), message).toBe(true)
+  })
+})
+
+describe('resolveHere()', () => {
+  it.each([
+    ['one address', '127.0.0.1', 4],
+    ['a list, as Node asks for elsewhere', [{ address: '127.0.0.1', family: 4 }], undefined],
+  ])('takes what a look-up of the caller’s gives: %s', async (_, address, family) => {
+    const asked: string[] = []
+    const target = await startProxy('socks5:', async (peer) => {
+      await untilConnect(peer)
+      await peer.write(granted)
+      await peer.request()
+      await peer.write(answer('fine'))
+    })
+    const resolving = new TestConnections({
+      lookup: (hostname, _options, callback) => {
+        asked.push(hostname)
+        callback(null, address, family)
+      },
+    })
+    const response = await resolving.fetch('http://name.test', { proxy: target })
+    await resolving.close()
+    expect([asked, text(response)]).toEqual([['name.test'], 'fine'])
+  })
 })
 
 describe('openSocksTunnel()', () => {
