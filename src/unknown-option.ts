@@ -13,6 +13,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   cookies: ['cookiejar', 'jar', 'cookie'],
   data: ['body', 'form', 'payload', 'content'],
   files: ['multipart', 'attachments'],
+  http2: ['allowh2', 'h2', 'usehttp2'],
   idleTimeout: ['keepalive', 'maxidletime'],
   initializer: ['init', 'setup', 'initializers'],
   interval: ['duration', 'ms', 'per', 'period', 'window'],

@@ -31,7 +31,6 @@ const doors: Record<string, string> = {
   'undici/index.js': 'transport/',
   // Its types.
   undici: 'transport/',
-  // It takes 20 ms to load.
   'node:http2': 'transport/http2/',
   socks: 'transport/connecting/socks.ts',
   'tough-cookie': 'session/',

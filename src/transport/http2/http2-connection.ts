@@ -1,4 +1,6 @@
-import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders } from 'node:http2'
+// undici has loaded it before.
+import { connect } from 'node:http2'
+import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders, Settings } from 'node:http2'
 import { maxHeaderSize } from 'node:http'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers'
@@ -7,7 +9,6 @@ import { Deadline, monotonicTime } from '../../deadline.ts'
 import { ownOptions } from '../../own-options.ts'
 import { ReadTimer } from '../read-timer.ts'
 import type { Http2Carrier } from './http2-carrier.ts'
-import { http2Module } from './http2-module.ts'
 import type { NegotiatedRoute } from './negotiated-route.ts'
 
 /** Streams at once, whatever a server allows. */
@@ -154,7 +155,7 @@ export class Http2Connection {
   }
 
   #openSession(): ClientHttp2Session {
-    const session = http2Module().connect(
+    const session = connect(
       this.#route.destination.origin,
       ownOptions({
         createConnection: () => this.#socket,
@@ -173,8 +174,10 @@ export class Http2Connection {
     session
       .on('error', (error: Error) => (this.#failure ??= error))
       .on('close', () => this.#socket.destroy())
-      .on('goaway', (code, lastStream) => this.#handleGoaway(code, lastStream))
-      .on('remoteSettings', ({ maxConcurrentStreams = mostStreams }) => this.#handleLimit(maxConcurrentStreams))
+      .on('goaway', (code: number, lastStream: number) => this.#handleGoaway(code, lastStream))
+      .on('remoteSettings', ({ maxConcurrentStreams = mostStreams }: Settings) =>
+        this.#handleLimit(maxConcurrentStreams),
+      )
     this.#spare(session)
     return session
   }

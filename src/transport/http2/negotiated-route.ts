@@ -1,5 +1,4 @@
 import type { Socket } from 'node:net'
-import type { TLSSocket } from 'node:tls'
 import type { Carrier } from '../carrier.ts'
 import type { Connector } from '../connecting/connector.ts'
 import { nextRelease, Route } from '../connecting/route.ts'
@@ -160,7 +159,7 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
 
   /** @internal */
   handleSocket(socket: Socket): void {
-    if ((socket as TLSSocket).alpnProtocol === 'h2') this.#speakHttp2(socket)
+    if ((socket as { alpnProtocol?: unknown }).alpnProtocol === 'h2') this.#speakHttp2(socket)
     else this.#speakHttp1(socket)
   }
 

@@ -1,5 +1,6 @@
 import type { Http2ServerRequest } from 'node:http2'
 import { afterEach, describe, expect, it } from 'vitest'
+import { InvalidHeaderError } from '../../../src/errors.ts'
 import { TestConnections, readAll, text } from '../../helpers/exchanges.ts'
 import type { RequestPart } from '../../helpers/exchanges.ts'
 import { startHttp2Server } from '../../helpers/h2/server.ts'
@@ -61,6 +62,19 @@ describe('HTTP/2', () => {
     const [transport, server] = await start()
     const response = await transport.fetch(server.url, { method: 'POST', tls, ...part })
     expect(JSON.parse(text(response))).toMatchObject(expected)
+  })
+
+  it.each([
+    ['is there twice', ['content-type', 'a', 'Content-Type', 'b']],
+    ['is no token', ['x y', 'a']],
+    ['is too long', ['x', 'a'.repeat(70_000)]],
+  ])('sends no header that %s, and keeps the connection', async (_, headers) => {
+    const [transport, server] = await start()
+    await transport.fetch(server.url, { tls })
+    expect(await transport.failure(server.url, { tls, headers })).toBeInstanceOf(InvalidHeaderError)
+    await transport.fetch(server.url, { tls })
+    expect(server.protocols).toHaveLength(1)
+    expect(server.seen).toHaveLength(2)
   })
 
   it('streams a body', async () => {
