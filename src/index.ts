@@ -46,6 +46,7 @@ export type { CloseOptions, FuturesSessionOptions } from './futures-session/futu
 export { ResponseFuture } from './futures-session/response-future.ts'
 export type { SubmittedRequest, Unsaid, WithData } from './futures-session/response-future.ts'
 export type { SessionLike } from './futures-session/request-run.ts'
+export type { NextPage, PaginateOptions } from './futures-session/page-trail.ts'
 export type { ContextOf, KnownInput, MapOptions, RequestInput } from './futures-session/request-map.ts'
 export type * from './futures-session/events.ts'
 export type { RequestTrace } from './futures-session/tracing.ts'

@@ -1,6 +1,7 @@
 import { checkCount } from '../checks.ts'
 import { InvalidOptionError, QueueFullError, SessionClosedError } from '../errors.ts'
 import { ownOptions } from '../own-options.ts'
+import type { AsyncQueue } from '../async-queue.ts'
 import type { Executor } from '../executor/executor.ts'
 import { InProcessExecutor } from '../executor/in-process-executor.ts'
 import type { RequestOptions, RequestSpec, SendOptions } from '../session/options/options.ts'
@@ -20,6 +21,8 @@ import {
 } from './futures-session-options.ts'
 import { Ledger } from './ledger.ts'
 import { RequestDesk, type Refusal } from './request-desk.ts'
+import { Pages } from './pages.ts'
+import { PageTrail, type PaginateOptions } from './page-trail.ts'
 import { RequestMap, specOf } from './request-map.ts'
 import type { ContextOf, KnownInput, MapOptions, RequestInput } from './request-map.ts'
 import type { SessionLike } from './request-run.ts'
@@ -141,6 +144,27 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
       options,
     )
     return map as AsyncIterableIterator<ResponseFuture<R, ContextOf<I>>, undefined> & AsyncDisposable
+  }
+
+  /**
+   * The response of a URL, and then of what each one leads to: by `response.links.next`, or by `options.next(response)`. The
+   * next page is on its way while you work on this one, and no other. Leaving the loop cancels it.
+   *
+   * The options count for all pages. `params` are the first one's: a link has its own query, to which those of the session
+   * are added that it does not name. A server that leads elsewhere gets no credentials, as with redirects, nor does whatever
+   * comes after. A page of status 400 and more is the last one. What fails ends the iteration, after the pages before it.
+   *
+   * @returns an iterator of responses; the first page is asked for by the first `next()`
+   * @throws {TypeError} at the call: bad options; {SessionClosedError} at the call, or as a rejection
+   */
+  paginate<D = Unsaid, C = unknown>(
+    url: string | URL,
+    options: PaginateOptions<WithData<R, NoInfer<D>>, C> = {},
+  ): AsyncIterableIterator<WithData<R, NoInfer<D>>, undefined> & AsyncDisposable {
+    this.#checkOpen('paginate')
+    const trail = new PageTrail(this.session, url, options as PaginateOptions<unknown>)
+    const pages = new Pages<unknown>(trail, (request) => this[trySubmit](request))
+    return pages as AsyncQueue<unknown> as AsyncQueue<WithData<R, NoInfer<D>>>
   }
 
   /** How many requests are in which state, and the bytes of the bodies they have received. */

@@ -21,9 +21,10 @@ export interface SubmittedRequest<C = unknown> extends Readonly<RequestOptions<C
   readonly context: C
 }
 
-declare const unsaid: unique symbol
 /** The type of `data`, where a call does not name it: the session says. */
-export type Unsaid = typeof unsaid
+export interface Unsaid {
+  readonly '~unsaid': never
+}
 /** What a session answers with, where a call names the type of its `data`. */
 export type WithData<R, D> = [D] extends [Unsaid] ? R : R extends Response ? Response<D> : R
 

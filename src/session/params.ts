@@ -1,7 +1,7 @@
 import { describe } from '../checks.ts'
 import { InvalidOptionError } from '../errors.ts'
 import { encodeForm } from './body/form.ts'
-import type { FieldValue, ParamsOption } from './options/options.ts'
+import type { FieldPairs, FieldValue, ParamsOption } from './options/options.ts'
 
 type Entry = readonly [string, string]
 
@@ -17,6 +17,25 @@ export function encodeParams(session: ParamsOption | undefined, request: ParamsO
   if (request === undefined || request === null || request === '') return session === undefined ? '' : encode(session)
   if (session === undefined || typeof session === 'string' || typeof request === 'string') return encode(request)
   return merge(session, request)
+}
+
+/**
+ * The `params` of a request, so that some of its session's are not added to it.
+ *
+ * @param own what it has itself
+ * @returns `undefined` where none is left out, and it has none
+ */
+export function overParams(
+  session: ParamsOption | undefined,
+  own: ParamsOption | null | undefined,
+  isLeftOut: (name: string) => boolean,
+): ParamsOption | undefined {
+  if (session === undefined || typeof own === 'string') return own ?? undefined
+  const given = typeof session === 'string' ? new URLSearchParams(session) : session
+  const left = keysOf(given).filter(isLeftOut)
+  if (left.length === 0) return own ?? undefined
+  const kept = typeof session === 'string' ? [...(given as URLSearchParams)].filter(([name]) => !isLeftOut(name)) : []
+  return [...kept, ...left.map((name) => [name, null] as const), ...pairsOf(own ?? {})] as FieldPairs
 }
 
 /** @throws {TypeError} what is no `params` option */

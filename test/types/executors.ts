@@ -50,6 +50,7 @@ export function submit(): void {
   taskReference(module)
 }
 
+// eslint-disable-next-line @typescript-eslint/consistent-type-imports -- so it is written where it is used
 type Tasks = typeof import('./task-module.ts')
 
 /** By the type of a module: the name, the arguments that are not filled in, the result. */

@@ -127,7 +127,7 @@ export function auth(isSigned: boolean): void {
   // @ts-expect-error -- a promise of a request, or of nothing
   session.get(url, { auth: async () => 'text' })
   // @ts-expect-error -- it gets a request
-  session.get(url, { auth: (n: number) => void n })
+  session.get(url, { auth: (n: number) => exactly<number>()(n) })
   // @ts-expect-error -- what it yields is sent
   session.get(url, { auth: function* () { yield 5 } }) // prettier-ignore
 }

@@ -112,25 +112,53 @@ export async function contexts(job: Job, maybe: Job | undefined, prepared: Prepa
   session.get(url, {
     context: job,
     hooks: {
-      request: (_request, { context }) => void exactly<Job>()(context),
-      response: [(_response, { context }) => void exactly<number>()(context.id)],
-      error: (_error, { context }) => void exactly<Job>()(context),
+      request: (_request, { context }) => exactly<Job>()(context),
+      response: [(_response, { context }) => exactly<number>()(context.id)],
+      error: (_error, { context }) => exactly<Job>()(context),
     },
   })
-  session.hooks.response.push((_response, { context }: SentHookContext<Job>) => void exactly<number>()(context.id))
-  session.hooks.request.push((_request, { context }: SentHookContext<Job>) => void exactly<number>()(context.id))
-  new Session().get(url, { context: job, hooks: { response: (_, { context }) => void exactly<Job>()(context) } })
+  session.hooks.response.push((_response, { context }: SentHookContext<Job>) => exactly<number>()(context.id))
+  session.hooks.request.push((_request, { context }: SentHookContext<Job>) => exactly<number>()(context.id))
+  await new Session().get(url, { context: job, hooks: { response: (_, { context }) => exactly<Job>()(context) } })
 
   // @ts-expect-error -- there may be none
-  session.get(url, { context: maybe }).request.context.id
+  exactly<unknown>()(session.get(url, { context: maybe }).request.context.id)
   // @ts-expect-error -- it has no name
-  future.request.context.name
+  exactly<unknown>()(future.request.context.name)
   // @ts-expect-error -- nobody said what it is
-  session.get(url).request.context.id
+  exactly<unknown>()(session.get(url).request.context.id)
   // @ts-expect-error -- nor here
-  plain.request.context.id
+  exactly<unknown>()(plain.request.context.id)
   // @ts-expect-error -- misspelled
   session.get(url, { context: job, timout: 5 })
+}
+
+/** Pages are responses; `next` gets one, and says where it leads. */
+export async function pages(job: Job): Promise<void> {
+  for await (const page of session.paginate(url)) exactly<Response>()(page)
+  for await (const page of session.paginate<User>(url)) exactly<User>()(page.data)
+  const cursors = session.paginate(new URL(url), {
+    method: 'POST',
+    json: { size: 50 },
+    context: job,
+    hooks: { response: (_response, { context }) => exactly<Job>()(context) },
+    next: (response) => {
+      exactly<Response>()(response)
+      const { cursor } = response.json<{ cursor?: string }>()
+      return cursor === undefined ? undefined : { url, json: { cursor } }
+    },
+  })
+  exactly<AsyncIterableIterator<Response, undefined> & AsyncDisposable>()(cursors)
+  session.paginate(url, { next: async ({ links }) => links.next?.url })
+  session.paginate(url, { next: () => {} })
+  const byFetch = new FuturesSession({ session: { request: (_method: string, target: string | URL) => fetch(target) } })
+  for await (const page of byFetch.paginate(url, { next: (response) => response.headers.get('x-next') }))
+    exactly<globalThis.Response>()(page)
+
+  // @ts-expect-error -- a URL, a request, or nothing
+  session.paginate(url, { next: () => 5 })
+  // @ts-expect-error -- misspelled
+  session.paginate(url, { nextPage: () => undefined })
 }
 
 /** Both types written: of `response.data`, and of `context`. */

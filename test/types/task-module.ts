@@ -3,7 +3,9 @@ import type { HookContext, PreparedRequest, Response, SentHookContext, TaskConte
 
 export const version = 5
 
-export class Helper {}
+export class Helper {
+  readonly name = 'helper'
+}
 
 export function sum(one: number, other: number): number {
   return one + other

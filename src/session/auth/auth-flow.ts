@@ -22,7 +22,7 @@ export type AuthFlow =
  */
 interface PlainAuth {
   (request: PreparedRequest): OrPromise<AuthResult>
-  <_>(request: PreparedRequest): OrPromise<AuthResult>
+  <Request extends PreparedRequest>(request: Request): OrPromise<AuthResult>
 }
 type GeneratorAuth = (request: PreparedRequest) => OrPromise<PreparedRequest | undefined> | AuthFlow
 

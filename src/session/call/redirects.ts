@@ -66,7 +66,7 @@ const bodyHeaders = [
   'content-location',
 ]
 /** What is meant for one server. */
-const originHeaders = ['authorization', 'cookie', 'proxy-authorization', 'host']
+export const originHeaders = ['authorization', 'cookie', 'proxy-authorization', 'host']
 
 function dropHeaders(
   request: PreparedRequest,
