@@ -49,6 +49,7 @@ export const trySubmit = Symbol('trySubmit')
 export class FuturesSession<R = Response> extends SessionVerbs<R> implements Disposable, AsyncDisposable {
   /** The session that does the requests. What is asked of it directly needs no worker. */
   readonly session: InnerSession<R>
+  /** Where its requests run: the one that was given, or its own. */
   readonly executor: Executor
   readonly #ownsSession: boolean
   readonly #ownsExecutor: boolean

@@ -14,6 +14,7 @@ import { observe } from './unobserved.ts'
 
 /** What was asked for, with method and URL filled in. It fits `session.map` and `Pool` again; `context` is yours. */
 export interface SubmittedRequest<C = unknown> extends Readonly<RequestOptions<C>> {
+  /** In capitals, unless somebody wrote it otherwise. */
   readonly method: string
   /** As it was given: a relative one is relative to `baseUrl`. A URL object is its `href`. */
   readonly url: string

@@ -11,6 +11,7 @@ export abstract class SessionVerbs<R> extends SessionFacade<R> {
   ): ResponseFuture<WithData<R, NoInfer<D>>, C>
   abstract request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<R>
 
+  /** A GET request: `request` with that method. */
   get<D = Unsaid, C = unknown>(
     url: string | URL,
     options?: RequestOptions<C>,
@@ -18,6 +19,7 @@ export abstract class SessionVerbs<R> extends SessionFacade<R> {
     return this.request<D, C>('GET', url, options)
   }
 
+  /** An OPTIONS request: `request` with that method. */
   options<D = Unsaid, C = unknown>(
     url: string | URL,
     options?: RequestOptions<C>,
@@ -33,6 +35,7 @@ export abstract class SessionVerbs<R> extends SessionFacade<R> {
     return this.request<D, C>('HEAD', url, options)
   }
 
+  /** A POST request: `request` with that method. */
   post<D = Unsaid, C = unknown>(
     url: string | URL,
     options?: RequestOptions<C>,
@@ -40,6 +43,7 @@ export abstract class SessionVerbs<R> extends SessionFacade<R> {
     return this.request<D, C>('POST', url, options)
   }
 
+  /** A PUT request: `request` with that method. */
   put<D = Unsaid, C = unknown>(
     url: string | URL,
     options?: RequestOptions<C>,
@@ -47,6 +51,7 @@ export abstract class SessionVerbs<R> extends SessionFacade<R> {
     return this.request<D, C>('PUT', url, options)
   }
 
+  /** A PATCH request: `request` with that method. */
   patch<D = Unsaid, C = unknown>(
     url: string | URL,
     options?: RequestOptions<C>,
@@ -54,6 +59,7 @@ export abstract class SessionVerbs<R> extends SessionFacade<R> {
     return this.request<D, C>('PATCH', url, options)
   }
 
+  /** A DELETE request: `request` with that method. */
   delete<D = Unsaid, C = unknown>(
     url: string | URL,
     options?: RequestOptions<C>,

@@ -42,6 +42,7 @@ export type ErrorHook<C = unknown> = { hook(error: unknown, context: HookContext
 
 type OneOrMany<F> = OrReference<F> | readonly OrReference<F>[]
 
+/** Functions, or references to them, that are called on the way of a request. */
 export interface HooksOption<C = unknown> {
   /** Before each send, redirects and retries included; after authentication. */
   request?: OneOrMany<RequestHook<C>> | undefined
@@ -55,17 +56,23 @@ export interface HooksOption<C = unknown> {
 
 /** A session's own: lists to push onto. A single function assigned to one becomes a list. */
 export interface SessionHooks {
+  /** Before each send. */
   get request(): OrReference<RequestHook>[]
   set request(hooks: OneOrMany<RequestHook>)
+  /** On the response that the caller gets. */
   get response(): OrReference<ResponseHook>[]
   set response(hooks: OneOrMany<ResponseHook>)
+  /** On each redirect that is followed. */
   get redirect(): OrReference<ResponseHook>[]
   set redirect(hooks: OneOrMany<ResponseHook>)
+  /** On the error that a request is about to fail with. */
   get error(): OrReference<ErrorHook>[]
   set error(hooks: OneOrMany<ErrorHook>)
 }
 
+/** A hook of any kind. */
 export type AnyHook = OrReference<(subject: never, context: never) => unknown>
+/** The kinds of hooks. */
 export type HookName = keyof HooksOption
 
 /** Checked; what is not given is not there. */

@@ -81,10 +81,12 @@ export class Session extends SessionAttributes implements AsyncDisposable {
     return Promise.reject(new InvalidOptionError(problem, { request }))
   }
 
+  /** A GET request: `request` with that method. */
   get<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
     return this.request<D, C>('GET', url, options)
   }
 
+  /** An OPTIONS request: `request` with that method. */
   options<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
     return this.request<D, C>('OPTIONS', url, options)
   }
@@ -94,18 +96,22 @@ export class Session extends SessionAttributes implements AsyncDisposable {
     return this.request<D, C>('HEAD', url, options)
   }
 
+  /** A DELETE request: `request` with that method. */
   delete<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
     return this.request<D, C>('DELETE', url, options)
   }
 
+  /** A POST request: `request` with that method. */
   post<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
     return this.request<D, C>('POST', url, options)
   }
 
+  /** A PUT request: `request` with that method. */
   put<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
     return this.request<D, C>('PUT', url, options)
   }
 
+  /** A PATCH request: `request` with that method. */
   patch<D = unknown, C = unknown>(url: string | URL, options?: RequestOptions<C>): Promise<Response<NoInfer<D>>> {
     return this.request<D, C>('PATCH', url, options)
   }

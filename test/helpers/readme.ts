@@ -83,7 +83,7 @@ export async function openSnippetFolder(): Promise<SnippetFolder> {
   const folder = await mkdtemp(path.join(tmpdir(), 'undici-futures-readme-'))
   await mkdir(path.join(folder, 'node_modules'))
   await symlink(projectRoot, path.join(folder, 'node_modules/undici-futures'), 'junction')
-  for (const file of ['prelude.mjs', 'prelude.d.ts', 'tasks.js']) {
+  for (const file of ['prelude.mjs', 'prelude.d.ts', 'tasks.js', 'tasks.d.ts']) {
     await copyFile(path.join(fixtures, file), path.join(folder, file))
   }
   await writeFile(path.join(folder, 'package.json'), '{ "type": "module" }')

@@ -15,7 +15,9 @@ import type { HooksOption } from '../hooks.ts'
 
 /** A value of a query or a form. `null` and `undefined` are left out; an array repeats its key. */
 export type FieldValue = string | number | bigint | boolean | null | undefined
+/** A query or a form, by name. */
 export type Fields = Readonly<Record<string, FieldValue | readonly FieldValue[]>>
+/** The same as pairs, so that names may repeat and have an order. */
 export type FieldPairs = readonly (readonly [string, FieldValue | readonly FieldValue[]])[]
 
 /** A string is taken as the query it is, and only what can't stand in a URL is escaped. */
@@ -35,6 +37,7 @@ export type Content = string | ArrayBuffer | ArrayBufferView | Blob
  */
 export type StreamContent =
   Readable | ReadableStream | AsyncIterable<string | Uint8Array> | Iterable<string | Uint8Array>
+/** What can be sent: an object or pairs are a form. */
 export type BodyData = Content | StreamContent | URLSearchParams | FormData | Fields | FieldPairs
 /** A function is called for each send, so that a redirect or a retry gets a fresh body. It is no `async` one: InvalidOptionError. */
 export type DataOption = BodyData | (() => BodyData)
@@ -49,8 +52,10 @@ export type FileOption =
       type?: string | null | undefined,
       headers?: Readonly<Record<string, string>> | undefined,
     ]
+/** Files by the names of their fields, or as pairs. */
 export type FilesOption = Readonly<Record<string, FileOption>> | readonly (readonly [string, FileOption])[]
 
+/** The clocks of a request, in milliseconds; `null` stops one. */
 export interface TimeoutOptions {
   /** Name look-up, TCP, proxy and TLS of a fresh connection. Default 10 000. */
   connect?: number | null | undefined
@@ -64,6 +69,7 @@ export interface TimeoutOptions {
 /** A number sets `connect` and `read`. Merged per key with the session's; `null`, whole or per key, is none. */
 export type TimeoutOption = number | null | TimeoutOptions
 
+/** How the waits before retries grow. In milliseconds. */
 export interface BackoffOptions {
   /** The delay before the first retry, at most. Default 300. */
   base?: number | undefined
@@ -89,6 +95,7 @@ export interface RetryOptions {
   methods?: readonly string[] | undefined
   /** Default 408, 429, 500, 502, 503, 504. */
   statusCodes?: readonly number[] | undefined
+  /** How long to wait before a retry, where no `Retry-After` says so. */
   backoff?: BackoffOptions | undefined
   /** Obey `Retry-After`, in seconds or as a date. Default true. */
   retryAfter?: boolean | undefined
@@ -114,8 +121,11 @@ export type CertOption =
   | Uint8Array
   | readonly [cert: string | Uint8Array, key: string | Uint8Array]
   | {
+      /** The certificate, and those between it and an authority: a path or PEM. */
       readonly cert: string | Uint8Array
+      /** The key: a path or PEM. Default: it stands beside the certificate. */
       readonly key?: string | Uint8Array | undefined
+      /** Of the key. */
       readonly passphrase?: string | undefined
     }
 
@@ -125,13 +135,17 @@ export interface SendOptions<C = unknown> {
   context?: C
   /** Applied on every hop within the origin. `null`: none, neither the session's nor `.netrc`'s. */
   auth?: AuthOption | null | undefined
+  /** How long a request may take. Default `{ connect: 10_000, read: 300_000 }`, or that of the session. */
   timeout?: TimeoutOption | undefined
   /** Default: as the session says; where that says nothing true, false for HEAD. */
   allowRedirects?: boolean | undefined
   /** Default 30; 0 makes the first redirect an error. */
   maxRedirects?: number | undefined
+  /** They win over those of the session, which win over those of the environment. */
   proxies?: ProxiesOption | undefined
+  /** Whose certificates are believed. Default true, or that of the session. */
   verify?: VerifyOption | undefined
+  /** The client certificate. Default none, or that of the session. */
   cert?: CertOption | undefined
   /** Run after those of the session. */
   hooks?: HooksOption<NoInfer<C>> | undefined
@@ -162,28 +176,37 @@ export interface RequestOptions<C = unknown> extends SendOptions<C> {
   json?: unknown
   /** A multipart body; `data`, an object or pairs then, adds fields. */
   files?: FilesOption | null | undefined
+  /** Over those of the session; `null` removes one of these. */
   headers?: HeadersOption | null | undefined
   /** For this request only: sent on its hops within the origin, never stored. Replaces a cookie of that name in the jar. */
   cookies?: RequestCookies | null | undefined
 }
 
+/** A request as one object: for `map`, `prepareRequest` and pools. */
 export type RequestSpec<C = unknown> = {
   /** Default GET. */
   method?: string | undefined
+  /** Where to; relative ones are relative to `baseUrl`. */
   url: string | URL
 } & RequestOptions<C>
 
+/** What a session adds to each of its requests, and how it connects. */
 export interface SessionOptions {
   /** Over the defaults User-Agent, Accept-Encoding and Accept; `null` removes one. */
   headers?: HeadersOption | undefined
+  /** Appended to the query of every URL. Default none. */
   params?: ParamsOption | undefined
+  /** For requests that bring no credentials of their own. Default: those of the URL, or `.netrc`. */
   auth?: AuthOption | undefined
   /** A jar of yours, or `false`: no cookie is ever stored or sent. Default: a jar that is made when first needed. */
   cookies?: CookieJar | false | undefined
+  /** Run before those of the request. Default none. */
   hooks?: HooksOption | undefined
+  /** They win over those of the environment. Default none. */
   proxies?: ProxiesOption | undefined
   /** Default true. */
   verify?: VerifyOption | undefined
+  /** The client certificate. Default none. */
   cert?: CertOption | undefined
   /** Merged per key over `{ connect: 10_000, read: 300_000 }`. */
   timeout?: TimeoutOption | undefined
@@ -195,9 +218,13 @@ export interface SessionOptions {
   trustEnv?: boolean | undefined
   /** Put before relative URLs, with one slash between; an absolute URL wins. */
   baseUrl?: string | URL | undefined
+  /** How often failed requests are sent again. Default 0. */
   retry?: RetryOption | undefined
+  /** 4xx and 5xx reject with `HTTPError`. Default false. */
   raiseForStatus?: boolean | undefined
+  /** Resolve at the headers; the caller reads the body. Default false. */
   stream?: boolean | undefined
+  /** Bytes of a body, on the wire and decoded. Default Infinity. */
   maxResponseSize?: number | undefined
   /** Replaces our connections. Of undici 7 or 8; never closed by us. */
   dispatcher?: Dispatcher | undefined
