@@ -40,6 +40,7 @@ export interface FramePeer {
   end(): void
   /** Ends the connection with RST. */
   reset(): void
+  readonly isReset: boolean
   readonly closed: Promise<void>
 }
 
@@ -145,6 +146,7 @@ class ConnectedPeer implements FramePeer {
   readonly frames: Frame[] = []
   readonly streams = new Map<number, OpenStream>()
   readonly closed: Promise<void>
+  isReset = false
   readonly #tcp: Socket
   readonly #options: FrameServerOptions
   readonly #seen: string[]
@@ -195,6 +197,7 @@ class ConnectedPeer implements FramePeer {
   }
 
   reset(): void {
+    this.isReset = true
     this.#tcp.resetAndDestroy()
   }
 

@@ -22,6 +22,8 @@ export interface Http2TestServer {
   readonly sessions: ReadonlySet<http2.ServerHttp2Session>
   /** TCP connections that are open now. */
   readonly openSockets: ReadonlySet<Socket>
+  /** Connections beyond so many are closed as soon as they are there. */
+  limit(connections: number): void
   close(): Promise<void>
 }
 
@@ -73,6 +75,9 @@ export async function startHttp2Server(
     protocols: state.protocols,
     sessions,
     openSockets: sockets,
+    limit(connections) {
+      server.maxConnections = connections
+    },
     async close() {
       const closed = new Promise((resolve) => server.close(resolve))
       for (const session of sessions) session.destroy()
