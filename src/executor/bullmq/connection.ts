@@ -88,11 +88,13 @@ export class Connection {
   }
 }
 
+/** With `exactOptionalPropertyTypes`, the options of ioredis 6 are none for its own constructor (TS2769, at `replyMapping`). */
+const Client = Redis as unknown as new (...args: readonly [string, object] | readonly [object]) => RedisClient
+
 function open(connection: FleetConnection, overrides: RedisOptions): RedisClient {
   if (isClient(connection)) return connection.duplicate(overrides)
-  if (typeof connection === 'string') return new Redis(connection, overrides)
-  // Not spread: with `exactOptionalPropertyTypes`, the options of ioredis 6 would be no options (TS2769).
-  return new Redis(Object.assign({}, connection, overrides))
+  if (typeof connection === 'string') return new Client(connection, overrides)
+  return new Client({ ...connection, ...overrides })
 }
 
 /** What Redis itself has answered, as opposed to a connection that broke. */
