@@ -11,6 +11,7 @@ import type { PoolOptions, ResolvedPoolOptions } from './pool-options.ts'
 import { Route } from './connecting/route.ts'
 import type { DestinationRoute, RouteOwner } from './connecting/route.ts'
 import { NegotiatedRoute } from './http2/negotiated-route.ts'
+import { StreamLimits } from './http2/stream-limits.ts'
 
 /** Connections that are kept, at least; requests keeps the pools of 10 hosts. */
 const fewestKept = 10
@@ -27,6 +28,8 @@ export class Connections implements RouteOwner, DispatcherOwner {
   readonly #options: ResolvedPoolOptions
   readonly #connector: Connector
   readonly #routes = new Map<string, DestinationRoute>()
+  /** Of HTTP/2; they outlive their routes. */
+  readonly #streamLimits = new StreamLimits()
   /** An array, and each knows its place: the tables that a Set has outgrown would keep them, and their answers, alive. */
   readonly #foreign: DispatcherCarrier[] = []
   #limit = fewestKept
@@ -141,7 +144,7 @@ export class Connections implements RouteOwner, DispatcherOwner {
       const destination = destinationOf(key, origin, proxy, tls)
       route =
         this.#options.allowH2 && destination.target.isSecure
-          ? new NegotiatedRoute(destination, this.#connector, this.#options, this)
+          ? new NegotiatedRoute(destination, this.#connector, this.#options, this, this.#streamLimits)
           : new Route(destination, this.#connector, this.#options.client, this)
       this.#routes.set(key, route)
     }

@@ -11,8 +11,6 @@ import { ReadTimer } from '../read-timer.ts'
 import type { Http2Carrier } from './http2-carrier.ts'
 import type { NegotiatedRoute } from './negotiated-route.ts'
 
-/** Streams at once, whatever a server allows. */
-export const mostStreams = 100
 /** Bytes that a server may send before somebody has read them: on a stream, and on all streams of a connection. */
 const streamWindow = 6 * 1024 * 1024
 const connectionWindow = 24 * 1024 * 1024
@@ -133,7 +131,7 @@ export class Http2Connection {
   /** No new streams; it ends with its last one. */
   drain(): void {
     this.#isDraining = true
-    this.#route.handleDrain()
+    this.#route.handleRoom(this)
     this.settle()
   }
 
@@ -162,7 +160,6 @@ export class Http2Connection {
         maxSessionMemory: sessionMemory,
         maxHeaderListPairs: mostFields,
         maxSendHeaderBlockLength: longestHeader,
-        peerMaxConcurrentStreams: mostStreams,
         settings: ownOptions({
           enablePush: false,
           initialWindowSize: streamWindow,
@@ -175,9 +172,7 @@ export class Http2Connection {
       .on('error', (error: Error) => (this.#failure ??= error))
       .on('close', () => this.#socket.destroy())
       .on('goaway', (code: number, lastStream: number) => this.#handleGoaway(code, lastStream))
-      .on('remoteSettings', ({ maxConcurrentStreams = mostStreams }: Settings) =>
-        this.#handleLimit(maxConcurrentStreams),
-      )
+      .on('remoteSettings', ({ maxConcurrentStreams = Infinity }: Settings) => this.#handleLimit(maxConcurrentStreams))
     this.#spare(session)
     return session
   }
@@ -200,10 +195,10 @@ export class Http2Connection {
   }
 
   #handleLimit(allowed: number): void {
-    this.#most = Math.min(allowed, mostStreams)
+    this.#most = this.#route.limit(allowed)
     if (this.#carriers.size > this.#most)
       for (const carrier of [...this.#carriers].slice(this.#most)) carrier.takeBack()
-    this.#route.handleLimit(this, this.#most)
+    this.#route.handleRoom(this)
   }
 
   #handleLoss(): void {

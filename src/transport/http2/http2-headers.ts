@@ -31,12 +31,13 @@ const bodyMethods: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
  */
 export function requestFields(request: ExchangeRequest, length: number | undefined): OutgoingHttpHeaders {
   const { method, origin, path, headers, body } = request
-  const fields = Object.create(null) as Record<string, string | string[]>
-  fields[':method'] = method
-  fields[':scheme'] = 'https'
-  // Here, for pseudo fields come first.
-  fields[':authority'] = origin.slice('https://'.length)
-  fields[':path'] = path
+  // Pseudo fields come first.
+  const fields: Record<string, string | string[]> = {
+    ':method': method,
+    ':scheme': 'https',
+    ':authority': origin.slice('https://'.length),
+    ':path': path,
+  }
   let host: string | undefined
   let connection: string[] | undefined
   for (let index = 0; index < headers.length; index += 2) {

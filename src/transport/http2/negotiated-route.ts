@@ -10,7 +10,8 @@ import { Dials } from './dials.ts'
 import type { DialObserver } from './dials.ts'
 import { Http2Carrier } from './http2-carrier.ts'
 import type { Http2History } from './http2-carrier.ts'
-import { Http2Connection, mostStreams } from './http2-connection.ts'
+import { Http2Connection } from './http2-connection.ts'
+import type { StreamLimits } from './stream-limits.ts'
 
 type ErrorClass = new (message: string, options: ErrorOptions) => Error
 
@@ -32,15 +33,21 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
   /** Exchanges that wait, or are under way on HTTP/2. */
   #carriers = 0
   #speaksHttp2 = false
-  /** Streams at once on a connection: what the destination said last. */
-  #most = mostStreams
+  readonly #limits: StreamLimits
   #isClosed = false
 
-  constructor(destination: Destination, connector: Connector, options: ResolvedPoolOptions, owner: RouteOwner) {
+  constructor(
+    destination: Destination,
+    connector: Connector,
+    options: ResolvedPoolOptions,
+    owner: RouteOwner,
+    limits: StreamLimits,
+  ) {
     this.destination = destination
     this.connectTimeout = options.connectTimeout
     this.#options = options
     this.#owner = owner
+    this.#limits = limits
     this.#dials = new Dials(destination, connector, owner, this)
   }
 
@@ -97,27 +104,23 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
     this.#checkEmpty()
   }
 
-  /** A stream has become free. */
+  /** Other streams are free than before. */
   handleRoom(connection: Http2Connection): void {
     for (const waiter of this.#waiters) {
-      if (!connection.hasRoom) return
+      if (!connection.hasRoom) break
       if (waiter.avoids(connection)) continue
       this.#waiters.delete(waiter)
       waiter.open(connection)
     }
-    if (this.#dials.size > 0) this.#balance()
+    if (this.#dials.size + this.#waiters.size > 0) this.#balance()
   }
 
-  /** @param most streams at once, from now on */
-  handleLimit(connection: Http2Connection, most: number): void {
-    this.#most = most
-    this.handleRoom(connection)
-    if (this.#waiters.size > 0) this.#balance()
-  }
-
-  /** A connection takes no new streams. */
-  handleDrain(): void {
-    if (this.#waiters.size > 0) this.#balance()
+  /**
+   * @param allowed streams at once, from now on
+   * @returns how many we open
+   */
+  limit(allowed: number): number {
+    return this.#limits.remember(this.destination.key, allowed)
   }
 
   /** @returns whether the connection may rest */
@@ -165,11 +168,16 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
 
   /** @internal Those who waited for this attempt fail, each with an error of its own. */
   handleDialFailure(error: Error): void {
-    const share = this.#speaksHttp2 ? Math.max(1, this.#most) : Infinity
+    const share = this.#speaksHttp2 ? Math.max(1, this.#limit) : Infinity
     const waiters = [...this.#waiters].slice(0, share)
     for (const waiter of waiters) this.#waiters.delete(waiter)
     for (const waiter of waiters) waiter.fail(copyOf(error))
     this.#balance()
+  }
+
+  /** Streams at once on a connection, as far as that is known. */
+  get #limit(): number {
+    return this.#limits.of(this.destination.key)
   }
 
   #newCarrier(history?: Http2History): Http2Carrier {
@@ -194,7 +202,7 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
   #dialsWanted(): number {
     if (this.#waiters.size === 0) return 0
     if (!this.#speaksHttp2) return 1
-    if (this.#most > 0) return Math.ceil(this.#waiters.size / this.#most)
+    if (this.#limit > 0) return Math.ceil(this.#waiters.size / this.#limit)
     // Another one would allow none either.
     return [...this.#connections].some((connection) => !connection.isDraining) ? 0 : 1
   }
@@ -203,7 +211,7 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
     let connection: Http2Connection
     try {
       if (socket.destroyed) throw Object.assign(new Error('The socket was closed'), { code: 'ECONNRESET' })
-      connection = new Http2Connection(socket, this, this.#options.client, this.#most)
+      connection = new Http2Connection(socket, this, this.#options.client, this.#limit)
     } catch (error) {
       socket.destroy()
       const { origin, proxy } = this.destination

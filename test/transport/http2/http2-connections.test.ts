@@ -3,6 +3,7 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConnectionError, InvalidHeaderError, ResponseTooLargeError } from '../../../src/errors.ts'
+import { StreamLimits } from '../../../src/transport/http2/stream-limits.ts'
 import type { ConnectFunction, PoolOptions } from '../../../src/transport/pool-options.ts'
 import { TestConnections, readAll, text } from '../../helpers/exchanges.ts'
 import { turn, until } from '../../helpers/gate.ts'
@@ -186,5 +187,35 @@ describe('A stream that is reset', () => {
     expect(error.message).toContain(`the stream was reset with ${name}`)
     expect(text(await transport.fetch(server.url, some))).toBe('fine')
     expect(server.connections).toBe(1)
+  })
+})
+
+describe('Streams at once', () => {
+  it('are as many as the destination has said last, on a new connection too', async () => {
+    const server = closeAfterwards(
+      await startFrameServer(
+        async (peer) => {
+          for (let next = await peer.request(); next !== undefined; next = await peer.request()) {
+            const { id } = next
+            if (peer.index === 0) await peer.send(answer(id))
+            else void until(() => server.seen.length === 6).then(async () => peer.send(answer(id)))
+          }
+        },
+        { settings: { maxConcurrentStreams: 2 } },
+      ),
+    )
+    const transport = start({ keepAliveTimeout: 20 })
+    await fetchAll(transport, server.url, 1)
+    await until(() => server.openSockets.size === 0)
+    const responses = await Promise.all([1, 2, 3, 4, 5].map(async () => transport.fetch(server.url, some)))
+    expect(responses.map(text)).toEqual(Array(5).fill('fine'))
+    expect(server.peers.map((peer) => peer.streams.size)).toEqual([1, 2, 2, 1])
+  })
+
+  it('are remembered of a thousand destinations', () => {
+    const limits = new StreamLimits()
+    for (let index = 0; index <= 1000; index++) limits.remember(`${index}`, 7)
+    expect([limits.of('0'), limits.of('1'), limits.of('1000')]).toEqual([100, 7, 7])
+    expect([limits.remember('1', 1000), limits.of('1')]).toEqual([100, 100])
   })
 })
