@@ -55,6 +55,12 @@ const routes = {
     headers: argument < 5 ? { link: `</pages/${Number(argument) + 1}>; rel="next"` } : {},
     body: [1, 2, 3].map((item) => `item ${argument}.${item}`),
   }),
+  /** Three pages of two, by a cursor. */
+  search({ content }) {
+    const { cursor = 0 } = JSON.parse(content)
+    const next = cursor < 2 ? { cursor: cursor + 1 } : {}
+    return { body: { found: [`shoe ${cursor}.1`, `shoe ${cursor}.2`], ...next } }
+  },
   /** A million bytes, of which no answer holds more than the first 400 000: then the connection breaks. */
   file({ headers }) {
     const start = Number(/^bytes=(\d+)-$/.exec(headers.range)?.[1] ?? 0)

@@ -183,7 +183,14 @@ const expected: Record<string, { lines: readonly (string | RegExp)[]; sorted?: b
       'as promised: true 1000000',
     ],
   },
-  paging: { lines: ['item 1.1, item 1.2, item 1.3', 'item 5.1, item 5.2, item 5.3', 'items: 15'] },
+  paging: {
+    lines: [
+      'item 1.1, item 1.2, item 1.3',
+      'item 5.1, item 5.2, item 5.3',
+      'items: 15',
+      'found: shoe 0.1, shoe 0.2, shoe 1.1, shoe 1.2',
+    ],
+  },
   'csv-restart': { lines: ['rows that are there: 300', 'rows in the end: 1000 999,city 999,user 999'] },
   'undici-interceptors': {
     lines: [
