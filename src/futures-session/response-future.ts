@@ -24,6 +24,7 @@ export interface SubmittedRequest<C = unknown> extends Readonly<RequestOptions<C
 
 /** The type of `data`, where a call does not name it: the session says. */
 export interface Unsaid {
+  /** Only for the type. */
   readonly '~unsaid': never
 }
 /** What a session answers with, where a call names the type of its `data`. */
