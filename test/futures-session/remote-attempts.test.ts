@@ -4,11 +4,12 @@ import { afterEach, describe, expect, test } from 'vitest'
 import type { Response } from '../../src/index.ts'
 import { bearer, ConnectionError, HTTPError, TotalTimeoutError, type FuturesSession } from '../../src/index.ts'
 import { fakeTime } from '../helpers/fake-time.ts'
-import { gate, turn } from '../helpers/gate.ts'
+import { gate, turn, until } from '../helpers/gate.ts'
 import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
 import { readBody, type Handler, type TestServer } from '../helpers/server.ts'
-import { closeExecutorsAfterEach } from '../helpers/thread-executors.ts'
+import { closeExecutorsAfterEach, fixture } from '../helpers/thread-executors.ts'
 import { ThreadGate } from '../helpers/thread-gate.ts'
+import { liveThreads } from '../helpers/thread-watch.ts'
 
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()
@@ -285,6 +286,44 @@ describe('The total timeout of a request in a thread', () => {
     })
     const session = openRemote({ hooks: { error: hook('recover') } })
     expect(await session.get(server.url, { timeout: { total: 100 } }).text()).toBe('instead')
+  })
+
+  test('waits for error hooks, however long they take, once they are asked', async () => {
+    const server = await serve((request, response) => {
+      if (request.url === '/recovered') response.end('instead')
+    })
+    const session = openRemote({}, { threads: 1, maxWorkers: 2 })
+    fakeTime.enable()
+    const waiting = new ThreadGate()
+    const hooks = { error: [hook('waitAtGate', waiting.memory), hook('recover')] }
+    const future = session.get(server.url, { timeout: { total: 100 }, hooks })
+    await waiting.arrived()
+    // Whatever the thread has said by then is here.
+    await session.executor.submit(fixture('arithmetic-tasks.mjs', 'add', 1, 2)).result()
+    fakeTime.tick(10 * minute)
+    await turn()
+    expect(future.state).toBe('running')
+    waiting.open()
+    expect(await future.text()).toBe('instead')
+  })
+
+  test('does not wait for error hooks of a thread that hears nothing', async () => {
+    const server = await serve()
+    const session = openRemote({}, { threads: 1 })
+    fakeTime.enable()
+    const spinning = new ThreadGate()
+    const hooks = { response: hook('spin', spinning.memory), error: hook('recover') }
+    const stuck = session.get(server.url, { timeout: { total: minute }, hooks })
+    await spinning.arrived()
+    fakeTime.tick(minute + 9_999)
+    await turn()
+    expect(stuck.state).toBe('running')
+    fakeTime.tick(1)
+    expect(stuck.exceptionNow()).toBeInstanceOf(TotalTimeoutError)
+    // Its thread is ended, and another one started.
+    fakeTime.tick(1_000)
+    await until(() => liveThreads() === 0)
+    expect((await session.get(server.url).result()).status).toBe(200)
   })
 
   test('does not wait for a hook, nor for a thread that hears nothing', async () => {

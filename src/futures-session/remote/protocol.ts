@@ -95,6 +95,8 @@ export type MessageContent = (
   | { readonly kind: 'redirect'; readonly response: ResponseRef; readonly next: PackedRequest }
   /** The total timeout has run out, and a hook is still at work. */
   | { readonly kind: 'timeout'; readonly text: string; readonly request: PackedRequest }
+  /** The total timeout has run out, and error hooks are asked. */
+  | { readonly kind: 'recovering' }
   /** Goes before an error. */
   | { readonly kind: 'failure'; readonly contexts: readonly ErrorContext[] }
   | PackedContinuation

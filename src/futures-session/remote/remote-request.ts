@@ -79,6 +79,10 @@ class RemoteRequest implements CallObserver {
     this.#say({ kind: 'timeout', text: message, request: this.#order.packer.packRequest(request) })
   }
 
+  recovering(): void {
+    this.#say({ kind: 'recovering' })
+  }
+
   #goOn(call: Call, { delay, attempt, response, error, origin }: Continuation): Parcel {
     const { packer } = this.#order
     const content: MessageContent = {

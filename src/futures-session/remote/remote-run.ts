@@ -32,6 +32,8 @@ interface Aside<Kind extends 'again' | 'failure'> {
 
 /** How long a thread may take to see to the total timeout itself, with its hooks, until that is done here; ms. */
 const patience = 1000
+/** Where error hooks may recover, until it says that they are asked. */
+const longPatience = 10_000
 
 /** How a request is done in threads: this end of the line. */
 export class RemoteRun extends RequestRun<Response> implements RemoteLink {
@@ -124,7 +126,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     const enter = (): void => void (this.#scope = new AsyncContext())
     if (this.span === undefined) enter()
     else this.span.run(enter)
-    this.#limit(this.#parts.mayRecover ? Infinity : patience)
+    this.#limit(this.#patience)
   }
 
   end(): void {
@@ -186,6 +188,8 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     } else if (content.kind === 'timeout') {
       const request = unpacker.unpackFailedRequest(content.request, parcel)
       this.#observer.abandoned(new TotalTimeoutError(content.text, { request }))
+    } else if (content.kind === 'recovering') {
+      this.#clock?.clear()
     } else if (content.kind === 'failure' || content.kind === 'again') {
       this.#aside = { content, parcel }
     }
@@ -207,6 +211,12 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     this.#limit(0)
     const make = (): Continuation => new Continuation(delay, attempt, { response, error }, origin)
     return this.#scope === undefined ? make() : this.#scope.run(make)
+  }
+
+  get #patience(): number {
+    if (!this.#parts.mayRecover) return patience
+    // Where there is no line nobody knows what it is about.
+    return this.isLinked ? longPatience : Infinity
   }
 
   /** Of the total timeout, seen from here. @param delay so many ms later */

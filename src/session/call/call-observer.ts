@@ -19,4 +19,6 @@ export interface CallObserver {
    * attempt, or for a hook. An attempt that runs rejects with it as soon as its hooks let it.
    */
   abandoned?(error: unknown): void
+  /** The total timeout has made the sending fail, and error hooks are asked, however long they take. */
+  recovering?(): void
 }

@@ -261,6 +261,7 @@ export class Call implements Correspondence {
     const error = new TotalTimeoutError(`${request.method} ${request.url}: not done within ${total} ms`, { request })
     if (this.#exchanges.isSending) {
       // The attempt fails, and error hooks may recover.
+      if (this.#hooks.has('error')) this.#observer.recovering?.()
       this.#exchanges.expire(error)
       this.#hooks.abort(error)
     } else {
