@@ -5,7 +5,7 @@ import type { Executor, SubmitOptions, Task } from '../executor/executor.ts'
 import type { Call } from '../session/call/call.ts'
 import { describeRequest, hushInputs } from '../session/call/call-subject.ts'
 import type { RequestOptions, SendOptions, TimeoutOption } from '../session/options/options.ts'
-import { PreparedRequest } from '../session/prepared-request.ts'
+import { PreparedRequest, requestNotes } from '../session/prepared-request.ts'
 import { openCall, Session } from '../session/session.ts'
 import type { Ledger } from './ledger.ts'
 import { RemoteController } from './remote/remote-controller.ts'
@@ -93,6 +93,7 @@ export class RequestDesk<R> {
     const request = prepared instanceof PreparedRequest ? prepared.copy() : prepared
     const { method = 'GET', url = '', headers, body } = (request ?? {}) as Partial<PreparedRequest>
     const spec = {
+      ...carriedOptions(request),
       ...options,
       headers: headers && [...headers.entries()],
       ...(body === undefined ? {} : { data: body }),
@@ -213,6 +214,14 @@ export class RequestDesk<R> {
     if (!(error instanceof TypeError || error instanceof RangeError)) return error
     return new InvalidOptionError(error.message, { cause: error, request })
   }
+}
+
+/** Of the options that it was prepared with, those that count before it is opened. */
+function carriedOptions(request: unknown): SendOptions {
+  if (!(request instanceof PreparedRequest)) return {}
+  const options: SendOptions = requestNotes.get(request).options ?? {}
+  const names = ['context', 'signal', 'priority', 'timeout', 'stream'] as const
+  return Object.fromEntries(names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]))
 }
 
 /** What a timeout option says of one clock: `undefined` inherits, `null` is none. A number is about connecting and reading. */

@@ -253,6 +253,32 @@ describe('FuturesSession', () => {
     expect(futures[0]!.request.url).toBe(`${server.url}/1`)
   })
 
+  test('send() goes by what a request was prepared with, unless it is told otherwise', async () => {
+    const server = await serve((request, response) => {
+      if (request.url === '/slow') response.write('begin')
+      else response.end('end')
+    })
+    const session = open({ maxWorkers: 1, unobserved: 'ignore', baseUrl: server.url })
+    const { signal } = new AbortController()
+    const prepared = session.prepareRequest({
+      url: '/',
+      context: { id: 7 },
+      priority: 1,
+      signal: AbortSignal.abort('no'),
+    })
+    const cancelled = session.send(prepared)
+    expect(cancelled.request).toMatchObject({ context: { id: 7 }, priority: 1 })
+    expect(cancelled.cancelled()).toBe(true)
+    const other = session.send(prepared, { context: 'other', signal })
+    expect(other.request.context).toBe('other')
+    expect(await other.text()).toBe('end')
+
+    const slow = session.prepareRequest({ url: '/slow', stream: true, timeout: { queue: 20 } })
+    const response = await session.send(slow).result()
+    expect((await session.send(slow).exception()) as Error).toMatchObject({ name: 'QueueTimeoutError' })
+    await response.close()
+  })
+
   test('send() takes a prepared request as it is now; what is none fails the future', async () => {
     const server = await serve((request, response) => response.end(request.headers['x-n']))
     const session = open({ maxWorkers: 1, unobserved: 'ignore' })
