@@ -27,6 +27,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   maxWorkersPerOrigin: ['maxworkersperhost', 'maxperorigin', 'maxperhost', 'maxpergroup'],
   onDownloadProgress: ['onprogress'],
   numProcesses: ['concurrency', 'maxworkers', 'numthreads', 'poolsize', 'processes', 'threads', 'workers'],
+  next: ['following', 'nextpage', 'nexturl', 'paginate', 'pagination'],
   ordered: ['inorder', 'keeporder', 'order', 'preserveorder', 'sorted'],
   params: ['query', 'qs', 'searchparams', 'search'],
   poolOptions: ['pool', 'connections', 'agentoptions'],

@@ -6,12 +6,14 @@ import { resolveLocation } from '../session/call/location.ts'
 import { originHeaders } from '../session/call/redirects.ts'
 import { keepsCredentials, takeCredentials } from '../session/credentials.ts'
 import type { HeadersOption, RequestOptions, RequestSpec } from '../session/options/options.ts'
+import { requestOptionNames } from '../session/options/session-options.ts'
 import { overParams } from '../session/params.ts'
 import type { Link } from '../session/response/links.ts'
 import type { Response } from '../session/response/response.ts'
 import { coreOf } from '../session/session-attributes.ts'
 import { Session } from '../session/session.ts'
 import { parseUrl, textOfUrl } from '../session/url.ts'
+import { checkOptionNames } from '../unknown-option.ts'
 
 /** What comes after a page: a URL, that may be relative to that of the page, or a request; nothing at the end. */
 export type NextPage<C = unknown> = string | URL | RequestSpec<C> | null | undefined | void
@@ -59,6 +61,7 @@ export class PageTrail<R> {
       throw new TypeError(`Expected \`next\` to be a function, got ${describe(next)}`)
     }
     if (Object.hasOwn(options, 'url')) throw new TypeError('Unknown option `url`: it is an argument of its own')
+    if (session instanceof Session) checkOptionNames(given, ['next', 'method', ...requestOptionNames])
     this.#session = session instanceof Session ? session : undefined
     this.#options = { ...options, params: undefined }
     this.#next = next

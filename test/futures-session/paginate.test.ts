@@ -411,13 +411,15 @@ describe('FuturesSession.paginate() fails', () => {
     expect(() => session.paginate('http://x/', { next: 'link' as never })).toThrow('Expected `next` to be a function')
     expect(() => session.paginate('http://x/', { next: null as never })).toThrow(TypeError)
     expect(() => session.paginate('http://x/', 5 as never)).toThrow(TypeError)
+    expect(() => session.paginate('http://x/', { body: 'x' } as never)).toThrow('did you mean `data`')
+    expect(() => session.paginate('http://x/', { pagination: {} } as never)).toThrow('did you mean `next`')
     expect(() => session.paginate('http://x/', { url: 'http://y/' } as never)).toThrow('an argument of its own')
   })
 
-  test('with the error of the first request, of options that no request takes', async () => {
+  test('with the error of the first request, of a URL or an option that it can not take', async () => {
     const session = openHere()
-    expect((await failureOf(session.paginate('http://x/', { body: 'x' } as never).next())).message).toContain('`data`')
     expect((await failureOf(session.paginate('nowhere').next())).message).toContain('Invalid URL')
+    expect((await failureOf(session.paginate('http://x/', { timeout: -1 }).next())).message).toContain('timeout')
     const executor = new ManualExecutor()
     await executor.shutdown()
     expect((await failureOf(openHere({ executor }).paginate('http://x/').next())).name).toBe('ExecutorClosedError')

@@ -25,6 +25,9 @@ const sessionNames = [
   'poolOptions',
 ] as const satisfies readonly (keyof SessionOptions)[]
 
+/** Of a session that has an executor. */
+const futuresNames = ['executor', 'maxWorkers', 'maxWorkersPerOrigin', 'rateLimit', 'maxQueue', 'unobserved']
+
 /** Of a request; `method` and `url` are arguments of their own. */
 export const requestOptionNames = [
   'params', 'data', 'json', 'files', 'headers', 'context', 'cookies', 'auth', 'timeout', 'allowRedirects', 'maxRedirects',
@@ -56,5 +59,6 @@ export function checkSessionOptions(options: unknown): SessionOptions {
 export function checkSessionNames(options: object, more: readonly string[] = []): void {
   const stray = Object.keys(options).find((name) => !sessionNames.some((each) => each === name))
   if (stray === undefined) return
-  throw new TypeError(unknownOption(stray, [...sessionNames, ...more], [['each request', requestOptionNames]]))
+  const places = [['each request', requestOptionNames], ['a FuturesSession', futuresNames]] as const // prettier-ignore
+  throw new TypeError(unknownOption(stray, [...sessionNames, ...more], more.length > 0 ? places.slice(0, 1) : places))
 }

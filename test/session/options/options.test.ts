@@ -198,6 +198,7 @@ describe('options of a session', () => {
     [{ base_url: 'http://h' }, /did you mean `baseUrl`/],
     [{ prefixUrl: 'http://h' }, /did you mean `baseUrl`/],
     [{ data: 'x' }, /each request/],
+    [{ maxWorkers: 3 }, /belongs to a FuturesSession/],
     [{ timeout: 'x' }, /timeout/],
     [{ timeout: 0 }, /timeout/],
     [{ timeout: { red: 1 } }, /did you mean `read`/],
