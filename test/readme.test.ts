@@ -9,6 +9,7 @@
  */
 import { existsSync, readdirSync, readFileSync } from 'node:fs'
 import path from 'node:path'
+import { pathToFileURL } from 'node:url'
 import ts from 'typescript'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
 import * as futures from '../src/index.ts'
@@ -106,6 +107,18 @@ describe('README.md', () => {
     const { scripts } = JSON.parse(readFileSync(path.join(projectRoot, 'package.json'), 'utf8')) as { scripts: object }
     const own = Object.keys(scripts).filter((name) => !/^check:|^(start|build|format|test:unit)$/.test(name))
     expect(own.filter((name) => !sectionOf('Development').includes(`npm ${name === 'test' ? '' : 'run '}${name}`))).toEqual([]) // prettier-ignore
+  })
+
+  test('has a picture that `npm run bench -- --chart` draws', async () => {
+    const { drawChart } = (await import(pathToFileURL(path.join(projectRoot, 'test/bench/chart.mjs')).href)) as {
+      drawChart(report: object): Promise<string>
+    }
+    const results = { got: { cpu: 250.84 }, futures: { cpu: 34.4 }, unknown: { cpu: 1 } }
+    const drawn = await drawChart({ environment: 'somewhere', scenarios: { 'small-json': { results } } })
+    const texts = [...drawn.matchAll(/<text[^>]*>([^<]+)</g)].map(([, text]) => text)
+    expect(texts.slice(0, 4)).toEqual(['undici-futures', 'got', '34.4', '250.8'])
+    expect(texts).toContain('somewhere')
+    expect(texts).toHaveLength(6)
   })
 
   test('has a picture with the figures of its table', () => {

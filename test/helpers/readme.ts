@@ -83,7 +83,7 @@ export async function openSnippetFolder(): Promise<SnippetFolder> {
   const folder = await mkdtemp(path.join(tmpdir(), 'undici-futures-readme-'))
   await mkdir(path.join(folder, 'node_modules'))
   await symlink(projectRoot, path.join(folder, 'node_modules/undici-futures'), 'junction')
-  for (const file of ['prelude.mjs', 'prelude.d.ts', 'tasks.js', 'tasks.d.ts']) {
+  for (const file of ['prelude.mjs', 'tasks.js', 'tasks.d.ts']) {
     await copyFile(path.join(fixtures, file), path.join(folder, file))
   }
   await writeFile(path.join(folder, 'package.json'), '{ "type": "module" }')
@@ -100,6 +100,12 @@ export async function openSnippetFolder(): Promise<SnippetFolder> {
   }
 }
 
+/** What snippets may take as given, for the compiler. In no file of the tests: there these would be globals, too. */
+const given = `
+declare const session: import('undici-futures').FuturesSession
+declare const urls: string[]
+`
+
 async function writeProject(folder: string, snippets: readonly Snippet[]): Promise<string> {
   for (const { line, code } of snippets) {
     await writeFile(path.join(folder, `readme-${line}.ts`), '\n'.repeat(line) + code)
@@ -109,7 +115,8 @@ async function writeProject(folder: string, snippets: readonly Snippet[]): Promi
     ...{ strict: true, noUncheckedIndexedAccess: true, noEmit: true, skipLibCheck: true },
     ...{ types: ['node'], typeRoots: [path.join(projectRoot, 'node_modules/@types')] },
   }
+  await writeFile(path.join(folder, 'given.d.ts'), given)
   const project = path.join(folder, 'tsconfig.json')
-  await writeFile(project, JSON.stringify({ compilerOptions, include: ['prelude.d.ts', 'readme-*.ts'] }))
+  await writeFile(project, JSON.stringify({ compilerOptions, files: ['given.d.ts'], include: ['readme-*.ts'] }))
   return project
 }
