@@ -182,13 +182,15 @@ def fleet(client, url, quick):
     return {"rate64": rate}
 
 
-scenario, contender, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
-peer = contenders[contender]()
-if scenario == "start-up":
-    result = start_up(peer, options["url"], options["spawnedAt"])
-else:
-    measures = {"small-json": small_json, "body-64k": body_64k, "sequential": sequential, "fleet": fleet}
-    measure = measures[scenario]
-    result = measure(peer, options["url"], options["isQuick"])
-print(json.dumps(result), flush=True)
-os._exit(0)
+# Processes that a peer starts load this file, too.
+if __name__ == "__main__":
+    scenario, contender, options = sys.argv[1], sys.argv[2], json.loads(sys.argv[3])
+    peer = contenders[contender]()
+    if scenario == "start-up":
+        result = start_up(peer, options["url"], options["spawnedAt"])
+    else:
+        measures = {"small-json": small_json, "body-64k": body_64k, "sequential": sequential, "fleet": fleet}
+        measure = measures[scenario]
+        result = measure(peer, options["url"], options["isQuick"])
+    print(json.dumps(result), flush=True)
+    os._exit(0)
