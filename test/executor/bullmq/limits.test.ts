@@ -3,6 +3,7 @@ import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Queue } from 'bullmq'
+import { Redis } from 'ioredis'
 import { afterEach, describe, expect, test } from 'vitest'
 import { BrokenExecutorError, ModuleNotAllowedError, WorkerCrashedError } from '../../../src/errors.ts'
 import { InProcessExecutor } from '../../../src/executor/in-process-executor.ts'
@@ -65,6 +66,51 @@ describe.skipIf(!hasRedis)('BullMQ', () => {
     expect(executor.stats()).toMatchObject({ pending: 2, running: 0 })
     await queue.resume()
     expect(await Promise.all(futures.map((future) => future.result()))).toEqual([3, 3])
+  })
+})
+
+describe.skipIf(!hasRedis)('The submitter', () => {
+  test('keeps to `maxWorkersPerOrigin`, however many could be done elsewhere', async () => {
+    fleet = await Fleet.open()
+    const server = await startServer()
+    cleanups.push(() => server.close())
+    await Promise.all([fleet.worker(), fleet.worker()])
+    const executor = fleet.executor()
+    const session = new FuturesSession({ executor, baseUrl: server.url, maxWorkersPerOrigin: 2 })
+    const futures = Array.from({ length: 6 }, () => session.get('/hangs'))
+    const other = session.get(server.url.replace('127.0.0.1', 'localhost') + '/hangs')
+    await eventually(() => server.count('/hangs') === 3)
+    expect(executor.stats()).toMatchObject({ running: 3, pending: 4 })
+    for (const future of [...futures, other]) future.cancel()
+    expect(server.count('/hangs')).toBe(3)
+  })
+
+  test('takes a Redis, whose options it uses and which it never closes, and a URL', async () => {
+    fleet = await Fleet.open()
+    await fleet.worker()
+    const redis = new Redis(fleet.redis.path)
+    cleanups.push(() => redis.disconnect())
+    for (const connection of [redis, `unix://${fleet.redis.path}`]) {
+      const executor = fleet.executor({ connection })
+      expect(await executor.submit(add).result()).toBe(3)
+      await executor.shutdown()
+    }
+    expect(await redis.ping()).toBe('PONG')
+  })
+})
+
+describe.skipIf(!hasRedis)('The `executor` of a worker', () => {
+  test('runs its tasks, as many at once as that has workers, and is not shut down with it', async () => {
+    fleet = await Fleet.open()
+    const local = new InProcessExecutor({ maxWorkers: 1 })
+    cleanups.push(() => local.shutdown())
+    const worker = await startWorker({ connection: fleet.redis.connection, modules, executor: local })
+    const executor = fleet.executor()
+    const futures = Array.from({ length: 5 }, () => executor.submit(add))
+    expect(await Promise.all(futures.map((future) => future.result()))).toEqual([3, 3, 3, 3, 3])
+    expect(local.stats()).toMatchObject({ fulfilled: 5 })
+    await worker.close()
+    expect(await local.submit(() => 'still open').result()).toBe('still open')
   })
 })
 

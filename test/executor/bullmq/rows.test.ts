@@ -1,6 +1,8 @@
 /** Rows of the tables of failures and of semantics, within their bounds: real Redis servers, real processes. */
 import { spawn, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
+import { createServer, type ServerResponse } from 'node:http'
+import type { AddressInfo } from 'node:net'
 import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import { tmpdir } from 'node:os'
 import { join } from 'node:path'
@@ -9,6 +11,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest'
 import { BrokenExecutorError, WorkerCrashedError } from '../../../src/errors.ts'
 import type { BullMQExecutor } from '../../../src/executor/bullmq/index.ts'
 import type { Future } from '../../../src/future/future.ts'
+import { FuturesSession } from '../../../src/futures-session/futures-session.ts'
 import { taskReference, type TaskReference } from '../../../src/task-reference.ts'
 import { entry, eventually, Fleet } from '../../helpers/fleet.ts'
 import { hasRedis } from '../../helpers/redis.ts'
@@ -186,6 +189,27 @@ describe.skipIf(!hasRedis)('A Redis that goes away', () => {
     expect(await executor.submit(add).result()).toBe(3)
     await futures[2].exception()
     expect(executor.stats()).toMatchObject({ pending: 0, running: 0 })
+  })
+
+  test('and comes back empty: a request that runs ends as if nothing had been, and is sent once', async () => {
+    fleet = await Fleet.open()
+    await fleet.worker()
+    const held: ServerResponse[] = []
+    const server = createServer((_, response) => void held.push(response)).listen(0, '127.0.0.1')
+    await once(server, 'listening')
+    const { port } = server.address() as AddressInfo
+    const session = new FuturesSession({ executor: fleet.executor() })
+    const future = session.post(`http://127.0.0.1:${port}/`, { data: 'once' })
+    await eventually(() => held.length === 1)
+    await fleet.redis.restart()
+    // The worker is there again, and has not closed the session, whose values Redis has lost.
+    await eventually(async () => (await fleet.redis.command('KEYS *fleet:*')).includes('words'))
+    held[0]?.end('done')
+    expect(await future.text()).toBe('done')
+    expect(await session.post(`http://127.0.0.1:${port}/`, { timeout: { read: 50 } }).exception()).toBeDefined()
+    expect(held).toHaveLength(2)
+    server.closeAllConnections()
+    server.close()
   })
 
   test('and comes back empty: what was handed over is settled within 30 s', async () => {
