@@ -12,15 +12,13 @@ import { Upload } from '../upload.ts'
 import type { Http2Connection } from './http2-connection.ts'
 import { requestFields } from './http2-headers.ts'
 import type { NegotiatedRoute } from './negotiated-route.ts'
-import { writeUpload } from './stream-writer.ts'
+import { idle, resetStream, writeUpload } from './stream-writer.ts'
 import { resetFailure } from './stream-failures.ts'
 import { StreamIntake } from './stream-intake.ts'
 import type { StreamObserver } from './stream-intake.ts'
 
 /** Codes of RST_STREAM. */
 const [noError, refusedStream, cancel] = [0, 7, 8]
-/** The state of a stream whose header was not written yet. */
-const idle = 1
 /** How often a request is sent again that the server has not looked at. */
 const mostRefusals = 5
 /** Of those that wait; it never runs. */
@@ -75,23 +73,17 @@ export class Http2Carrier implements Carrier, StreamObserver {
   dispatch(exchange: ExchangeHandler, body: OpenBody): void {
     this.#exchange = exchange
     this.#body = body
-    this.#route.enter(this)
-    if (this.#connection !== undefined || this.#isOver) return
-    const timeout = Math.min(exchange.request.connectTimeout, this.#route.connectTimeout)
-    if (timeout !== Infinity) this.#connectTimer = new ConnectTimer(timeout, () => this.#timeOut(timeout))
+    this.#enter()
   }
 
   /** Gets a stream. */
   open(connection: Http2Connection): void {
     this.#connectTimer?.clear()
     this.#connection = connection
-    connection.enter(this)
-    try {
-      this.#send(connection, this.#exchange)
-    } catch (error) {
-      this.isUnseen = /^ERR_HTTP2_(?:INVALID_SESSION|GOAWAY_SESSION)$/.test((error as NodeJS.ErrnoException).code ?? '')
-      this.#exchange.onResponseError(undefined, error as Error)
-    }
+    const wasIdle = connection.enter(this)
+    if (!wasIdle || !connection.hasServed || this.#exchange.request.resend) return this.#begin(connection)
+    // Where it would be lost for good: the server may have left, and we have not looked yet.
+    setImmediate(() => setImmediate(() => this.#beginIfAlive(connection)))
   }
 
   /** What has gone wrong where the exchange is; it may have gone on elsewhere. */
@@ -173,6 +165,30 @@ export class Http2Carrier implements Carrier, StreamObserver {
     this.fail(wasReset ? resetFailure(rstCode ?? noError) : (failure ?? loss))
   }
 
+  #enter(): void {
+    this.#route.enter(this)
+    if (this.#connection !== undefined || this.#isOver) return
+    const timeout = Math.min(this.#exchange.request.connectTimeout, this.#route.connectTimeout)
+    if (timeout !== Infinity) this.#connectTimer = new ConnectTimer(timeout, () => this.#timeOut(timeout))
+  }
+
+  #beginIfAlive(connection: Http2Connection): void {
+    if (this.#isOver) return
+    if (!connection.isDraining && !connection.isLost) return this.#begin(connection)
+    this.#connection = undefined
+    connection.leave(this, undefined)
+    this.#enter()
+  }
+
+  #begin(connection: Http2Connection): void {
+    try {
+      this.#send(connection, this.#exchange)
+    } catch (error) {
+      this.isUnseen = /^ERR_HTTP2_(?:INVALID_SESSION|GOAWAY_SESSION)$/.test((error as NodeJS.ErrnoException).code ?? '')
+      this.fail(error as Error)
+    }
+  }
+
   #send(connection: Http2Connection, exchange: ExchangeHandler): void {
     const body = this.#body
     const length = bodyLength(exchange.request.body)
@@ -214,7 +230,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
     if (code === undefined || this.#stream === undefined) return this.#leave()
     const stream = this.#stream
     setImmediate(() => {
-      reset(stream, code)
+      resetStream(stream, code)
       this.#leave()
     })
   }
@@ -225,15 +241,6 @@ export class Http2Carrier implements Carrier, StreamObserver {
     this.#connection?.leave(this, timer === parked ? undefined : timer)
     this.#route.handleOver()
   }
-}
-
-/** Node would send END_STREAM before, and the peer take the body for whole. */
-function reset(stream: ClientHttp2Stream, code: number): void {
-  const isUnsent = stream.state.state === idle
-  stream._final = (callback) => callback()
-  // To close it would wait for what was written to go out.
-  if (code !== noError || !stream.writableEnded) stream.close(code)
-  if (code === noError || isUnsent) stream.destroy()
 }
 
 /** Whether it can be sent once more. */

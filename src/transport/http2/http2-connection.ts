@@ -83,7 +83,7 @@ export class Http2Connection {
 
   /** Nothing comes in or goes out any more. */
   get isLost(): boolean {
-    return this.#socket.destroyed || this.#session.destroyed
+    return !this.#socket.readable || this.#session.destroyed
   }
 
   /** What its exchanges fail with when it is lost. */
@@ -93,12 +93,15 @@ export class Http2Connection {
     return Object.assign(new Error(`The connection was closed${after}`), { code: 'ECONNRESET' })
   }
 
-  enter(carrier: Http2Carrier): void {
-    if (this.#carriers.size === 0) {
+  /** @returns whether nothing was under way on it */
+  enter(carrier: Http2Carrier): boolean {
+    const wasIdle = this.#carriers.size === 0
+    if (wasIdle) {
       this.idleSince = Infinity
       this.#session.ref()
     }
     this.#carriers.add(carrier)
+    return wasIdle
   }
 
   /** @throws what `node:http2` says of the header */

@@ -2,6 +2,11 @@ import type { ClientHttp2Stream } from 'node:http2'
 import type { Upload } from '../upload.ts'
 import { undiciFailure } from './stream-failures.ts'
 
+/** The state of a stream whose header was not written yet. */
+export const idle = 1
+/** A code of RST_STREAM. */
+const noError = 0
+
 /**
  * Writes a body that is produced while it is sent: the next chunk is asked for when the stream has taken the one before. Where
  * the exchange is over before, the stream is left as it is.
@@ -37,4 +42,13 @@ async function drained(stream: ClientHttp2Stream): Promise<void> {
     }
     stream.on('drain', onEvent).on('close', onEvent)
   })
+}
+
+/** Node would send END_STREAM before, and the peer take the body for whole. */
+export function resetStream(stream: ClientHttp2Stream, code: number): void {
+  const isUnsent = stream.state.state === idle
+  stream._final = (callback) => callback()
+  // To close it would wait for what was written to go out.
+  if (code !== noError || !stream.writableEnded) stream.close(code)
+  if (code === noError || isUnsent) stream.destroy()
 }

@@ -219,3 +219,38 @@ describe('Streams at once', () => {
     expect([limits.remember('1', 1000), limits.of('1')]).toEqual([100, 100])
   })
 })
+
+describe('What can not be sent again', () => {
+  it.each(['end', 'reset'] as const)(
+    'looks once more at a connection that was idle, before it is written: %s',
+    async (how) => {
+      const server = closeAfterwards(
+        await startFrameServer(async (peer) => {
+          for (let next = await peer.request(); next !== undefined; next = await peer.request())
+            await peer.send(answer(next.id))
+        }),
+      )
+      const transport = start()
+      const post = { ...some, method: 'POST', body: 'once' }
+      expect(text(await transport.fetch(server.url, post))).toBe('fine')
+      expect(text(await transport.fetch(server.url, post))).toBe('fine')
+      expect(server.connections).toBe(1)
+      server.peers[0]![how]()
+      await until(() => server.openSockets.size === 0)
+      expect(text(await transport.fetch(server.url, post))).toBe('fine')
+      expect(server.seen).toHaveLength(3)
+    },
+  )
+
+  it('can be aborted meanwhile', async () => {
+    const server = closeAfterwards(await startHttp2Server())
+    const transport = start()
+    await fetchAll(transport, server.url, 1)
+    const exchange = transport.start(server.url, { ...some, method: 'POST', body: 'once' })
+    exchange.abort(new RangeError('too late'))
+    await expect(exchange.response).rejects.toThrow('too late')
+    await fetchAll(transport, server.url, 1)
+    expect(server.seen).toEqual(['GET /', 'GET /'])
+    expect(server.protocols).toHaveLength(1)
+  })
+})
