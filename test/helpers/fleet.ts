@@ -1,7 +1,14 @@
 import { fork, type ChildProcess } from 'node:child_process'
 import { once } from 'node:events'
 import { fileURLToPath } from 'node:url'
-import { BullMQExecutor, type BullMQExecutorOptions } from '../../src/executor/bullmq/index.ts'
+import { Redis } from 'ioredis'
+import {
+  BullMQExecutor,
+  startWorker,
+  type BullMQExecutorOptions,
+  type FleetWorker,
+  type FleetWorkerOptions,
+} from '../../src/executor/bullmq/index.ts'
 import { entriesFolder } from './build-entries.ts'
 import { RedisServer, type RedisOptions } from './redis.ts'
 
@@ -64,6 +71,8 @@ export class Fleet implements AsyncDisposable {
   readonly errors: unknown[] = []
   readonly #workers: WorkerProcess[] = []
   readonly #executors: BullMQExecutor[] = []
+  readonly #locals: FleetWorker[] = []
+  readonly #clients: Redis[] = []
 
   private constructor(redis: RedisServer) {
     this.redis = redis
@@ -95,10 +104,28 @@ export class Fleet implements AsyncDisposable {
     return executor
   }
 
+  /** A worker in this process: what it does is counted. */
+  async local(options: Partial<FleetWorkerOptions> = {}): Promise<FleetWorker> {
+    const onError = (error: unknown): void => void this.errors.push(error)
+    const worker = await startWorker({ connection: this.redis.connection, modules, onError, ...options })
+    this.#locals.push(worker)
+    return worker
+  }
+
+  /** Somebody who looks at Redis, or writes there. */
+  client(): Redis {
+    const client = new Redis(this.redis.path)
+    client.on('error', () => undefined)
+    this.#clients.push(client)
+    return client
+  }
+
   async [Symbol.asyncDispose](): Promise<void> {
     const over = this.#executors.map((each) => each.shutdown({ cancelPending: true, cancelRunning: true }))
     await Promise.race([Promise.all(over), new Promise((resolve) => setTimeout(resolve, 3000))])
+    await Promise.all(this.#locals.map((each) => each.close({ timeout: 0 })))
     await Promise.all(this.#workers.map((each) => each.kill()))
+    for (const client of this.#clients) client.disconnect()
     await this.redis.stop()
   }
 }

@@ -1,31 +1,50 @@
 import type { Redis as RedisClient, RedisOptions } from 'ioredis'
 import { describe } from '../../checks.ts'
 import { Redis } from './peers.ts'
+import { hideArguments, ignore } from './redis-errors.ts'
+import { times } from './times.ts'
 
 /** Options or URL for ioredis; of a Redis that is given, its options are used: it is duplicated, and never closed. */
 export type FleetConnection = RedisOptions | string | RedisClient
 
-/** The longest pause between two attempts to connect, ms. */
-const longestPause = 1000
+/** What users can't choose: we count on it. */
+const fixedOptions: RedisOptions = {
+  lazyConnect: true,
+  enableOfflineQueue: true,
+  autoResubscribe: true,
+  // Commands would overtake each other, or those that block.
+  enableAutoPipelining: false,
+  stringNumbers: false,
+  disconnectTimeout: times.grace,
+}
+
+/** With `exactOptionalPropertyTypes`, the options of ioredis 6 are none for its own constructor (TS2769, at `replyMapping`). */
+const Client = Redis as unknown as new (...args: readonly [string, object] | readonly [object]) => RedisClient
 
 /** @throws {TypeError} */
 export function checkConnection(connection: unknown): FleetConnection {
-  const options = isClient(connection) ? connection.options : connection
-  const isObject = typeof options === 'object' && options !== null && !Array.isArray(options)
-  if (typeof options !== 'string' && !isObject) {
-    throw new TypeError(
-      `Expected \`connection\` to be options or a URL for ioredis, or a Redis, got ${describe(options)}`,
-    )
-  }
-  if (isObject && Boolean((options as RedisOptions).keyPrefix)) {
+  const expected = 'Expected `connection` to be options or a URL for ioredis, or a Redis'
+  const isObject = typeof connection === 'object' && connection !== null && !Array.isArray(connection)
+  if (typeof connection !== 'string' && !isObject) throw new TypeError(`${expected}, got ${describe(connection)}`)
+  if ((connection as { isCluster?: unknown }).isCluster === true) throw new TypeError(`${expected}, got a cluster`)
+  const checked = connection as FleetConnection
+  if (Boolean(optionsOf(checked).keyPrefix)) {
     throw new TypeError('Expected `connection` to have no `keyPrefix`, which BullMQ does not support: use `prefix`')
   }
-  return connection as FleetConnection
+  return checked
+}
+
+function optionsOf(connection: FleetConnection): RedisOptions {
+  if (isClient(connection)) return connection.options
+  // A URL may have options, too.
+  return typeof connection === 'string' ? new Client(connection, fixedOptions).options : connection
 }
 
 function isClient(value: unknown): value is RedisClient {
   return typeof (value as Partial<RedisClient> | null | undefined)?.duplicate === 'function'
 }
+
+const attempts = new Set(['connecting', 'connect', 'reconnecting'])
 
 /** One connection of ours. */
 export class Connection {
@@ -43,13 +62,14 @@ export class Connection {
   ) {
     this.#isWanted = options.isWanted
     this.redis = open(connection, {
-      lazyConnect: true,
-      maxRetriesPerRequest: null,
+      ...fixedOptions,
       autoResendUnfulfilledCommands: options.resends,
-      retryStrategy: (times) => (this.#isWanted ? Math.min(longestPause, 25 * 2 ** Math.min(times, 10)) : null),
+      // 0: what is not sent again fails when the connection breaks. With `null` it would never be heard of again.
+      maxRetriesPerRequest: options.resends ? null : 0,
+      retryStrategy: (count) => (this.#isWanted ? Math.min(times.longestPause, 25 * 2 ** Math.min(count, 10)) : null),
     })
     this.redis.on('error', (error) => {
-      this.error = error
+      this.error = hideArguments(error)
       onError(error)
     })
     this.redis.on('close', () => (this.error ??= new Error('The connection to Redis was closed')))
@@ -58,27 +78,30 @@ export class Connection {
     this.redis.on('end', () => this.#isWanted && this.#connect())
   }
 
-  get isReady(): boolean {
-    return this.redis.status === 'ready'
-  }
-
   /** From now on it keeps the process alive, or does not. */
   want(isWanted: boolean): void {
     this.#isWanted = isWanted
     const { status } = this.redis
     if (isWanted && (status === 'wait' || status === 'end')) this.#connect()
-    // Nobody waits for it, and it would keep the process alive; between two attempts it has only a short timer.
-    if (!isWanted && (status === 'connecting' || status === 'connect')) this.redis.disconnect()
+    // Nobody waits for it, and it would keep the process alive.
+    if (!isWanted && attempts.has(status)) this.#disconnect()
     this.#applyRef()
   }
 
+  /** What was under way fails. */
   close(): void {
     this.#isWanted = false
+    this.#disconnect()
+  }
+
+  #disconnect(): void {
+    // Between two attempts ioredis would stop, and forget what waits: only an attempt that ends makes that fail.
+    if (this.redis.status === 'reconnecting') this.#connect()
     this.redis.disconnect()
   }
 
   #connect(): void {
-    this.redis.connect().catch(() => undefined)
+    this.redis.connect().catch(ignore)
   }
 
   #applyRef(): void {
@@ -88,16 +111,23 @@ export class Connection {
   }
 }
 
-/** With `exactOptionalPropertyTypes`, the options of ioredis 6 are none for its own constructor (TS2769, at `replyMapping`). */
-const Client = Redis as unknown as new (...args: readonly [string, object] | readonly [object]) => RedisClient
-
 function open(connection: FleetConnection, overrides: RedisOptions): RedisClient {
   if (isClient(connection)) return connection.duplicate(overrides)
   if (typeof connection === 'string') return new Client(connection, overrides)
   return new Client({ ...connection, ...overrides })
 }
 
-/** What Redis itself has answered, as opposed to a connection that broke. */
-export function isReply(error: unknown): error is Error {
-  return error instanceof Error && error.name === 'ReplyError'
+/** @param info what Redis says of itself */
+export function warningsOf(info: string): readonly Error[] {
+  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction'
+  const version = /^redis_version:(\S+)/m.exec(info)?.[1] ?? '6.2'
+  const warnings: Error[] = []
+  if (policy !== 'noeviction') {
+    const problem = 'it may throw away jobs and results: set it to `noeviction`'
+    warnings.push(new Error(`Redis has \`maxmemory-policy ${policy}\`: ${problem}`))
+  }
+  if (Number(/^\d+\.\d+/.exec(version)?.[0]) < 6.2) {
+    warnings.push(new Error(`Redis has version ${version}: a fleet needs 6.2 or later`))
+  }
+  return warnings
 }

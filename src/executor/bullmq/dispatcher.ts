@@ -2,27 +2,25 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { notCloneable } from '../../cloneable.ts'
 import { BrokenExecutorError } from '../../errors.ts'
 import type { QueuedTask } from '../queued-task.ts'
-import { decode, type Encoded } from '../remote/error-codec.ts'
 import type { SharedValue } from '../remote.ts'
 import { decodeValue, encodeValue } from './codec.ts'
+import { ignore } from './redis-errors.ts'
 import { FleetLink, type LinkOwner } from './fleet-link.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import type { Carrier, FleetTask, SentJob } from './fleet-task.ts'
 import { FleetWatch, type WatchOwner } from './fleet-watch.ts'
 import { JobSender, type SenderOwner } from './job-sender.ts'
-import { protocolVersion } from './keys.ts'
-import { contexts, type RefusedJob, type Word } from './protocol.ts'
+import { LargeResults, type ResultTaker } from './large-results.ts'
+import { decodeThrown, problemOf, type RefusedJob, type TaskWord, type Word } from './protocol.ts'
 import { Rescue } from './rescue.ts'
 import { SharedStore } from './shared-store.ts'
+import { times } from './times.ts'
 
 /** The task has begun: its future may be told. @returns false if it must not run */
 export type Begin = (task: QueuedTask) => boolean
 
-/** ms that a process is kept alive to leave nothing in Redis. */
-const longestFarewell = 5000
-
 /** Tasks from when they are handed over until they are over: who has them, and what becomes of them. */
-export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
+export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, ResultTaker {
   readonly link: FleetLink
   readonly sender: JobSender
   readonly rescue: Rescue
@@ -33,6 +31,7 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
   readonly tasks = new Set<FleetTask>()
   /** Jobs that workers have yet to strike out. */
   readonly #leftJobs = new Set<string>()
+  readonly #results: LargeResults
 
   constructor(options: ResolvedExecutorOptions, begin: Begin) {
     this.#begin = begin
@@ -42,6 +41,7 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
     const { maxDeliveries } = options
     const { link, sender, tasks } = this
     this.rescue = new Rescue({ link, sender, tasks, shared: this.#shared, maxDeliveries })
+    this.#results = new LargeResults(link, this)
     this.#watch = new FleetWatch(this.link, this, options)
   }
 
@@ -57,7 +57,7 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
     }
     this.tasks.add(task)
     const outcome = task.begin(queued)
-    if (!task.isStopped) this.sender.push(task, false)
+    this.sender.push(task, false)
     const forget = (): void => this.#forget(task)
     outcome.then(forget, forget)
     return outcome
@@ -77,7 +77,7 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
   }
 
   tell(task: FleetTask, message: unknown): void {
-    if (task.worker !== undefined) this.link.tell(task.worker, ['post', task.number, encodeValue(message)])
+    this.link.orders.tell(task.worker as string, ['post', task.number, encodeValue(message)])
   }
 
   forgetShared(value: SharedValue): void {
@@ -93,11 +93,16 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
   handleReady(wasLost: boolean): void {
     this.#watch.handleReady()
     if (wasLost) this.#watch.search(this.rescue.handleAmnesia())
+    this.#results.fetchAll()
     this.sender.sendLater()
   }
 
+  handleMissing(task: FleetTask): void {
+    this.rescue.handleMissing(task, [])
+  }
+
   handleUnsure(job: SentJob): void {
-    this.rescue.takeBackJob(job, false)
+    this.rescue.takeBackJob(job, 'unsure')
   }
 
   receive(worker: string, word: Word): void {
@@ -110,18 +115,29 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
         return this.#watch.handleHere(worker, word[1], word[2])
       case 'mark':
         return
+      case 'started':
+      case 'message':
+        break
+      default:
+        // The worker has not got it any more.
+        this.link.revocations.unrevoke([word[1]])
     }
-    const task = this.sender.tasks.get(word[1])
-    if (task === undefined || task.stage === 'over') return
+    this.#hear(worker, this.sender.tasks.get(word[1]), word)
+  }
+
+  #hear(worker: string, task: FleetTask | undefined, word: TaskWord): void {
+    const isLarge = word[0] === 'fulfilled' && word[2] === null
+    if (task === undefined || task.stage === 'over') return isLarge ? this.#results.throwAway(word[1]) : undefined
+    if (isLarge) return void this.#results.fetch(task)
     switch (word[0]) {
       case 'started':
-        return this.#handleStarted(task)
+        return this.#handleStarted(task, worker)
       case 'message':
         return task.handleMessage(decodeValue(word[2]))
       case 'fulfilled':
-        return word[2] === null ? void this.#fetch(task) : this.#fulfil(task, word[2])
+        return this.fulfil(task, word[2] as Uint8Array)
       case 'rejected':
-        return this.#reject(task, decode(decodeValue(word[2]) as Encoded))
+        return this.reject(task, decodeThrown(word[2]))
       case 'back':
         return this.rescue.resend(task)
       case 'missing':
@@ -131,31 +147,29 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
     }
   }
 
-  refuse({ job: number, why, version }: RefusedJob): void {
-    const job = this.sender.jobs.get(number)
-    if (job === undefined) return
-    const problem =
-      why === 'version'
-        ? `a worker speaks version ${String(version)} of the protocol, and this is version ${protocolVersion}: install the same undici-futures on both sides`
-        : 'a worker was started with another `secret`, or without one'
+  refuse(refusal: RefusedJob): void {
+    const job = this.sender.jobs.get(refusal.job)
+    // What another worker has taken, it can read.
+    if (job === undefined || job.worker !== undefined) return
     for (const task of [...job.tasks]) {
       this.sender.forget(task)
-      task.fail(new BrokenExecutorError(`Can't run \`${task.name}\` in the fleet: ${problem}`))
+      task.fail(new BrokenExecutorError(`Can't run \`${task.name}\` in the fleet: ${problemOf(refusal)}`))
     }
   }
 
   /** Leaves nothing in Redis. */
   async close(): Promise<void> {
     this.#watch.stop()
-    // It keeps the process alive until then; but not for a Redis that goes away meanwhile.
-    this.link.want(this.link.isUp)
-    const timer = setTimeout(() => this.link.want(false), longestFarewell).unref()
     if (this.link.isUp) {
+      // It keeps the process alive until then; but not for a Redis that goes away meanwhile.
+      this.link.want(true)
+      const timer = setTimeout(() => this.link.abandon(), times.farewell)
       await this.rescue.settle()
       await this.#watch.waitUntilGone([...this.#leftJobs])
+      await this.link.clear()
+      clearTimeout(timer)
     }
     await this.link.close()
-    clearTimeout(timer)
   }
 
   #handleTaken(worker: string, number: number, begun: readonly number[]): void {
@@ -171,15 +185,14 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
       // Cancelled while it was being taken: the word crosses.
       if (task.isStopped) this.rescue.abort(task, undefined)
     }
-    for (const each of begun) {
-      const task = this.sender.tasks.get(each)
-      if (task !== undefined) this.#handleStarted(task)
-    }
+    for (const each of begun) this.#hear(worker, this.sender.tasks.get(each), ['started', each])
     this.sender.sendLater()
   }
 
-  #handleStarted(task: FleetTask): void {
-    if (task.stage === 'over' || task.stage === 'begun') return
+  #handleStarted(task: FleetTask, worker = task.worker): void {
+    if (task.stage === 'begun') return
+    // That it was taken may have been said when nobody heard it.
+    task.worker = worker
     task.stage = 'begun'
     if (task.hasBegun) return
     task.hasBegun = task.key.runInAsyncScope(this.#begin, undefined, task.key)
@@ -189,52 +202,37 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
 
   #handleAgain(number: number): void {
     const job = this.sender.jobs.get(number)
-    if (job !== undefined && job.worker === undefined) this.rescue.takeBackJob(job, false)
+    if (job !== undefined && job.worker === undefined) this.rescue.takeBackJob(job, 'again')
   }
 
-  async #fetch(task: FleetTask): Promise<void> {
-    const { id, keys, redis, sealer } = this.link
-    const name = `result:${task.number}`
-    try {
-      const bytes = await redis.getBuffer(keys.large(id, name))
-      if (bytes === null) throw new Error('it is not there')
-      this.#fulfil(task, sealer.open(bytes, contexts.large(id, name)))
-      redis.del(keys.large(id, name)).catch(() => undefined)
-    } catch (cause) {
-      if (task.stage === 'over') return
-      this.#reject(task, new BrokenExecutorError(`Can't fetch the result of \`${task.name}\` from Redis`, { cause }))
-    }
-  }
-
-  #fulfil(task: FleetTask, bytes: Uint8Array): void {
-    if (task.stage === 'over') return
+  fulfil(task: FleetTask, bytes: Uint8Array): void {
     this.#handleStarted(task)
     let value: unknown
     try {
       value = decodeValue(bytes)
     } catch (error) {
-      return this.#reject(task, notCloneable(`Can't read the result of \`${task.name}\``, undefined, error))
+      return this.reject(task, notCloneable(`Can't read the result of \`${task.name}\``, undefined, error))
     }
     this.#leave(task)
     task.fulfil(value)
   }
 
-  #reject(task: FleetTask, error: unknown): void {
+  reject(task: FleetTask, error: unknown): void {
     this.#leave(task)
     task.fail(error)
   }
 
   #leave(task: FleetTask): void {
-    const { job } = task
-    if (job === undefined) return
-    this.#leftJobs.delete(job.id)
-    this.#leftJobs.add(job.id)
+    const { id } = task.job as SentJob
+    this.#leftJobs.delete(id)
+    this.#leftJobs.add(id)
     // The oldest are gone by now.
-    if (this.#leftJobs.size > 256) for (const id of [...this.#leftJobs].slice(0, 128)) this.#leftJobs.delete(id)
+    if (this.#leftJobs.size > 256) for (const each of [...this.#leftJobs].slice(0, 128)) this.#leftJobs.delete(each)
   }
 
   #forget(task: FleetTask): void {
     this.tasks.delete(task)
+    this.#results.forget(task)
     this.sender.forget(task)
     if (this.tasks.size > 0) return
     this.#watch.stop()
@@ -243,7 +241,7 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner {
 
   #forgetKey(key: number): void {
     const { id, keys, redis, isUp } = this.link
-    if (isUp) redis.del(keys.shared(id, key)).catch(() => undefined)
-    for (const worker of this.#watch.workers) this.link.tell(worker, ['forget', key])
+    if (isUp) redis.del(keys.shared(id, key)).catch(ignore)
+    for (const worker of this.#watch.workers) this.link.orders.tell(worker, ['forget', key])
   }
 }

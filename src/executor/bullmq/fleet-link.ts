@@ -2,13 +2,17 @@ import { randomUUID } from 'node:crypto'
 import { clearInterval, setInterval, setTimeout } from 'node:timers'
 import type { Queue as BullQueue } from 'bullmq'
 import { realTime } from '../../deadline.ts'
-import { Connection, isReply } from './connection.ts'
+import { Connection } from './connection.ts'
+import { ignore, isReply } from './redis-errors.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import { fieldOf, Inbox, type Fields } from './inbox.ts'
 import { Keys } from './keys.ts'
 import { Queue } from './peers.ts'
-import { contexts, fields, openLetter, sealLetter, type Command, type RefusedJob, type Word } from './protocol.ts'
+import { Orders } from './orders.ts'
+import { contexts, fields, openLetter, openRefusal, type RefusedJob, type Word } from './protocol.ts'
+import { Revocations } from './revocations.ts'
 import { Sealer } from './sealer.ts'
+import { times } from './times.ts'
 
 export interface LinkOwner {
   receive(worker: string, word: Word): void
@@ -24,6 +28,10 @@ export class FleetLink {
   readonly id = randomUUID()
   readonly keys: Keys
   readonly sealer: Sealer
+  readonly orders: Orders
+  readonly revocations: Revocations
+  /** How often Redis has lost its memory. */
+  losses = 0
   readonly #options: ResolvedExecutorOptions
   readonly #owner: LinkOwner
   readonly #commands: Connection
@@ -35,11 +43,10 @@ export class FleetLink {
   #changedAt = realTime()
   #hasReturned = false
   #hasStream = false
-  readonly #revoked = new Set<number>()
-  readonly #marks = new Map<string, () => void>()
-  #unsaid = new Map<string, Command[]>()
-  #isTelling = false
+  /** The numbers of the letters that were read last, by who has written them. */
+  readonly #letters = new Map<string, number>()
   #heartbeat: NodeJS.Timeout | undefined
+  #isOver = false
 
   constructor(options: ResolvedExecutorOptions, owner: LinkOwner) {
     const { connection, prefix, queueName, secret, onError } = options
@@ -47,6 +54,8 @@ export class FleetLink {
     this.#owner = owner
     this.keys = new Keys(prefix, queueName)
     this.sealer = new Sealer(secret, this.id)
+    this.orders = new Orders(this, onError)
+    this.revocations = new Revocations(this, options)
     // A job that is sent twice would be done twice: what was under way is asked for instead.
     this.#commands = new Connection(connection, { resends: false, isWanted: false }, onError)
     this.#reading = new Connection(connection, { resends: true, isWanted: false }, onError)
@@ -82,50 +91,24 @@ export class FleetLink {
     this.#reading.want(isWanted)
   }
 
-  /**
-   * From now on these do not begin any more.
-   *
-   * @returns a promise that resolves when all is known that was said of them before: what was not said to have begun has not
-   */
-  revoke(numbers: readonly number[]): Promise<void> {
-    for (const each of numbers) this.#revoked.add(each)
-    const nonce = randomUUID()
-    return new Promise((resolve) => {
-      this.#marks.set(nonce, resolve)
-      if (this.#isUp) void this.#mark(numbers, [nonce])
-    })
-  }
-
-  /** No worker can begin these any more, whatever the set says. */
-  unrevoke(numbers: readonly number[]): void {
-    const known = numbers.filter((each) => this.#revoked.delete(each))
-    if (known.length > 0 && this.#isUp) this.redis.srem(this.keys.revoked(this.id), ...known).catch(() => undefined)
-  }
-
-  /** In order, and again when Redis is back; but not if the worker is gone. */
-  tell(worker: string, command: Command): void {
-    const commands = this.#unsaid.get(worker)
-    if (commands === undefined) this.#unsaid.set(worker, [command])
-    else commands.push(command)
-    if (this.#isTelling) return
-    this.#isTelling = true
-    queueMicrotask(() => {
-      this.#isTelling = false
-      this.#sayAll()
-    })
-  }
-
   /** Leaves nothing of ours in Redis, if that is there. */
-  async close(): Promise<void> {
-    clearInterval(this.#heartbeat)
+  async clear(): Promise<void> {
     const { keys, id } = this
-    if (this.#isUp) {
-      const all = [keys.words(id), keys.revoked(id), ...this.#owner.keysToKeep()]
-      await this.redis.del(...all).catch(() => undefined)
-    }
+    await this.redis.del(keys.words(id), keys.revoked(id), ...this.#owner.keysToKeep()).catch(ignore)
+  }
+
+  /** Redis does not answer: what it was asked fails. */
+  abandon(): void {
+    this.#isOver = true
+    this.#commands.close()
+  }
+
+  async close(): Promise<void> {
+    this.#isOver = true
+    clearInterval(this.#heartbeat)
     this.#setUp(false)
     this.#inbox?.close()
-    await this.#queue?.close().catch(() => undefined)
+    await this.#queue?.close().catch(this.#options.onError)
     this.#commands.close()
     this.#reading.close()
   }
@@ -135,7 +118,8 @@ export class FleetLink {
     const queue = new Queue(queueName, {
       connection: this.redis,
       prefix,
-      skipMetasUpdate: true,
+      // It is there, and we look at its version and its policy ourselves: BullMQ would write to the console.
+      ...{ skipWaitingForReady: true, skipVersionCheck: true, skipMetasUpdate: true },
       defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
     })
     queue.on('error', onError)
@@ -159,18 +143,23 @@ export class FleetLink {
         this.#inbox?.restart()
       }
       await redis.pexpire(keys.words(id), this.#options.clientTimeout)
-      this.#inbox ??= new Inbox(this.#reading, keys.words(id), (entry) => this.#read(entry))
+      if (this.#isOver) return
+      this.#inbox ??= new Inbox(this.#reading, keys.words(id), {
+        receive: (entry) => this.#read(entry),
+        onError: (error) => this.#report(error),
+      })
       this.#heartbeat ??= setInterval(() => void this.#renew(), this.#options.clientTimeout / 4).unref()
-      const hadStream = this.#hasStream
+      const isLoss = this.#hasStream && wasLost
       this.#hasStream = true
+      if (isLoss) this.losses++
       this.#setUp(true)
-      void this.#mark([...this.#revoked], [...this.#marks.keys()])
-      this.#sayAll()
-      this.#owner.handleReady(hadStream && wasLost)
+      this.revocations.repeat()
+      this.orders.sayAll()
+      this.#owner.handleReady(isLoss)
     } catch (error) {
-      this.#options.onError(error)
+      this.#report(error)
       // A connection that broke will come again; Redis itself (it is full, it is loading) is asked again.
-      if (isReply(error)) setTimeout(() => void this.#prepare(), 1000).unref()
+      if (isReply(error)) setTimeout(() => void this.#prepare(), times.retry).unref()
     }
   }
 
@@ -186,65 +175,41 @@ export class FleetLink {
       const replies = await pipeline.exec()
       if (replies?.[0]?.[1] === 0) await this.#prepare()
     } catch (error) {
-      this.#options.onError(error)
-    }
-  }
-
-  /** Numbers and mark together, or neither: a mark means that the numbers are there. */
-  async #mark(numbers: readonly number[], nonces: readonly string[]): Promise<void> {
-    if (numbers.length === 0 && nonces.length === 0) return
-    const { redis, keys, id, sealer } = this
-    const transaction = redis.multi()
-    if (numbers.length > 0) {
-      transaction.sadd(keys.revoked(id), ...numbers).pexpire(keys.revoked(id), this.#options.clientTimeout)
-    }
-    const words = nonces.map((nonce): Word => ['mark', nonce])
-    const letter = sealLetter(sealer, id, words, contexts.words(id))
-    transaction.xadd(keys.words(id), 'NOMKSTREAM', '*', fields.letter, letter)
-    try {
-      await transaction.exec()
-    } catch (error) {
-      // When the connection is back, all are said again. Redis is full: it is asked again.
-      if (!isReply(error)) return
-      this.#options.onError(error)
-      setTimeout(() => this.#isUp && void this.#mark(numbers, nonces), 1000).unref()
-    }
-  }
-
-  #sayAll(): void {
-    if (!this.#isUp) return
-    const all = this.#unsaid
-    this.#unsaid = new Map()
-    for (const [worker, commands] of all) {
-      const letter = sealLetter(this.sealer, this.id, commands, contexts.commands(worker))
-      this.redis.xadd(this.keys.orders(worker), 'NOMKSTREAM', '*', fields.letter, letter).catch((error: unknown) => {
-        this.#options.onError(error)
-        this.#unsaid.set(worker, [...commands, ...(this.#unsaid.get(worker) ?? [])])
-        if (isReply(error)) setTimeout(() => this.#sayAll(), 1000).unref()
-      })
+      this.#report(error)
     }
   }
 
   #read(entry: Fields): void {
-    try {
+    // Garbage, or from somebody who has not got the secret.
+    this.#attempt(() => {
       const letter = fieldOf(entry, fields.letter)
-      if (letter !== undefined) {
-        const [worker, words] = openLetter<Word>(this.sealer, letter, contexts.words(this.id))
-        for (const word of words) this.#hear(worker, word)
-      }
+      if (letter !== undefined) this.#open(letter)
       const refusal = fieldOf(entry, fields.refusal)
-      if (refusal !== undefined) this.#owner.refuse(JSON.parse(refusal.toString()) as RefusedJob)
+      if (refusal !== undefined) this.#owner.refuse(openRefusal(refusal))
+    })
+  }
+
+  #open(letter: Buffer): void {
+    const { from, number, said } = openLetter<Word>(this.sealer, letter, contexts.words(this.id))
+    // Only we ourselves know what we have read.
+    if (from === this.id) return this.revocations.handleMarks(said)
+    // The connection of a worker broke: it does not know whether it has said that already.
+    if (number <= (this.#letters.get(from) ?? 0)) return
+    this.#letters.set(from, number)
+    // What is said of one task is no matter of the others.
+    for (const word of said) this.#attempt(() => this.#owner.receive(from, word))
+  }
+
+  #attempt(fn: () => void): void {
+    try {
+      fn()
     } catch (error) {
-      // Garbage, or from somebody who has not got the secret.
-      this.#options.onError(error)
+      this.#report(error)
     }
   }
 
-  #hear(worker: string, word: Word): void {
-    if (word[0] !== 'mark') return this.#owner.receive(worker, word)
-    // Only we ourselves know what we have read.
-    if (worker !== this.id) return
-    this.#marks.get(word[1])?.()
-    this.#marks.delete(word[1])
+  /** What breaks because it is closed is no news. */
+  #report(error: unknown): void {
+    if (!this.#isOver) this.#options.onError(error)
   }
 }

@@ -3,6 +3,7 @@ import { checkCount, checkTimeout, checkType, describe } from '../../checks.ts'
 import { ownOptions } from '../../own-options.ts'
 import type { SubmitOptions } from '../executor.ts'
 import { checkConnection, type FleetConnection } from './connection.ts'
+import { hideArguments, ignore } from './redis-errors.ts'
 
 /** What both sides of a fleet must say alike, or at all. */
 export interface FleetOptions {
@@ -132,15 +133,11 @@ function checkText(name: string, value: unknown): void {
   if (value === '') throw new RangeError(`Expected \`${name}\` not to be empty`)
 }
 
-function ignore(): void {
-  // Nobody wants to know.
-}
-
 /** What a listener throws reaches nobody else. */
 function careful(onError: (error: unknown) => void): (error: unknown) => void {
   return (error) => {
     try {
-      onError(error)
+      onError(hideArguments(error))
     } catch (thrown) {
       setImmediate(() => {
         throw thrown

@@ -14,9 +14,13 @@ export interface SentJob {
   readonly number: number
   readonly id: string
   readonly tasks: Set<FleetTask>
+  /** Those of all of its tasks, over or not. */
+  readonly numbers: number[]
   readonly sentAt: number
-  /** The worker that has taken it. */
+  /** The worker that has taken it, and says so. */
   worker: string | undefined
+  /** When it was first seen to be taken by somebody who has not said so; on the monotonic clock. */
+  takenAt: number | undefined
   /** How often it was looked for and not found. */
   misses: number
   /** It is being taken back. */

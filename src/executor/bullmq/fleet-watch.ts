@@ -1,11 +1,14 @@
 import { randomUUID } from 'node:crypto'
 import { clearInterval, setInterval, setTimeout } from 'node:timers'
 import { realTime } from '../../deadline.ts'
+import { ignore } from './redis-errors.ts'
 import type { FleetLink } from './fleet-link.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import type { FleetTask, SentJob } from './fleet-task.ts'
 import type { Rescue } from './rescue.ts'
+import { warningsOf } from './connection.ts'
 import { isLost, judgeJob, type Sighting } from './recovery.ts'
+import { times } from './times.ts'
 
 export interface WatchOwner {
   /** Handed over, and not over. */
@@ -14,12 +17,6 @@ export interface WatchOwner {
   readonly sender: { readonly untakenJobs: Iterable<SentJob> }
 }
 
-/** ms between two looks. */
-const interval = 1000
-/** ms that a job may lie in the queue until it is looked for. */
-const patience = 1000
-/** ms after which tasks that Redis has forgotten are asked for, and then given up: workers have to come back first. */
-const searchDelays = [1500, 6000] as const
 /** Jobs that are looked for at a time. */
 const mostJobs = 100
 
@@ -31,7 +28,7 @@ export class FleetWatch {
   readonly #onError: (error: unknown) => void
   /** Workers that live, as far as is known. */
   readonly workers = new Set<string>()
-  readonly #absences = new Map<string, number>()
+  #absences = new Map<string, number>()
   readonly #censuses = new Map<string, Map<number, FleetTask>>()
   #timer: NodeJS.Timeout | undefined
   #isLooking = false
@@ -52,7 +49,7 @@ export class FleetWatch {
 
   start(): void {
     this.#lastGood = realTime()
-    this.#timer ??= setInterval(() => void this.#look(), Math.min(interval, this.#fleetTimeout))
+    this.#timer ??= setInterval(() => void this.#look(), Math.min(times.look, this.#fleetTimeout))
     // How many workers there are decides how many jobs the first tasks are sent in.
     if (this.#link.isUp) void this.#look()
   }
@@ -83,30 +80,33 @@ export class FleetWatch {
     setTimeout(() => {
       const numbers = [...missing.keys()]
       const workers = new Set([...this.workers, ...tasks.flatMap(({ worker }) => worker ?? [])])
-      for (const worker of workers) this.#link.tell(worker, ['census', nonce, numbers])
-    }, searchDelays[0]).unref()
+      for (const worker of workers) this.#link.orders.tell(worker, ['census', nonce, numbers])
+    }, times.askAfter).unref()
     setTimeout(() => {
       this.#censuses.delete(nonce)
-      for (const [number, task] of missing) if (task.number === number) this.#owner.rescue.giveUpUnknown(task)
-    }, searchDelays[1]).unref()
+      const lost = [...missing].flatMap(([number, task]) => (task.number === number ? task : []))
+      // Redis was away in between, or is: nobody could answer.
+      if (!this.#link.isUp || this.#link.calm < times.giveUpAfter - times.look) return this.search(lost)
+      for (const task of lost) this.#owner.rescue.giveUpUnknown(task)
+    }, times.giveUpAfter).unref()
   }
 
   handleHere(worker: string, nonce: string, numbers: readonly number[]): void {
     const missing = this.#censuses.get(nonce)
+    if (missing === undefined) return
     for (const number of numbers) {
-      const task = missing?.get(number)
-      missing?.delete(number)
-      if (task?.number === number && task.stage === 'sent') {
-        task.stage = 'taken'
-        task.worker = worker
-      }
+      const task = missing.get(number)
+      missing.delete(number)
+      if (task?.number !== number || task.stage !== 'sent') continue
+      task.stage = 'taken'
+      task.worker = worker
     }
   }
 
   /** Workers strike out jobs when they have said the last word about them. */
   async waitUntilGone(ids: readonly string[]): Promise<void> {
     const { redis, keys } = this.#link
-    const end = realTime() + interval
+    const end = realTime() + times.look
     try {
       while (ids.length > 0 && realTime() < end) {
         if ((await redis.exists(...ids.map((id) => keys.job(id)))) === 0) return
@@ -139,7 +139,9 @@ export class FleetWatch {
     const known = new Set([...(await redis.smembers(keys.workers)), ...holders])
     const sightings = await this.#see([...known])
     for (const worker of this.workers) if (!sightings.has(worker)) this.workers.delete(worker)
-    for (const [worker, sighting] of sightings) this.#judge(worker, sighting)
+    const absences = this.#absences
+    this.#absences = new Map()
+    for (const [worker, sighting] of sightings) this.#judge(worker, sighting, absences.get(worker) ?? 0)
   }
 
   async #see(workers: readonly string[]): Promise<Map<string, Sighting>> {
@@ -157,8 +159,8 @@ export class FleetWatch {
     return sightings
   }
 
-  #judge(worker: string, sighting: Sighting): void {
-    const absences = sighting.isConnected ? 0 : (this.#absences.get(worker) ?? 0) + 1
+  #judge(worker: string, sighting: Sighting, before: number): void {
+    const absences = sighting.isConnected ? 0 : before + 1
     this.#absences.set(worker, absences)
     if (sighting.isConnected && sighting.isAlive) {
       this.noteWorker(worker)
@@ -168,7 +170,7 @@ export class FleetWatch {
     if (!isLost(sighting, absences, this.#link.calm)) return
     this.#absences.delete(worker)
     this.#owner.rescue.handleLostWorker(worker)
-    if (!sighting.isAlive) this.#link.redis.srem(this.#link.keys.workers, worker).catch(() => undefined)
+    if (!sighting.isAlive) this.#link.redis.srem(this.#link.keys.workers, worker).catch(ignore)
   }
 
   async #lookAtJobs(): Promise<void> {
@@ -176,24 +178,27 @@ export class FleetWatch {
     const now = realTime()
     const jobs: SentJob[] = []
     for (const job of this.#owner.sender.untakenJobs) {
-      if (now - job.sentAt < patience || jobs.length >= mostJobs) break
+      if (now - job.sentAt < times.patience || jobs.length >= mostJobs) break
       jobs.push(job)
     }
     if (jobs.length === 0) return
     const pipeline = redis.pipeline()
     for (const { id } of jobs) pipeline.exists(keys.job(id)).get(keys.lock(id))
-    const replies = (await pipeline.exec()) ?? []
-    const owners = jobs.map((_, index) => ownerOf(replies[2 * index + 1]?.[1]))
-    const sightings = await this.#see([...new Set(owners.flatMap((owner) => owner ?? []))])
-    for (const [index, job] of jobs.entries()) {
+    const replies = (await pipeline.exec()) as [error: Error | null, reply: unknown][]
+    const looks = jobs.map((job, index) => {
+      const [exists, token] = replies.slice(2 * index, 2 * index + 2)
+      return { job, exists: exists?.[1] !== 0, owner: ownerOf(token?.[1]) }
+    })
+    const sightings = await this.#see([...new Set(looks.flatMap(({ owner }) => owner ?? []))])
+    for (const { job, exists, owner } of looks) {
       if (job.isRevoked || job.worker !== undefined) continue
-      const owner = owners[index]
-      const sighting = owner === undefined ? undefined : sightings.get(owner)
-      const isOwnerLost = sighting !== undefined && !sighting.isConnected && isLost(sighting, 2, calm)
-      const exists = replies[2 * index]?.[1] === 1
       job.misses = exists ? 0 : job.misses + 1
-      const state = judgeJob({ exists, owner }, isOwnerLost, job.misses, now - job.sentAt)
-      if (state !== 'fine') this.#owner.rescue.takeBackJob(job, state === 'dead')
+      job.takenAt = owner === undefined ? undefined : (job.takenAt ?? now)
+      // Of those who have it, who has no connection any more can't say so.
+      const sighting = { isConnected: true, isAlive: true, ...sightings.get(String(owner)) }
+      const isOwnerLost = !sighting.isConnected && isLost(sighting, 2, calm)
+      const state = judgeJob({ exists, owner }, isOwnerLost, job.misses, now - (job.takenAt ?? now))
+      if (state !== 'fine') this.#owner.rescue.takeBackJob(job, state)
     }
   }
 
@@ -212,21 +217,17 @@ export class FleetWatch {
 
   async #checkPolicy(): Promise<void> {
     this.#hasWarned = true
-    const warning = await policyWarning(this.#link.redis).catch(() => undefined)
-    if (warning !== undefined) this.#onError(warning)
+    try {
+      const info = await this.#link.redis.info()
+      for (const warning of warningsOf(info)) this.#onError(warning)
+    } catch {
+      // The connection broke, or that is not allowed: it is tried when it comes again.
+      this.#hasWarned = false
+    }
   }
 }
 
 /** The token of a lock begins with the id of the worker. */
 function ownerOf(token: unknown): string | undefined {
   return typeof token === 'string' ? token.slice(0, 36) : undefined
-}
-
-/** @returns what is wrong with it, if Redis may throw away what it was given */
-async function policyWarning(redis: FleetLink['redis']): Promise<Error | undefined> {
-  const info = await redis.info('memory')
-  const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1]
-  if (policy === undefined || policy === 'noeviction') return undefined
-  const problem = 'it may throw away jobs and results: set it to `noeviction`'
-  return new Error(`Redis has \`maxmemory-policy ${policy}\`: ${problem}`)
 }

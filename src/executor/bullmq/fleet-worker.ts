@@ -2,8 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { clearTimeout, setTimeout } from 'node:timers'
 import { checkTimeout } from '../../checks.ts'
 import { ExecutorClosedError } from '../../errors.ts'
+import { checkOptionNames } from '../../unknown-option.ts'
 import { Connection } from './connection.ts'
-import { JobLoop, TakenJob, type JobTaker } from './job-loop.ts'
+import { JobLoop, type JobTaker, type TakenJob } from './job-loop.ts'
 import { Keys } from './keys.ts'
 import { LineDesk } from './line-desk.ts'
 import { Presence } from './presence.ts'
@@ -11,8 +12,9 @@ import { makeRunner, type Runner } from './runners.ts'
 import { Sealer } from './sealer.ts'
 import type { WorkerEnd } from './submitter-line.ts'
 import { TaskIntake } from './task-intake.ts'
+import { times } from './times.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
-import type { HeldJob, WorkerTask } from './worker-task.ts'
+import type { WorkerTask } from './worker-task.ts'
 
 /** How a worker is closed. */
 export interface CloseWorkerOptions {
@@ -28,14 +30,12 @@ export interface FleetWorker extends AsyncDisposable {
    * Takes nothing more; what runs ends; what has not begun goes back to its submitter, and is sent to another worker. What is
    * cancelled because of `timeout` is done elsewhere if it is idempotent; else its future is rejected with a WorkerCrashedError.
    *
-   * @returns a promise that resolves when all of it is over. It never rejects.
-   * @throws {TypeError} a bad timeout
+   * @returns a promise that resolves when all of it is over, and said: without `timeout` it waits for Redis, too. It never
+   *   rejects.
+   * @throws {TypeError} a bad timeout, an option that does not exist
    */
   close(options?: CloseWorkerOptions): Promise<void>
 }
-
-/** ms that cancelled work may take to stop when the worker closes. */
-const grace = 1000
 
 export class OpenWorker implements FleetWorker, JobTaker {
   readonly id = randomUUID()
@@ -53,6 +53,8 @@ export class OpenWorker implements FleetWorker, JobTaker {
   #atWork = 0
   #arriving = 0
   #isClosing = false
+  /** It closes, and what still runs has been cancelled, to no avail. */
+  #isGivenUp = false
   #closed: Promise<void> | undefined
   #onIdle: (() => void) | undefined
 
@@ -63,7 +65,7 @@ export class OpenWorker implements FleetWorker, JobTaker {
     this.#reading = new Connection(connection, { resends: true, isWanted: true }, onError)
     const { redis } = this.#commands
     const [keys, sealer] = [new Keys(prefix, queueName), new Sealer(secret, this.id)]
-    this.#end = { id: this.id, redis, keys, sealer, onError }
+    this.#end = { id: this.id, redis, keys, sealer, onError, lastLetter: 0 }
     const subscription = new Connection(connection, { resends: true, isWanted: true }, onError)
     this.#presence = new Presence(this.#end, subscription, workerTimeout)
     this.#jobs = new JobLoop(this.#end, options, this)
@@ -80,10 +82,15 @@ export class OpenWorker implements FleetWorker, JobTaker {
   async open(): Promise<this> {
     this.#commands.want(true)
     this.#reading.want(true)
-    await this.#presence.open()
-    this.#desk.open()
-    await this.#jobs.open()
-    return this
+    try {
+      await this.#presence.open()
+      this.#desk.open()
+      await this.#jobs.open()
+      return this
+    } catch (error) {
+      await this.close()
+      throw error
+    }
   }
 
   take(job: TakenJob): void {
@@ -101,6 +108,7 @@ export class OpenWorker implements FleetWorker, JobTaker {
   }
 
   close(options: CloseWorkerOptions = {}): Promise<void> {
+    checkOptionNames(options, ['timeout'])
     const timeout = checkTimeout('timeout', options.timeout)
     this.#closed ??= this.#close()
     if (timeout !== Infinity) this.#cancelAfter(timeout)
@@ -129,9 +137,9 @@ export class OpenWorker implements FleetWorker, JobTaker {
   #arrive(tasks: readonly WorkerTask[]): void {
     for (const task of tasks) {
       if (task.isOver) continue
-      if (!task.hasBegun) this.#waiting.push(task)
-      else if (task.isAborted) task.giveBack()
-      else this.#runner.run(task)
+      if (task.isAborted) task.giveBack()
+      else if (task.hasBegun) this.#runner.run(task)
+      else this.#waiting.push(task)
     }
     if (this.#isClosing) this.#giveBackWaiting()
   }
@@ -182,8 +190,8 @@ export class OpenWorker implements FleetWorker, JobTaker {
   }
 
   /** One of what keeps the job is over. */
-  #settle(job: HeldJob): void {
-    if (--job.left === 0 && job instanceof TakenJob) this.#jobs.release(job)
+  #settle(job: TakenJob): void {
+    if (--job.left === 0) this.#jobs.release(job)
   }
 
   /** It was aborted: what is about to begin sees for itself. */
@@ -195,24 +203,33 @@ export class OpenWorker implements FleetWorker, JobTaker {
     for (const task of [...this.#waiting]) task.giveBack()
   }
 
+  /** What runs is cancelled, then given up; what can't be said then is not said. */
   #cancelAfter(timeout: number): void {
-    const timer = setTimeout(
+    let timer = setTimeout(
       () => {
-        const reason = new ExecutorClosedError('The worker was closed')
-        for (const line of this.#desk.lines) {
-          for (const task of [...line.tasks.values()]) {
-            if (!task.hasBegun) continue
-            line.say(['stopped', task.number])
-            line.tasks.delete(task.number)
-            task.silence()
-            task.abort(reason)
-          }
-        }
-        setTimeout(() => this.#onIdle?.(), grace)
+        this.#cancelAll()
+        timer = setTimeout(() => {
+          this.#isGivenUp = true
+          this.#onIdle?.()
+          timer = setTimeout(() => this.#commands.close(), times.grace)
+        }, times.grace)
       },
       Math.max(0, timeout),
     )
-    void this.#closed?.finally(() => clearTimeout(timer))
+    void this.#closed?.then(() => clearTimeout(timer))
+  }
+
+  #cancelAll(): void {
+    const reason = new ExecutorClosedError('The worker was closed')
+    for (const line of this.#desk.lines) {
+      for (const task of [...line.tasks.values()]) {
+        if (!task.hasBegun) continue
+        line.say(['stopped', task.number])
+        line.tasks.delete(task.number)
+        task.silence()
+        task.abort(reason)
+      }
+    }
   }
 
   async #close(): Promise<void> {
@@ -220,7 +237,7 @@ export class OpenWorker implements FleetWorker, JobTaker {
     await this.#jobs.close()
     while (this.#arriving > 0) await new Promise((resolve) => setTimeout(resolve, 1))
     this.#giveBackWaiting()
-    if (this.#atWork > 0) await new Promise<void>((resolve) => (this.#onIdle = resolve))
+    if (this.#atWork > 0 && !this.#isGivenUp) await new Promise<void>((resolve) => (this.#onIdle = resolve))
     await this.#desk.close()
     await this.#presence.close()
     this.#runner.close()

@@ -1,10 +1,11 @@
 import { clearInterval, setInterval, setTimeout } from 'node:timers'
 import type { Job, Worker as BullWorker } from 'bullmq'
 import { realTime } from '../../deadline.ts'
+import { ignore } from './redis-errors.ts'
 import { Worker } from './peers.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
 import type { WorkerEnd } from './submitter-line.ts'
-import type { HeldJob } from './worker-task.ts'
+import { times } from './times.ts'
 
 /** ms: who answers faster has not looked; so often in a row, and it is asked less often. */
 const instant = 3
@@ -12,7 +13,8 @@ const mostInstants = 2
 const pause = 5
 
 /** A job of BullMQ that is ours until we strike it out. */
-export class TakenJob implements HeldJob {
+export class TakenJob {
+  /** What keeps it: its tasks, and that it arrives. */
   left = 1
   readonly #job: Job
   readonly #token: string
@@ -69,12 +71,25 @@ export class JobLoop {
     this.#timer = setInterval(() => this.#extendAll(), options.lockDuration / 2)
   }
 
-  /** When Redis is there: BullMQ connects once, and for ever after has not. */
+  /** Waits for Redis. */
   async open(): Promise<void> {
-    this.#bull = this.#openBull()
-    await this.#bull.waitUntilReady()
+    this.#bull = await this.#connect()
     await this.#bull.startStalledCheckTimer()
     this.#loop = this.#run(this.#bull)
+  }
+
+  /** BullMQ tries to connect once: if that fails, it never works again. */
+  async #connect(): Promise<BullWorker> {
+    for (;;) {
+      const bull = this.#openBull()
+      try {
+        await bull.waitUntilReady()
+        return bull
+      } catch {
+        await bull.close(true)
+        await new Promise((resolve) => setTimeout(resolve, times.pause))
+      }
+    }
   }
 
   #openBull(): BullWorker {
@@ -85,6 +100,8 @@ export class JobLoop {
       autorun: false,
       lockDuration,
       stalledInterval,
+      // Our own connection waits, and submitters look at version and policy: BullMQ would write to the console.
+      ...{ skipWaitingForReady: true, skipVersionCheck: true },
       // What comes again is not run, but told.
       maxStalledCount: 1_000_000,
       removeOnComplete: { count: 0 },
@@ -104,7 +121,7 @@ export class JobLoop {
   release(job: TakenJob): void {
     this.#held.delete(job)
     // Its lock may be lost, or Redis its memory: then nobody has it any more.
-    job.complete().catch(() => undefined)
+    job.complete().catch(ignore)
   }
 
   /** Takes nothing more. @returns when that is sure */
@@ -142,13 +159,14 @@ export class JobLoop {
       this.#taker.take(taken)
       return true
     } catch (error) {
+      if (this.#isOver) return false
       this.#end.onError(error)
-      await new Promise((resolve) => setTimeout(resolve, 100))
+      await new Promise((resolve) => setTimeout(resolve, times.pause))
       return false
     }
   }
 
   #extendAll(): void {
-    for (const job of this.#held) job.extend(this.#options.lockDuration).catch(() => undefined)
+    for (const job of this.#held) job.extend(this.#options.lockDuration).catch(ignore)
   }
 }

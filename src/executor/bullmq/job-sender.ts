@@ -1,5 +1,6 @@
 import { types } from 'node:util'
-import { encodeValue, readBlobs } from './codec.ts'
+import { readBlobs } from './blobs.ts'
+import { encodeValue } from './codec.ts'
 import type { FleetLink } from './fleet-link.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import type { FleetTask, SentJob } from './fleet-task.ts'
@@ -7,7 +8,7 @@ import { protocolVersion, requestModule } from './keys.ts'
 import { contexts, largeBytes, type JobData, type PackedFunction, type PackedJob, type PackedTask } from './protocol.ts'
 import { countJobs, shouldHoldBack } from './batching.ts'
 import type { SharedStore, ValueToStore } from './shared-store.ts'
-import { isReply } from './connection.ts'
+import { ignore, isReply } from './redis-errors.ts'
 import { realTime } from '../../deadline.ts'
 import { BrokenExecutorError, TaskNotCloneableError } from '../../errors.ts'
 
@@ -41,10 +42,6 @@ export class JobSender {
     this.#shared = shared
     this.#options = options
     this.#owner = owner
-  }
-
-  get unsent(): readonly FleetTask[] {
-    return this.#unsent
   }
 
   /** @param isFirst it was on its way before */
@@ -81,7 +78,9 @@ export class JobSender {
       this.untakenJobs.delete(job)
       this.sendLater()
     }
-    this.largeKeys.delete(this.#largeKey(task))
+    const key = this.#largeKey(task)
+    // The worker takes them away with it, if there is one.
+    if (this.largeKeys.delete(key) && this.#link.isUp) this.#link.redis.del(key).catch(ignore)
   }
 
   #send(): void {
@@ -97,7 +96,7 @@ export class JobSender {
     const count = countJobs(together.length, workerCount, batchSize)
     for (let index = 0, at = 0; index < count; index++) {
       const size = Math.ceil((together.length - at) / (count - index))
-      if (size > 0) void this.#sendJob(together.slice(at, (at += size)))
+      void this.#sendJob(together.slice(at, (at += size)))
     }
   }
 
@@ -111,10 +110,12 @@ export class JobSender {
         (read) => {
           if (task.stage !== 'over' && this.#encodeArgs(task, read)) this.push(task, true)
         },
-        (error: unknown) => this.#failToPost(task, error),
+        (error: unknown) => {
+          if (task.stage !== 'over') task.failToPost(error)
+        },
       )
     } catch (error) {
-      this.#failToPost(task, error)
+      task.failToPost(error)
     }
     return false
   }
@@ -123,7 +124,7 @@ export class JobSender {
     try {
       task.bytes = encodeValue(args)
     } catch (error) {
-      this.#failToPost(task, error)
+      task.failToPost(error)
       return false
     }
     const { maxMessageBytes } = this.#options
@@ -133,21 +134,21 @@ export class JobSender {
     return false
   }
 
-  #failToPost(task: FleetTask, error: unknown): void {
-    if (task.stage !== 'over') task.failToPost(error)
-  }
-
   async #sendJob(tasks: readonly FleetTask[]): Promise<void> {
     const job = this.#open(tasks)
     const toStore: ValueToStore[] = []
     const packed = this.#pack(job, toStore)
-    if (packed === undefined) return
+    const lose = (): void => this.#shared.lose(toStore.map(({ key }) => key))
+    if (packed === undefined) {
+      lose()
+      return
+    }
     try {
       const stores = [...toStore.map((value) => this.#store(value)), ...this.#storeLarge(job)]
       if (stores.length > 0) await Promise.all(stores)
       await this.#link.queue.add('tasks', packed, { jobId: job.id })
     } catch (error) {
-      this.#shared.lose(toStore.map(({ key }) => key))
+      lose()
       this.#handleFailure(job, error)
     }
   }
@@ -158,8 +159,10 @@ export class JobSender {
       number,
       id: `${this.#link.id}-${number}`,
       tasks: new Set(tasks),
+      numbers: [],
       sentAt: realTime(),
       worker: undefined,
+      takenAt: undefined,
       misses: 0,
       isRevoked: false,
     }
@@ -167,6 +170,7 @@ export class JobSender {
     this.untakenJobs.add(job)
     for (const task of tasks) {
       task.number = ++this.#lastTask
+      job.numbers.push(task.number)
       task.stage = 'sent'
       task.job = job
       this.tasks.set(task.number, task)
@@ -181,7 +185,7 @@ export class JobSender {
     const tasks: PackedTask[] = []
     for (const task of [...job.tasks]) {
       const module = task.link.ownModule === undefined ? task.module : requestModule
-      const name = `${module} ${task.name}`
+      const name = `${module}\0${task.name}`
       if (!places.has(name)) places.set(name, functions.push([module, task.name]) - 1)
       try {
         const shared = this.#shared.name(task.link.shared, toStore)
@@ -227,10 +231,7 @@ export class JobSender {
     this.#options.onError(error)
     for (const task of [...job.tasks]) {
       this.forget(task)
-      if (task.stage !== 'over')
-        task.fail(
-          new BrokenExecutorError(`Can't send \`${task.name}\` to the fleet: ${error.message}`, { cause: error }),
-        )
+      task.fail(new BrokenExecutorError(`Can't send \`${task.name}\` to the fleet: ${error.message}`, { cause: error }))
     }
   }
 }

@@ -1,14 +1,11 @@
 import { clearInterval, setInterval } from 'node:timers'
-import { decode, type Encoded } from '../remote/error-codec.ts'
 import { decodeValue } from './codec.ts'
 import type { Connection } from './connection.ts'
 import { fieldOf, Inbox, type Fields } from './inbox.ts'
-import { contexts, fields, openLetter, type Command } from './protocol.ts'
+import { contexts, decodeThrown, fields, openLetter, type Command } from './protocol.ts'
 import { SubmitterLine, type WorkerEnd } from './submitter-line.ts'
+import { times } from './times.ts'
 import type { WorkerTask } from './worker-task.ts'
-
-/** ms between two looks for submitters that are gone: missing in two looks in a row, they are. */
-const sweepInterval = 5000
 
 /** A worker's submitters, and what they tell it. */
 export class LineDesk {
@@ -19,6 +16,7 @@ export class LineDesk {
   readonly #absent = new Set<string>()
   #inbox: Inbox | undefined
   #sweeper: NodeJS.Timeout | undefined
+  #isSweeping = false
 
   /** @param onAbort told of a task that was aborted and may wait for its turn */
   constructor(end: WorkerEnd, reading: Connection, onAbort: (task: WorkerTask) => void) {
@@ -33,8 +31,9 @@ export class LineDesk {
 
   open(): void {
     const key = this.#end.keys.orders(this.#end.id)
-    this.#inbox = new Inbox(this.#reading, key, (entry) => this.#read(entry))
-    this.#sweeper = setInterval(() => void this.#sweep(), sweepInterval)
+    const { onError } = this.#end
+    this.#inbox = new Inbox(this.#reading, key, { receive: (entry) => this.#attempt(() => this.#read(entry)), onError })
+    this.#sweeper = setInterval(() => void this.#sweep(), times.sweep)
   }
 
   lineOf(id: string): SubmitterLine {
@@ -52,15 +51,24 @@ export class LineDesk {
     clearInterval(this.#sweeper)
     for (const line of this.#lines.values()) line.forgetAll()
     this.#inbox?.close()
+    this.#reading.close()
   }
 
   #read(entry: Fields): void {
     const bytes = fieldOf(entry, fields.letter)
     if (bytes === undefined) return
+    const { from, number, said } = openLetter<Command>(this.#end.sealer, bytes, contexts.commands(this.#end.id))
+    const line = this.#lines.get(from)
+    // Its connection broke: it does not know whether it has said that already.
+    if (line === undefined || number <= line.lastLetter) return
+    line.lastLetter = number
+    // What is said of one task is no matter of the others.
+    for (const command of said) this.#attempt(() => this.#obey(line, command))
+  }
+
+  #attempt(fn: () => void): void {
     try {
-      const [submitter, said] = openLetter<Command>(this.#end.sealer, bytes, contexts.commands(this.#end.id))
-      const line = this.#lines.get(submitter)
-      if (line !== undefined) for (const command of said) this.#obey(line, command)
+      fn()
     } catch (error) {
       this.#end.onError(error)
     }
@@ -82,27 +90,33 @@ export class LineDesk {
 
   #abort(task: WorkerTask | undefined, reason: Uint8Array): void {
     if (task === undefined) return
-    task.abort(decode(decodeValue(reason) as Encoded))
+    task.abort(decodeThrown(reason))
     if (!task.hasBegun) this.#onAbort(task)
   }
 
-  /** Forgets submitters that are gone: not at the first look, for Redis may have lost its memory. */
+  /** Forgets submitters that are gone. */
   async #sweep(): Promise<void> {
+    if (this.#isSweeping) return
+    this.#isSweeping = true
     const { redis, keys, onError } = this.#end
-    for (const [id, line] of this.#lines) {
-      try {
-        const isThere = (await redis.exists(keys.words(id))) === 1
-        if (isThere || line.tasks.size > 0) {
-          this.#absent.delete(id)
-        } else if (this.#absent.delete(id)) {
-          this.#lines.delete(id)
-          line.forgetAll()
-        } else {
-          this.#absent.add(id)
-        }
-      } catch (error) {
-        onError(error)
-      }
+    try {
+      for (const [id, line] of this.#lines) this.#judge(line, (await redis.exists(keys.words(id))) === 1)
+    } catch (error) {
+      onError(error)
+    } finally {
+      this.#isSweeping = false
     }
+  }
+
+  /** Not at the first look, for Redis may have lost its memory. What has not begun does not begin, what runs ends. */
+  #judge(line: SubmitterLine, isThere: boolean): void {
+    const { id, tasks } = line
+    const wasAbsent = this.#absent.delete(id)
+    if (isThere) return
+    if (!wasAbsent) return void this.#absent.add(id)
+    for (const task of [...tasks.values()]) if (!task.hasBegun) task.end()
+    if (!line.isIdle) return void this.#absent.add(id)
+    this.#lines.delete(id)
+    line.forgetAll()
   }
 }

@@ -1,5 +1,6 @@
 import { clearInterval, setInterval } from 'node:timers'
 import type { Connection } from './connection.ts'
+import { ignore } from './redis-errors.ts'
 import type { WorkerEnd } from './submitter-line.ts'
 
 /** Shows submitters that a worker is there: by a connection that they see break, and by a key that expires. */
@@ -31,7 +32,7 @@ export class Presence {
     clearInterval(this.#timer)
     const { id, keys, redis } = this.#end
     const gone = redis.pipeline().srem(keys.workers, id).del(keys.alive(id), keys.orders(id))
-    if (redis.status === 'ready') await gone.exec().catch(() => undefined)
+    if (redis.status === 'ready') await gone.exec().catch(ignore)
     this.#subscription.close()
   }
 
@@ -48,7 +49,6 @@ export class Presence {
 
   /** By what Redis does though it is full. */
   async #renew(): Promise<void> {
-    if (this.#isOver) return
     const { id, keys, redis, onError } = this.#end
     try {
       const replies = await redis
@@ -59,9 +59,9 @@ export class Presence {
         .exec()
       // Frozen for too long, or Redis has lost its memory.
       const isForgotten = replies?.some(([, reply]) => reply !== 1) === true
-      if (isForgotten) await this.#register()
+      if (isForgotten && !this.#isOver) await this.#register()
     } catch (error) {
-      onError(error)
+      if (!this.#isOver) onError(error)
     }
   }
 }

@@ -1,5 +1,10 @@
 /** What submitters and workers say to each other. Everything is a list: names of properties would cross each time. */
+import { textOf } from '../../checks.ts'
+import { notCloneable } from '../../cloneable.ts'
+import { TaskNotCloneableError } from '../../errors.ts'
+import { decode, encode, type Encoded } from '../remote/error-codec.ts'
 import { decodeValue, encodeValue } from './codec.ts'
+import { protocolVersion } from './keys.ts'
 import type { Sealer } from './sealer.ts'
 
 /** What lies in BullMQ's job, as JSON. */
@@ -36,8 +41,18 @@ export type SharedName = readonly [key: number, version: number]
 
 /** To a submitter. Tasks and jobs are named by the numbers that it has given them. */
 export type Word =
+  | TaskWord
   /** The job is here; these tasks begin at once. Acknowledged by Redis before anything of it does. */
   | readonly ['taken', job: number, begun: readonly number[]]
+  /** The job has come a second time, and was not run. */
+  | readonly ['again', job: number]
+  /** The answer to a census: which of the tasks that were asked for are here. */
+  | readonly ['here', nonce: string, tasks: readonly number[]]
+  /** The submitter to itself: all that was said before has been read. */
+  | readonly ['mark', nonce: string]
+
+/** Of one task. */
+export type TaskWord =
   /** The task begins. */
   | readonly ['started', task: number]
   | readonly ['message', task: number, value: Uint8Array]
@@ -50,12 +65,6 @@ export type Word =
   | readonly ['missing', task: number, keys: readonly number[]]
   /** Begun, and stopped because the worker closes. */
   | readonly ['stopped', task: number]
-  /** The job has come a second time, and was not run. */
-  | readonly ['again', job: number]
-  /** The answer to a census: which of the tasks that were asked for are here. */
-  | readonly ['here', nonce: string, tasks: readonly number[]]
-  /** The submitter to itself: all that was said before has been read. */
-  | readonly ['mark', nonce: string]
 
 /** To a worker. */
 export type Command =
@@ -63,6 +72,14 @@ export type Command =
   | readonly ['post', task: number, value: Uint8Array]
   | readonly ['forget', key: number]
   | readonly ['census', nonce: string, tasks: readonly number[]]
+
+/** Several words or commands. */
+export interface Letter<Said> {
+  readonly from: string
+  /** Counts the letters of who has written it: one that comes again was written once. */
+  readonly number: number
+  readonly said: readonly Said[]
+}
 
 /** What a worker says of a job that it can't read. In the clear, as JSON, the same in every version. */
 export interface RefusedJob {
@@ -75,22 +92,53 @@ export interface RefusedJob {
 /** Fields of a stream's entry. */
 export const fields = { letter: 'd', refusal: 'x' } as const
 
-/** Several words or commands, and who says them. */
-export function sealLetter(sealer: Sealer, from: string, said: readonly unknown[], context: string): Buffer {
-  return sealer.seal(encodeValue([from, said]), context)
+export function sealLetter(sealer: Sealer, { from, number, said }: Letter<unknown>, context: string): Buffer {
+  return sealer.seal(encodeValue([from, number, said]), context)
 }
 
 /** @throws it is none, or was sealed otherwise */
-export function openLetter<Said>(
-  sealer: Sealer,
-  bytes: Buffer,
-  context: string,
-): [from: string, said: readonly Said[]] {
-  const letter = decodeValue(sealer.open(bytes, context))
-  if (Array.isArray(letter) && typeof letter[0] === 'string' && Array.isArray(letter[1])) {
-    return letter as [string, readonly Said[]]
+export function openLetter<Said>(sealer: Sealer, bytes: Buffer, context: string): Letter<Said> {
+  const [from, number, said] = listOf(decodeValue(sealer.open(bytes, context)))
+  if (typeof from !== 'string' || typeof number !== 'number') throw new TypeError('Found a letter that is none')
+  return { from, number, said: listOf(said) as readonly Said[] }
+}
+
+/** @throws it is none */
+export function openRefusal(bytes: Buffer): RefusedJob {
+  const { job, why, version } = Object(JSON.parse(bytes.toString())) as Partial<RefusedJob>
+  if (typeof job === 'number' && typeof version === 'number' && (why === 'version' || why === 'secret')) {
+    return { job, why, version }
   }
-  throw new TypeError('That is no letter')
+  throw new TypeError('Found a refusal that is none')
+}
+
+export function problemOf({ why, version }: RefusedJob): string {
+  if (why === 'secret') return 'a worker was started with another `secret`, or without one'
+  const versions = `version ${version} of the protocol, and this is version ${protocolVersion}`
+  return `a worker speaks ${versions}: install the same undici-futures on both sides`
+}
+
+function listOf(value: unknown): readonly unknown[] {
+  return Array.isArray(value) ? value : []
+}
+
+/** Never throws. */
+export function encodeThrown(thrown: unknown): Uint8Array {
+  try {
+    return encodeValue(encode(thrown, 'process'))
+  } catch {
+    // Values that the check has missed.
+    return encodeValue(encode(new TaskNotCloneableError(`What was thrown can't leave its process: ${textOf(thrown)}`)))
+  }
+}
+
+/** @returns what was thrown; an error that says so if it can't be read here */
+export function decodeThrown(bytes: Uint8Array): unknown {
+  try {
+    return decode(decodeValue(bytes) as Encoded)
+  } catch (error) {
+    return notCloneable("Can't read what was thrown in another process", undefined, error)
+  }
 }
 
 /** What things are sealed for. */

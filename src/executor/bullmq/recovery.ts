@@ -1,4 +1,5 @@
 /** What becomes of tasks when something is lost: decisions without deeds. */
+import { times } from './times.ts'
 
 export interface LostTask {
   readonly isIdempotent: boolean
@@ -25,15 +26,12 @@ export interface Sighting {
   readonly isAlive: boolean
 }
 
-/** ms after Redis has come back in which nobody is given up: workers connect when they can. */
-const returnTime = 5000
-
 /**
  * @param absences how many looks in a row have found its connection gone, this one included
  * @param calm ms since Redis was last away
  */
 export function isLost({ isConnected, isAlive }: Sighting, absences: number, calm: number): boolean {
-  if (calm < returnTime) return false
+  if (calm < times.return) return false
   return !isAlive || (!isConnected && absences >= 2)
 }
 
@@ -44,22 +42,19 @@ export interface JobSighting {
   readonly owner: string | undefined
 }
 
-/** ms that a worker may have a job and say nothing. */
-const mostSilence = 5000
-
 /**
  * @param misses how many looks in a row have not found it, this one included
- * @param age ms since it was sent
+ * @param silence ms since it was first seen to be taken
  * @returns 'dead': its worker has died before it could say that it has it
  */
 export function judgeJob(
   { exists, owner }: JobSighting,
   isOwnerLost: boolean,
   misses: number,
-  age: number,
+  silence: number,
 ): 'fine' | 'gone' | 'dead' | 'silent' {
   if (!exists) return misses >= 2 ? 'gone' : 'fine'
   if (owner === undefined) return 'fine'
   if (isOwnerLost) return 'dead'
-  return age > mostSilence ? 'silent' : 'fine'
+  return silence > times.mostSilence ? 'silent' : 'fine'
 }

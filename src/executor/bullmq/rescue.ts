@@ -1,14 +1,17 @@
 import { BrokenExecutorError, WorkerCrashedError } from '../../errors.ts'
-import { encode } from '../remote/error-codec.ts'
-import { encodeValue } from './codec.ts'
 import type { FleetLink } from './fleet-link.ts'
 import type { FleetTask, SentJob } from './fleet-task.ts'
 import type { JobSender } from './job-sender.ts'
-import { afterLoss } from './recovery.ts'
+import { encodeThrown } from './protocol.ts'
+import { ignore } from './redis-errors.ts'
+import { afterLoss, type judgeJob } from './recovery.ts'
 import type { SharedStore } from './shared-store.ts'
 
-/** How often a worker may lack what a task needs: something takes it away each time. */
+/** How often a worker may lack what a task needs, or lose the job: something takes it away each time. */
 const mostShortages = 20
+
+/** Unsure: it is not known whether it has come to Redis. Again: it was taken a second time, and nobody has spoken of the first. */
+export type JobFate = 'unsure' | 'again' | Exclude<ReturnType<typeof judgeJob>, 'fine'>
 
 interface RescueParts {
   readonly link: FleetLink
@@ -39,7 +42,7 @@ export class Rescue {
     queueMicrotask(() => {
       const stopped = this.#stopped
       this.#stopped = []
-      this.#takeBack(stopped, () => undefined)
+      this.#takeBack(stopped, ignore)
     })
   }
 
@@ -47,17 +50,18 @@ export class Rescue {
   handleLostWorker(worker: string): void {
     const tasks = [...this.#parts.tasks].filter((task) => task.worker === worker)
     this.#takeBack(tasks, (task) => {
-      if (task.worker === worker) this.handleLost(task, 'is gone')
+      this.handleLost(task, 'is gone')
     })
   }
 
-  /** Nobody has said that he has it, and he who might have can't say so any more. @param isDeadly its worker died with it */
-  takeBackJob(job: SentJob, isDeadly: boolean): void {
+  /** Nobody has said that he has it, and he who might have can't say so any more. */
+  takeBackJob(job: SentJob, fate: JobFate): void {
     if (job.isRevoked) return
     this.#disown(job)
     this.#takeBack([...job.tasks], (task) => {
       if (task.stage !== 'sent') return
-      if (isDeadly) this.handleLost(task, 'died when it took it')
+      if (fate === 'dead') this.handleLost(task, 'died when it took it')
+      else if (fate === 'unsure') this.resend(task)
       else this.handleMissing(task, [])
     })
   }
@@ -65,7 +69,7 @@ export class Rescue {
   /** Everything that was handed over, for there is nobody to do it. */
   giveUp(problem: string, cause: unknown): void {
     const tasks = [...this.#parts.tasks]
-    this.#takeBack(tasks, () => undefined)
+    this.#takeBack(tasks, ignore)
     for (const task of tasks) {
       this.abort(task, new Error(problem))
       this.#parts.sender.remove(task)
@@ -76,7 +80,7 @@ export class Rescue {
   /** Its outcome is lost, and nobody has it any more. */
   giveUpUnknown(task: FleetTask): void {
     if (task.stage === 'over') return
-    void this.#parts.link.revoke([task.number])
+    void this.#parts.link.revocations.revoke([task.number])
     const message = `\`${task.name}\` was lost when Redis lost its memory: nobody knows whether it was done`
     task.fail(new WorkerCrashedError(message))
   }
@@ -85,12 +89,12 @@ export class Rescue {
   handleMissing(task: FleetTask, keys: readonly number[]): void {
     this.#parts.shared.lose(keys)
     if (++task.shortages < mostShortages) return this.resend(task)
-    task.fail(new BrokenExecutorError(`Can't run \`${task.name}\` in the fleet: Redis loses what it needs`))
+    const problem = `it was lost ${mostShortages} times on its way, or something that it needs`
+    task.fail(new BrokenExecutorError(`Can't run \`${task.name}\` in the fleet: ${problem}`))
   }
 
   /** It is not over, does not run, and will not. */
   resend(task: FleetTask): void {
-    if (task.stage === 'over') return
     this.#parts.sender.forget(task)
     if (task.isStopped) task.fulfil(undefined)
     else this.#parts.sender.push(task, true)
@@ -98,7 +102,6 @@ export class Rescue {
 
   /** With its worker. */
   handleLost(task: FleetTask, fate: string): void {
-    if (task.stage === 'over') return
     if (task.isStopped) return this.resend(task)
     task.deliveries++
     task.isSuspect = true
@@ -121,7 +124,7 @@ export class Rescue {
     this.#parts.shared.lose()
     const tasks = [...this.#parts.tasks].filter((task) => task.stage !== 'unsent')
     // Who is asked for is not sent again by somebody who finds no job.
-    for (const { job } of tasks) if (job !== undefined) this.#disown(job)
+    for (const { job } of tasks) this.#disown(job as SentJob)
     const again = tasks.filter((task) => task.isIdempotent)
     this.#takeBack(again, (task) => {
       this.abort(task, undefined)
@@ -132,7 +135,7 @@ export class Rescue {
 
   abort(task: FleetTask, reason: unknown): void {
     if (task.worker === undefined) return
-    this.#parts.link.tell(task.worker, ['abort', task.number, encodeValue(encode(reason))])
+    this.#parts.link.orders.tell(task.worker, ['abort', task.number, encodeThrown(reason)])
   }
 
   /** @returns a promise that resolves when no job of which nothing is left lies in the queue */
@@ -151,9 +154,14 @@ export class Rescue {
     if (sent.length === 0) return
     const jobs = new Set(sent.map((task) => task.job))
     const numbers = sent.map((task) => task.number)
-    void this.#parts.link.revoke(numbers).then(() => {
+    const { link } = this.#parts
+    const { losses } = link
+    void link.revocations.revoke(numbers).then(() => {
+      // Not all that was said is known: who may have begun what must not be done twice is asked for.
+      const isSure = link.losses === losses
       for (const [index, task] of sent.entries()) {
         if (task.stage === 'over' || task.number !== numbers[index]) continue
+        if (!isSure && !task.isIdempotent && !task.isStopped) continue
         if (task.isStopped && task.stage === 'sent') this.resend(task)
         else next(task)
       }
@@ -165,9 +173,19 @@ export class Rescue {
   #removeEmpty(jobs: Iterable<SentJob | undefined>): void {
     for (const job of jobs) {
       if (job === undefined || job.tasks.size > 0 || job.worker !== undefined || !this.#parts.link.isUp) continue
-      const removal = this.#parts.link.queue.remove(job.id).catch(() => undefined)
+      const removal = this.#remove(job)
       this.#removals.add(removal)
       void removal.then(() => this.#removals.delete(removal))
+    }
+  }
+
+  async #remove(job: SentJob): Promise<void> {
+    try {
+      const count = await this.#parts.link.queue.remove(job.id)
+      // Nobody had it: what was revoked need not be known for ever.
+      if (count === 1) this.#parts.link.revocations.unrevoke(job.numbers)
+    } catch {
+      // Somebody has it, or Redis is gone.
     }
   }
 }

@@ -1,6 +1,7 @@
 import { AsyncContext } from '../../async-context.ts'
 import { isThenable } from '../../checks.ts'
-import { ModuleNotAllowedError } from '../../errors.ts'
+import { BrokenExecutorError, ModuleNotAllowedError } from '../../errors.ts'
+import type { Future } from '../../future/future.ts'
 import { limitModules, loadFunction, locateModule } from '../../load-module.ts'
 import { taskReference } from '../../task-reference.ts'
 import type { Executor } from '../executor.ts'
@@ -54,15 +55,13 @@ class LocalRunner implements Runner {
 
   run(task: WorkerTask): void {
     const [module, name] = task.fn
-    const key = `${module} ${name}`
+    const key = `${module}\0${name}`
     const fn = this.#functions.get(key)
     if (fn !== undefined) return this.#start(fn, task)
     this.#load(module, name).then(
       (loaded) => {
         this.#functions.set(key, loaded)
-        // It has not been called.
-        if (task.isAborted) task.reject(task.signal.reason)
-        else this.#start(loaded, task)
+        this.#start(loaded, task)
       },
       (error: unknown) => task.reject(error),
     )
@@ -81,8 +80,9 @@ class LocalRunner implements Runner {
     }
     try {
       const future = this.#executor.submit(work)
+      task.onCancel((reason) => future.cancel(reason))
       future.addDoneCallback(() => {
-        if (!hasStarted) task.reject(future.exceptionNow())
+        if (!hasStarted) task.reject(errorOf(future, task))
       })
     } catch (error) {
       task.reject(error)
@@ -90,8 +90,20 @@ class LocalRunner implements Runner {
   }
 }
 
+/** Of a future that was not fulfilled: the executor may have cancelled it by itself. */
+function errorOf(future: Future<unknown>, task: WorkerTask): unknown {
+  if (!future.cancelled()) return future.exceptionNow()
+  if (task.isAborted) return task.signal.reason
+  return new BrokenExecutorError(`Can't run \`${task.fn[1]}\`: the worker's executor was shut down`)
+}
+
 /** In an async context of its own: what it does with `enterWith` is nobody else's business. */
 function call(fn: TaskFunction, task: WorkerTask, onEnd: () => void = nothing): void {
+  // While its module was loaded, or it waited for its turn.
+  if (task.isAborted) {
+    task.reject(task.signal.reason)
+    return onEnd()
+  }
   try {
     const returned = new AsyncContext().run(() => fn(...task.args, task))
     if (isThenable(returned)) {
@@ -143,7 +155,7 @@ class RemoteRunner implements Runner {
       const finish = (): void => {
         if (isAtWork || !future.done()) return
         if (future.state === 'fulfilled') task.fulfil(future.resultNow())
-        else task.reject(future.cancelled() ? task.signal.reason : future.exceptionNow())
+        else task.reject(errorOf(future, task))
       }
       const future = this.#executor[submitRemote](
         reference,
@@ -151,8 +163,11 @@ class RemoteRunner implements Runner {
         {
           isChecked: true,
           shared: task.shared,
-          handleStart: () => (isAtWork = true),
-          handleMessage: (message) => task.post(message),
+          handleStart: (remote) => {
+            isAtWork = true
+            task.onMessage((message) => remote.post(message))
+          },
+          handleMessage: (message) => this.#pass(task, message),
           handleEnd: () => {
             isAtWork = false
             finish()
@@ -163,6 +178,15 @@ class RemoteRunner implements Runner {
       future.addDoneCallback(finish)
     } catch (error) {
       task.reject(error)
+    }
+  }
+
+  /** Threads can share what processes can't. */
+  #pass(task: WorkerTask, message: unknown): void {
+    try {
+      task.post(message)
+    } catch (error) {
+      this.#options.onError(error)
     }
   }
 }

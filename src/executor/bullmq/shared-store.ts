@@ -37,10 +37,6 @@ export class SharedStore {
     return this.#stored
   }
 
-  get size(): number {
-    return this.#stored.size
-  }
-
   /**
    * @param toStore what must be stored first is added to it
    * @throws {Error} a value can't be cloned

@@ -5,7 +5,8 @@ import type { SharedCopy } from '../remote.ts'
 import { decodeValue } from './codec.ts'
 import type { Keys } from './keys.ts'
 import { contexts, fields, largeBytes, sealLetter, type RefusedJob, type SharedName, type Word } from './protocol.ts'
-import type { Sealer } from './sealer.ts'
+import { SealError, type Sealer } from './sealer.ts'
+import { times } from './times.ts'
 import type { WorkerTask } from './worker-task.ts'
 
 /** What lines have in common. */
@@ -15,6 +16,8 @@ export interface WorkerEnd {
   readonly keys: Keys
   readonly sealer: Sealer
   readonly onError: (error: unknown) => void
+  /** The number of the letter that was written last, to whomever. */
+  lastLetter: number
 }
 
 /** Tasks that are about to begin. */
@@ -24,10 +27,6 @@ interface Check {
   resolve(revoked: ReadonlySet<number> | undefined): void
 }
 
-/** ms for which what can't be said is said again: Redis may have lost its memory, and the submitter comes back. */
-const repeatTime = 5000
-const pause = 250
-
 /** What a worker says to one submitter, and what it has of it. Everything is said in order. */
 export class SubmitterLine {
   readonly id: string
@@ -35,6 +34,8 @@ export class SubmitterLine {
   readonly tasks = new Map<number, WorkerTask>()
   /** How long what lies in Redis for it is kept, ms. */
   clientTimeout = 60_000
+  /** The number of the letter of its that was read last. */
+  lastLetter = 0
   readonly #end: WorkerEnd
   readonly #copies = new Map<number, { version: number; copy: SharedCopy & { version: unknown; value: unknown } }>()
   #words: Word[] = []
@@ -49,6 +50,11 @@ export class SubmitterLine {
   constructor(id: string, end: WorkerEnd) {
     this.id = id
     this.#end = end
+  }
+
+  /** Nothing is to be said to it, or to be done for it. */
+  get isIdle(): boolean {
+    return this.tasks.size === 0 && this.#storing.size === 0 && this.#words.length === 0 && !this.#isPumping
   }
 
   /** With what else is said in this turn. */
@@ -106,21 +112,24 @@ export class SubmitterLine {
   /**
    * Fetches the values that are not here yet.
    *
-   * @returns the keys of those that Redis has lost
+   * @returns the keys of those that are missing: Redis has lost them, or (then with an error) they can't be read here
    */
-  async fetch(names: readonly SharedName[]): Promise<ReadonlySet<number>> {
-    const wanted = new Map(names.filter(([key, version]) => (this.#copies.get(key)?.version ?? 0) < version))
-    const missing = new Set<number>()
+  async fetch(names: readonly SharedName[]): Promise<ReadonlyMap<number, unknown>> {
+    const missing = new Map<number, unknown>()
+    const wanted = new Map(names.filter(([key, version]) => this.#versionOf(key) < version))
     if (wanted.size === 0) return missing
-    const { redis, keys, sealer } = this.#end
+    const { redis, keys } = this.#end
     const list = [...wanted.keys()]
     const found = await redis.mgetBuffer(...list.map((key) => keys.shared(this.id, key)))
     for (const [index, key] of list.entries()) {
-      const bytes = found[index]
-      if (bytes === null || bytes === undefined) missing.add(key)
-      else this.#keep(key, decodeValue(sealer.open(bytes, contexts.shared(this.id, key))) as [number, unknown, unknown])
+      try {
+        this.#open(key, found[index] as Buffer | null)
+        if (this.#versionOf(key) < (wanted.get(key) as number)) missing.set(key, undefined)
+      } catch (error) {
+        // Nobody has sealed that for us: it is not there.
+        missing.set(key, error instanceof SealError ? undefined : error)
+      }
     }
-    for (const key of list) if ((this.#copies.get(key)?.version ?? 0) < (wanted.get(key) as number)) missing.add(key)
     return missing
   }
 
@@ -139,9 +148,17 @@ export class SubmitterLine {
     for (const key of [...this.#copies.keys()]) this.forget(key)
   }
 
-  #keep(key: number, [number, version, value]: readonly [number, unknown, unknown]): void {
+  #versionOf(key: number): number {
+    return this.#copies.get(key)?.version ?? 0
+  }
+
+  #open(key: number, bytes: Buffer | null): void {
+    if (bytes === null) return
+    const opened = decodeValue(this.#end.sealer.open(bytes, contexts.shared(this.id, key)))
+    const [number, version, value] = opened as readonly [number, unknown, unknown]
     const known = this.#copies.get(key)
     if (known === undefined) this.#copies.set(key, { version: number, copy: { version, value } })
+    // Others may have fetched it meanwhile.
     else if (known.version < number) {
       known.version = number
       Object.assign(known.copy, { version, value })
@@ -168,8 +185,8 @@ export class SubmitterLine {
   }
 
   async #send(words: readonly Word[], numbers: readonly number[]): Promise<ReadonlySet<number> | undefined> {
-    const { id, redis, keys, sealer, onError } = this.#end
-    const letter = sealLetter(sealer, id, words, contexts.words(this.id))
+    const { id: from, redis, keys, sealer, onError } = this.#end
+    const letter = sealLetter(sealer, { from, number: ++this.#end.lastLetter, said: words }, contexts.words(this.id))
     for (;;) {
       try {
         const said = redis.xadd(keys.words(this.id), 'NOMKSTREAM', '*', fields.letter, letter)
@@ -181,13 +198,13 @@ export class SubmitterLine {
           return new Set(numbers.filter((_, index) => flags[index] === 1))
         }
         this.#missingSince ??= realTime()
-        if (realTime() - this.#missingSince > repeatTime) return undefined
+        if (realTime() - this.#missingSince > times.repeat) return undefined
       } catch (error) {
-        // Redis is full, or is closed to us: what has to be said waits for it.
-        onError(error)
         if (redis.status === 'end') return undefined
+        // Redis is full: what has to be said waits for it.
+        onError(error)
       }
-      await new Promise((resolve) => setTimeout(resolve, pause))
+      await new Promise((resolve) => setTimeout(resolve, times.repeatPause))
     }
   }
 }

@@ -60,21 +60,26 @@ export class TaskIntake {
   /** With all that they need; those that can't have it are sent back. */
   async unpack({ line, job, packed }: JobLetter): Promise<readonly WorkerTask[]> {
     line.clientTimeout = packed.clientTimeout
-    const missing = await line.fetch(packed.tasks.flatMap(([, , , , names]) => names))
+    // What is no task is found before any has begun to be one.
+    const all = packed.tasks.map((each) => this.#make(line, job, packed, each))
+    const missing = await line.fetch(all.flatMap(({ names }) => names))
     const tasks: WorkerTask[] = []
-    for (const each of packed.tasks) {
-      const task = this.#make(line, job, packed, each)
+    for (const [index, task] of all.entries()) {
       const lost = task.names.map(([key]) => key).filter((key) => missing.has(key))
-      const bytes = lost.length > 0 ? undefined : await this.#argsOf(line, each)
-      if (bytes === undefined) {
-        line.say(['missing', task.number, lost])
-        continue
-      }
+      const bytes = lost.length > 0 ? undefined : await this.#argsOf(line, packed.tasks[index] as PackedTask)
       job.left++
       line.tasks.set(task.number, task)
-      if (takeArgs(task, bytes)) tasks.push(task)
+      if (bytes === undefined) this.#miss(task, lost, missing)
+      else if (takeArgs(task, bytes)) tasks.push(task)
     }
     return tasks
+  }
+
+  #miss(task: WorkerTask, lost: readonly number[], errors: ReadonlyMap<number, unknown>): void {
+    const error = lost.map((key) => errors.get(key)).find((each) => each !== undefined)
+    if (error !== undefined) return task.reject(notReadable(task, error))
+    task.line.say(['missing', task.number, lost])
+    task.end()
   }
 
   #make(line: SubmitterLine, job: TakenJob, { functions }: PackedJob, packed: PackedTask): WorkerTask {
@@ -93,8 +98,13 @@ export class TaskIntake {
     if (args !== null) return args
     const { keys, redis, sealer } = this.#end
     const name = `args:${number}`
-    const bytes = await redis.getdelBuffer(keys.large(line.id, name))
-    return bytes === null ? undefined : sealer.open(bytes, contexts.large(line.id, name))
+    try {
+      const bytes = await redis.getdelBuffer(keys.large(line.id, name))
+      return bytes === null ? undefined : sealer.open(bytes, contexts.large(line.id, name))
+    } catch {
+      // Nobody has sealed that for us: it is not there.
+      return undefined
+    }
   }
 }
 
@@ -102,9 +112,14 @@ export class TaskIntake {
 function takeArgs(task: WorkerTask, bytes: Uint8Array): boolean {
   try {
     task.args = decodeValue(bytes) as unknown[]
+    task.shared = task.line.copiesOf(task.names)
     return true
   } catch (error) {
-    task.reject(notCloneable(`Can't read the arguments of \`${task.fn[1]}\``, undefined, error))
+    task.reject(notReadable(task, error))
     return false
   }
+}
+
+function notReadable({ fn: [, name] }: WorkerTask, cause: unknown): Error {
+  return notCloneable(`Can't read the arguments of \`${name}\``, undefined, cause)
 }

@@ -1,5 +1,6 @@
 import { describe, expect, test } from 'vitest'
-import { decodeValue, encodeValue, readBlobs } from '../../../src/executor/bullmq/codec.ts'
+import { readBlobs } from '../../../src/executor/bullmq/blobs.ts'
+import { decodeValue, encodeValue } from '../../../src/executor/bullmq/codec.ts'
 
 const pass = (value: unknown): unknown => decodeValue(encodeValue(value))
 
