@@ -65,11 +65,11 @@ export class CancelledError extends FuturesError {
 
 /** What a TimeoutError is made of. */
 export interface TimeoutErrorOptions extends ErrorOptions {
-  /** Default `wait`. */
+  /** Which clock ran out. @default 'wait' */
   scope?: TimeoutScope
-  /** Default none. */
+  /** How many futures were not done. @default none */
   unfinished?: number
-  /** Default none. */
+  /** How many futures there were. @default none */
   total?: number
 }
 

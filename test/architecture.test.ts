@@ -45,6 +45,7 @@ const longFiles: Record<string, string> = {
   'errors.ts': 'the whole tree of error classes, by contract in one place',
   'future/future.ts': 'half of it is the documentation of the class everybody holds',
   'futures-session/futures-session.ts': 'likewise; the work is done by the classes beside it',
+  'session/options/options.ts': 'no code: what each option means, where an editor shows it',
   'futures-session/response-controller.ts':
     'the write side of one request: its start, its ends and its attempts share one state',
   'pool/pool.ts': 'a third of it is the documentation of the class everybody holds',

@@ -17,7 +17,7 @@ export type Task<T> = (context: TaskContext) => T | PromiseLike<T>
 export interface SubmitOptions<T = unknown> {
   /** Aborted: the future is cancelled, with the signal's reason as the cause. Its listener is gone when the future is done. */
   signal?: AbortSignal | undefined
-  /** Higher runs first; equal: first in, first out. Default 0. */
+  /** Higher runs first; equal: first in, first out. @default 0 */
   priority?: number | undefined
   /** Tasks of one group count together for `maxPerGroup`. */
   group?: string | undefined
@@ -35,9 +35,9 @@ export interface SubmitOptions<T = unknown> {
 export interface ShutdownOptions {
   /** Resolve when the work is over (default), not only when nothing more is accepted. */
   wait?: boolean
-  /** Cancel what has not started. Default false: it still runs. */
+  /** Cancel what has not started. @default false: it still runs */
   cancelPending?: boolean
-  /** Cancel what runs; `wait` still waits until it has really stopped. Default false. */
+  /** Cancel what runs; `wait` still waits until it has really stopped. @default false */
   cancelRunning?: boolean
 }
 

@@ -14,13 +14,13 @@ export type { RateLimit } from './start-log.ts'
 
 /** The bounds of an InProcessExecutor. */
 export interface InProcessExecutorOptions {
-  /** How many tasks may be alive at once: a positive integer or Infinity. Default 8. */
+  /** How many tasks may be alive at once: a positive integer or Infinity. @default 8 */
   maxWorkers?: number | undefined
-  /** How many of one group. Default: no limit of its own. */
+  /** How many of one group. @default no limit of its own */
   maxPerGroup?: number | undefined
-  /** How fast tasks start: any window of `interval` ms sees at most `limit` starts. Default: as fast as they can. */
+  /** How fast tasks start: any window of `interval` ms sees at most `limit` starts. @default as fast as they can */
   rateLimit?: RateLimit | undefined
-  /** How many tasks may wait; one more is a QueueFullError. Default: no limit. */
+  /** How many tasks may wait; one more is a QueueFullError. @default no limit */
   maxQueue?: number | undefined
 }
 

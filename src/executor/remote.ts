@@ -20,7 +20,7 @@ export interface RemoteExecutor extends Executor {
   [forgetShared](value: SharedValue): void
   /** How many threads share the tasks, at most. */
   readonly threads: number
-  /** How far tasks go. Default: to a thread of this process. */
+  /** How far tasks go. @default to a thread of this process */
   readonly reach?: 'thread' | 'process'
 }
 
@@ -32,7 +32,7 @@ export function isRemoteExecutor(executor: Executor): executor is RemoteExecutor
 export interface RemoteLink {
   /** What the arguments are called in the path of a TaskNotCloneableError, instead of `args[0]`; '' = no name at all. */
   readonly argNames?: readonly string[] | undefined
-  /** The work may be done twice if nobody knows whether it was done once. Default false. */
+  /** The work may be done twice if nobody knows whether it was done once. @default false */
   readonly isIdempotent?: boolean | undefined
   /** What the task's module is called where it is one of ours: its file lies elsewhere on each machine. */
   readonly ownModule?: 'remote-request' | undefined

@@ -8,7 +8,7 @@ export interface RateLimit {
   limit: number
   /** In how many milliseconds. A positive integer. */
   interval: number
-  /** For each group by itself, instead of for all tasks together. Default false. */
+  /** For each group by itself, instead of for all tasks together. @default false */
   perGroup?: boolean | undefined
 }
 

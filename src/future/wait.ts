@@ -11,7 +11,7 @@ export type ReturnWhen = (typeof conditions)[number]
 
 /** How long `wait` waits, and for what. */
 export interface WaitForOptions extends WaitOptions {
-  /** Default `ALL_COMPLETED`. */
+  /** What is waited for: all, the first that is done, or the first that failed. @default 'ALL_COMPLETED' */
   returnWhen?: ReturnWhen | undefined
 }
 

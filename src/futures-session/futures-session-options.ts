@@ -21,9 +21,9 @@ export interface FuturesSessionOptions<R = Response> extends SessionOptions {
   session?: SessionLike<R> | undefined
   /** Where requests run. Never shut down by us; wins over `maxWorkers`. */
   executor?: Executor | undefined
-  /** How many requests are at work at once: a positive integer or Infinity. Default 8. */
+  /** How many requests are at work at once: a positive integer or Infinity. @default 8 */
   maxWorkers?: number | undefined
-  /** How many of them to one origin. Default: no limit. */
+  /** How many of them to one origin. @default no limit */
   maxWorkersPerOrigin?: number | undefined
   /** How fast requests start; with `perGroup` each origin by itself. Of the executor that is made: with a given one a TypeError. */
   rateLimit?: RateLimit | undefined
@@ -35,7 +35,7 @@ export interface FuturesSessionOptions<R = Response> extends SessionOptions {
 
 /** How a session is closed. */
 export interface CloseOptions {
-  /** Cancel what is not done, instead of waiting for it. Default false. */
+  /** Cancel what is not done, instead of waiting for it. @default false */
   cancel?: boolean | undefined
   /** Aborted: cancels what is left. */
   signal?: AbortSignal | undefined

@@ -20,11 +20,13 @@ export type NextPage<C = unknown> = string | URL | RequestSpec<C> | null | undef
 
 /** Of `paginate`: options of every page, and how the next one is found. */
 export interface PaginateOptions<R = Response, C = unknown> extends RequestOptions<C> {
-  /** Of every page. Default GET. */
+  /** Of every page. @default 'GET' */
   method?: string | undefined
   /**
    * Called with each page, except one of status 400 and more, when it is handed out. It may be `async`; what it throws ends
-   * the iteration after that page. Default: `response.links.next`.
+   * the iteration after that page.
+   *
+   * @default response => response.links.next?.url
    */
   next?: ((response: R) => NextPage<C> | PromiseLike<NextPage<C>>) | undefined
 }

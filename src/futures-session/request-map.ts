@@ -21,9 +21,9 @@ export type ContextOf<I> = [GivenContext<I>] extends [undefined] ? unknown : Giv
 
 /** How `map` goes through its input. */
 export interface MapOptions {
-  /** Deliver in input order instead of as they complete. Default false. */
+  /** Deliver in input order instead of as they complete. @default false */
   ordered?: boolean | undefined
-  /** How many requests may exist that are not handed out yet. A positive integer. Default twice the workers. */
+  /** How many requests may exist that are not handed out yet. A positive integer. @default twice the workers */
   bufferSize?: number | undefined
   /** Aborted: what was started is cancelled and the iterator rejects with the signal's reason. */
   signal?: AbortSignal | undefined

@@ -31,15 +31,15 @@ export interface PoolOptions<S extends SessionLike<unknown> = Session> {
    * it the pool waits for `put()`.
    */
   jobQueue?: Iterable<Job | Attempted> | AsyncIterable<Job | Attempted> | undefined
-  /** How many workers, each with a session of its own: a positive integer. Default `availableParallelism()`. */
+  /** How many workers, each with a session of its own: a positive integer. @default `availableParallelism()` */
   numProcesses?: number | undefined
   /** Called with each session when it is made, before any job starts, then `initargs`. */
   initializer?: OrReference<Initializer<S>> | undefined
-  /** What `initializer` is called with, after the session. Default none. */
+  /** What `initializer` is called with, after the session. @default none */
   initargs?: readonly unknown[] | undefined
   /** Called with each session after `initializer`. */
   authGenerator?: OrReference<AuthGenerator<S>> | undefined
-  /** Makes a session; it is closed with the pool. Default: sessions that share their connections, and nothing else. */
+  /** Makes a session; it is closed with the pool. @default sessions that share their connections, and nothing else */
   session?: (() => S | PromiseLike<S>) | undefined
   /**
    * Where the jobs run. Never shut down by the pool. Default: each worker has its own. On an isolated one initializers and
@@ -52,7 +52,7 @@ export interface PoolOptions<S extends SessionLike<unknown> = Session> {
    * one after the other. With a limit, read both at the same time: a full buffer of the kind that nobody reads stops the pool.
    */
   maxBuffered?: number | undefined
-  /** For jobs that don't say: 4xx and 5xx are exceptions. Default: as the session has it. */
+  /** For jobs that don't say: 4xx and 5xx are exceptions. @default as the session has it */
   raiseForStatus?: boolean | undefined
 }
 

@@ -9,13 +9,13 @@ import { parseUrl, textOfUrl } from './url.ts'
 
 /** What a request is made of. */
 export interface PreparedRequestInit {
-  /** Default GET. */
+  /** As it goes out. @default 'GET' */
   method?: string | undefined
   /** Of http or https. User and password in it are dropped: set an Authorization header. */
   url: string | URL
   /** A HeaderMap is copied. */
   headers?: HeaderMap | HeadersOption | undefined
-  /** Default none. */
+  /** Text is sent as UTF-8. @default none */
   body?: PreparedBody | undefined
 }
 

@@ -89,7 +89,7 @@ export abstract class SessionAttributes {
     this.#core.proxies = resolveOption('proxies', proxies ?? undefined, defaults).proxies
   }
 
-  /** Default true. */
+  /** Whose certificates are believed; `undefined` sets the default. @default true */
   get verify(): VerifyOption {
     return this.#core.defaults.verify ?? true
   }
@@ -128,7 +128,7 @@ export abstract class SessionAttributes {
     this.#core.defaults = resolveOption('allowRedirects', allowRedirects, this.#core.defaults)
   }
 
-  /** Default 30. */
+  /** How many redirects in a row; 0 makes the first one an error, Infinity is no limit. @default 30 */
   get maxRedirects(): number {
     return this.#core.defaults.maxRedirects
   }
@@ -137,7 +137,7 @@ export abstract class SessionAttributes {
     this.#core.defaults = resolveOption('maxRedirects', maxRedirects, this.#core.defaults)
   }
 
-  /** Whether proxy variables, `.netrc` and CA bundle variables of the environment count. Default true. */
+  /** Whether proxy variables, `.netrc` and CA bundle variables of the environment count. @default true */
   get trustEnv(): boolean {
     return this.#core.trustEnv
   }
@@ -168,7 +168,7 @@ export abstract class SessionAttributes {
     this.#core.retry = retry
   }
 
-  /** Default false. */
+  /** Whether 4xx and 5xx reject with `HTTPError`, after retries and hooks. @default false */
   get raiseForStatus(): boolean {
     return this.#core.defaults.raiseForStatus
   }
@@ -177,7 +177,7 @@ export abstract class SessionAttributes {
     this.#core.defaults = resolveOption('raiseForStatus', raiseForStatus, this.#core.defaults)
   }
 
-  /** Default false. */
+  /** Whether requests resolve at the headers; the caller reads the body then. @default false */
   get stream(): boolean {
     return this.#core.defaults.stream
   }
@@ -186,7 +186,7 @@ export abstract class SessionAttributes {
     this.#core.defaults = resolveOption('stream', stream, this.#core.defaults)
   }
 
-  /** Bytes; default Infinity. */
+  /** Bytes of a body, on the wire and decoded; a larger one is a ResponseTooLargeError. @default Infinity */
   get maxResponseSize(): number {
     return this.#core.defaults.maxResponseSize
   }

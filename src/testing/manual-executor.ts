@@ -10,9 +10,9 @@ import { checkOptionNames } from '../unknown-option.ts'
 
 /** What a ManualExecutor says of itself. */
 export interface ManualExecutorOptions {
-  /** How many tasks may be alive at once: a positive integer or Infinity. Default Infinity. */
+  /** How many tasks may be alive at once: a positive integer or Infinity. @default Infinity */
   maxWorkers?: number | undefined
-  /** How many of one group. Default: no limit of its own. */
+  /** How many of one group. @default no limit of its own */
   maxPerGroup?: number | undefined
 }
 

@@ -9,18 +9,18 @@ import { hideArguments, ignore } from './redis-errors.ts'
 export interface FleetOptions {
   /** Options or a URL for ioredis; of a Redis that is given, its options are used: it is duplicated, and never closed. */
   connection: FleetConnection
-  /** Of BullMQ. Default 'undici-futures'. */
+  /** Of BullMQ. @default 'undici-futures' */
   queueName?: string | undefined
   /** Of BullMQ: 'bull' by default; '{bull}' for Dragonfly. */
   prefix?: string | undefined
-  /** The most bytes of one task's arguments, or of its result. Default 64 MiB. */
+  /** The most bytes of one task's arguments, or of its result. @default 64 MiB */
   maxMessageBytes?: number | undefined
   /**
    * Seals everything that lies in Redis (AES-256-GCM); the same on both sides, and as hard to guess as a key. Default: who can
    * read Redis reads the requests, and who can write there can make workers send some.
    */
   secret?: string | undefined
-  /** Told of connection errors, and of what was found in Redis that should not be there. Default: nobody is. */
+  /** Told of connection errors, and of what was found in Redis that should not be there. @default nobody is */
   onError?: ((error: unknown) => void) | undefined
 }
 
@@ -29,24 +29,24 @@ export interface BullMQExecutorOptions extends FleetOptions {
   maxWorkers?: number | undefined
   /** How many of one group, of this executor. Default: no limit of its own. Keyed groups of the whole fleet are in BullMQ Pro only. */
   maxPerGroup?: number | undefined
-  /** How many futures may be pending, handed over or not; one more is a QueueFullError. Default: no limit. */
+  /** How many futures may be pending, handed over or not; one more is a QueueFullError. @default no limit */
   maxQueue?: number | undefined
-  /** The most tasks in one BullMQ job. Default 32; 1: a job each, so that BullMQ's rate limits are exact, at 3.5 times the CPU. */
+  /** The most tasks in one BullMQ job. @default 32; 1: a job each, so that BullMQ's rate limits are exact, at 3.5 times the CPU */
   batchSize?: number | undefined
   /**
    * So many ms without Redis, or without any worker, and what was handed over is rejected with a BrokenExecutorError. Default
    * 60 000; null or Infinity: never.
    */
   fleetTimeout?: number | null | undefined
-  /** Silent for so many ms, workers take this process for dead. Default 60 000. */
+  /** Silent for so many ms, workers take this process for dead. @default 60 000 */
   clientTimeout?: number | undefined
-  /** How many workers one idempotent task is tried on that die with it. Default 3. */
+  /** How many workers one idempotent task is tried on that die with it. @default 3 */
   maxDeliveries?: number | undefined
 }
 
 /** How a task is to run on a fleet. */
 export interface BullMQSubmitOptions<T = unknown> extends SubmitOptions<T> {
-  /** The task may be done twice if nobody knows whether it was done once. Default false. */
+  /** The task may be done twice if nobody knows whether it was done once. @default false */
   idempotent?: boolean | undefined
 }
 

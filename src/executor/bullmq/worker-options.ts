@@ -7,7 +7,7 @@ import { isRemoteExecutor } from '../remote.ts'
 import { checkNames, resolveFleetOptions, type FleetOptions, type ResolvedFleetOptions } from './fleet-options.ts'
 
 export interface FleetWorkerOptions extends FleetOptions {
-  /** How many tasks are at work here at once. Default 64. */
+  /** How many tasks are at work here at once. @default 64 */
   concurrency?: number | undefined
   /**
    * Where tasks run: by default in this thread. A WorkerThreadExecutor keeps its event loop free. It is not shut down with the
@@ -20,15 +20,15 @@ export interface FleetWorkerOptions extends FleetOptions {
    * whole isolate: while the worker is open, references of anybody else here are limited to it, too.
    */
   modules?: Readonly<Record<string, string | URL>> | readonly (string | URL)[] | undefined
-  /** Requests of FuturesSessions are done here. Default true. */
+  /** Requests of FuturesSessions are done here. @default true */
   requests?: boolean | undefined
   /** Of BullMQ: at most `max` jobs of the whole queue are taken in `duration` ms. */
   limiter?: { max: number; duration: number } | undefined
-  /** Silent for so many ms, connected or not, the worker is taken for lost. Default 30 000. */
+  /** Silent for so many ms, connected or not, the worker is taken for lost. @default 30 000 */
   workerTimeout?: number | undefined
-  /** Of BullMQ, ms. Default 30 000. */
+  /** Of BullMQ, ms. @default 30 000 */
   lockDuration?: number | undefined
-  /** Of BullMQ, ms. Default 30 000. */
+  /** Of BullMQ, ms. @default 30 000 */
   stalledInterval?: number | undefined
 }
 

@@ -21,24 +21,24 @@ import { Thread, type ThreadOwner } from './thread.ts'
 
 /** The bounds and the threads of a WorkerThreadExecutor. */
 export interface WorkerThreadExecutorOptions {
-  /** How many tasks may be alive at once, in all threads together: a positive integer or Infinity. Default 8. */
+  /** How many tasks may be alive at once, in all threads together: a positive integer or Infinity. @default 8 */
   maxWorkers?: number | undefined
-  /** How many threads they share. Default: one less than the machine has cores, at least 1, at most `maxWorkers`. */
+  /** How many threads they share. @default one less than the machine has cores, at least 1, at most `maxWorkers` */
   threads?: number | undefined
   /** Called once in each thread before its first task, with its `args` only. If it fails, so does the executor. */
   initializer?: TaskReference | undefined
-  /** A thread that has had nothing to do for so many ms ends. Default 30 000; null or Infinity: never. */
+  /** A thread that has had nothing to do for so many ms ends. @default 30 000; null or Infinity: never */
   idleTimeout?: number | null | undefined
   /**
    * How many ms a thread may take to become ready, its initializer included, from when it is started. One that takes longer
    * is ended and replaced; after three in a row the executor is broken. Default 60 000; null or Infinity: for ever.
    */
   startTimeout?: number | null | undefined
-  /** Of each thread, as `node:worker_threads` has them. Default: none. */
+  /** Of each thread, as `node:worker_threads` has them. @default none */
   resourceLimits?: ResourceLimits | undefined
-  /** How many of one group. Default: no limit of its own. */
+  /** How many of one group. @default no limit of its own */
   maxPerGroup?: number | undefined
-  /** How many tasks may wait; one more is a QueueFullError. Default: no limit. */
+  /** How many tasks may wait; one more is a QueueFullError. @default no limit */
   maxQueue?: number | undefined
 }
 

@@ -1,4 +1,5 @@
 import { checkCount, describe } from '../../checks.ts'
+import { unknownOption } from '../../unknown-option.ts'
 import { ownOptions } from '../../own-options.ts'
 import type { BackoffOptions, RetryOptions } from '../options/options.ts'
 
@@ -93,7 +94,7 @@ function recordOf(name: string, value: unknown, keys: readonly string[]): object
     )
   }
   const unknown = Object.keys(value).find((key) => !keys.includes(key))
-  if (unknown !== undefined) throw new TypeError(`Unknown option \`${name}.${unknown}\`: there are ${keys.join(', ')}`)
+  if (unknown !== undefined) throw new TypeError(`Bad \`${name}\`: ${unknownOption(unknown, keys)}`)
   return ownOptions(value)
 }
 

@@ -21,29 +21,29 @@ import { withoutCredentials } from '../url.ts'
 
 /** What a response is made of. */
 export interface ResponseInit<D = unknown> {
-  /** Default 200. */
+  /** The code. @default 200 */
   status?: number | undefined
-  /** Default the usual one of the status. */
+  /** The reason. @default the usual one of the status */
   statusText?: string | undefined
-  /** Default none. */
+  /** A header that is repeated has a list. @default none */
   headers?: ResponseFields | undefined
-  /** Default empty. */
+  /** The body, decoded. @default empty */
   content?: string | Uint8Array | ArrayBuffer | undefined
   /** A body that is yet to be read, in place of `content`. */
   stream?: BodyStream | undefined
-  /** Default: a GET of `url`. */
+  /** What it answers. @default a GET of `url` */
   request?: PreparedRequest | undefined
-  /** Default: that of the request. */
+  /** Where it comes from. @default that of the request */
   url?: string | undefined
-  /** Default none. */
+  /** Responses that led here, the oldest first. @default none */
   history?: readonly Response[] | undefined
   /** Where it is a redirect that is not followed. */
   next?: PreparedRequest | undefined
-  /** Milliseconds. Default 0. */
+  /** Milliseconds from the request to the headers. @default 0 */
   elapsed?: number | undefined
   /** Of whoever makes it. */
   data?: D | undefined
-  /** What was spoken. Default unknown. */
+  /** What was spoken. @default unknown */
   httpVersion?: '1.1' | '2' | undefined
 }
 

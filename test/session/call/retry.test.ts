@@ -163,7 +163,7 @@ describe('resolveRetry()', () => {
     [1.5, RangeError, /`retry`/],
     [{ total: '3' }, TypeError, /`retry.total`/],
     [{ connect: -1 }, RangeError, /`retry.connect`/],
-    [{ retries: 3 }, TypeError, /`retry.retries`/],
+    [{ retries: 3 }, TypeError, /Bad `retry`: .*did you mean `total`/],
     [{ methods: 'GET' }, TypeError, /`retry.methods`/],
     [{ methods: [1] }, RangeError, /`retry.methods`/],
     [{ methods: [''] }, TypeError, /`retry.methods`/],
@@ -174,7 +174,7 @@ describe('resolveRetry()', () => {
     [{ backoff: { max: NaN } }, TypeError, /`retry.backoff.max`/],
     [{ backoff: { factor: '2' } }, TypeError, /`retry.backoff.factor`/],
     [{ backoff: { jitter: 1 } }, TypeError, /`retry.backoff.jitter`/],
-    [{ backoff: { delay: 1 } }, TypeError, /`retry.backoff.delay`/],
+    [{ backoff: { delay: 1 } }, TypeError, /Bad `retry.backoff`: .*did you mean `base`/],
     [{ retryAfter: 5 }, TypeError, /`retry.retryAfter`/],
     [{ maxRetryAfter: -1 }, RangeError, /`retry.maxRetryAfter`/],
   ])('%j is refused', (option, errorClass, message) => {

@@ -199,6 +199,8 @@ describe('options of a session', () => {
     [{ prefixUrl: 'http://h' }, /did you mean `baseUrl`/],
     [{ data: 'x' }, /each request/],
     [{ maxWorkers: 3 }, /belongs to a FuturesSession/],
+    [{ retry: { limit: 3 } }, /Bad `retry`: Unknown option `limit`: did you mean `total`/],
+    [{ retry: { backoff: { delay: 3 } } }, /did you mean `base`/],
     [{ timeout: 'x' }, /timeout/],
     [{ timeout: 0 }, /timeout/],
     [{ timeout: { red: 1 } }, /did you mean `read`/],
