@@ -73,6 +73,22 @@ describe('FuturesSession.paginate() yields', () => {
     expect(server.seen).toEqual(['GET /1?key=k', 'GET /2?key=k', 'GET /3?key=k'])
   })
 
+  test('from threads without credentials for another origin', async () => {
+    const seen: unknown[] = []
+    const away = await serve(({ headers }, response) => {
+      seen.push([headers.authorization, headers['x-a']])
+      response.end('away')
+    })
+    const here = await serve(({ headers }, response) => {
+      seen.push([headers.authorization, headers['x-a']])
+      response.setHeader('link', `<${away.url}/2>; rel="next"`).end('here')
+    })
+    const session = openRemote({ headers: { Authorization: 'secret' } }, { threads: 1 })
+    const options = { auth: ['me', 'pw'] as const, headers: { 'X-A': '1' } }
+    expect(await textsOf(session.paginate(`${here.url}/1`, options))).toEqual(['here', 'away'])
+    expect(seen).toEqual([['secret', '1'], [undefined, '1']]) // prettier-ignore
+  })
+
   test('what `next` says: URLs, requests, promises of them; nothing is the end', async () => {
     const server = await serve((request, response) => response.end(`${request.method ?? ''} ${request.url ?? ''}`))
     const steps = [
