@@ -32,6 +32,10 @@ const names = [
   'queued',
   'growth',
   'map-memory',
+  'http2-8',
+  'http2-100',
+  'http2-burst',
+  'http2-unused',
   'threads-round-trip',
   'threads-small-json',
   'threads-large-json',
@@ -112,7 +116,8 @@ function isHere(contender) {
 }
 
 async function measure(scenario, contender) {
-  const options = { url: server.url, isQuick: flags.quick }
+  const { url, secureUrl, oldSecureUrl, ca } = server
+  const options = { url, secureUrl, oldSecureUrl, ca, isQuick: flags.quick }
   if (isPython(contender)) return measureInPython(scenario, contender, options)
   const { child, next } = start('child.mjs', scenario, contender, options)
   const result = await next()

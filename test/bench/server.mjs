@@ -1,10 +1,12 @@
 // The server that the benchmark asks: nginx where there is one, else Node; a process of its own either way, so that its
 // work is not counted. `/64k.json` answers 64 KiB of JSON, `/64.json` 64 bytes, `/stream` a body that is worth streaming, every
-// other path the same small JSON.
+// other path the same small JSON. It listens three times: without TLS, with TLS and HTTP/2, with TLS and HTTP/1.1 only.
 import { execFileSync, fork, spawn } from 'node:child_process'
 import { once } from 'node:events'
-import { mkdtempSync, rmSync, writeFileSync } from 'node:fs'
+import { mkdtempSync, readFileSync, rmSync, writeFileSync } from 'node:fs'
 import http from 'node:http'
+import http2 from 'node:http2'
+import https from 'node:https'
 import net from 'node:net'
 import { tmpdir } from 'node:os'
 import path from 'node:path'
@@ -12,7 +14,15 @@ import { setTimeout as sleep } from 'node:timers/promises'
 import { fileURLToPath } from 'node:url'
 import { jsonOfSize, smallJson, streamSize, tinyJson } from './bodies.mjs'
 
-/** @returns `{ url, name, close() }` */
+const tlsFile = (name) => fileURLToPath(new URL(`../fixtures/tls/${name}`, import.meta.url))
+const urlsOf = ([port, secure, oldSecure]) => ({
+  url: `http://127.0.0.1:${port}/`,
+  secureUrl: `https://127.0.0.1:${secure}/`,
+  oldSecureUrl: `https://127.0.0.1:${oldSecure}/`,
+  ca: readFileSync(tlsFile('ca.pem'), 'utf8'),
+})
+
+/** @returns `{ url, secureUrl, oldSecureUrl, ca, name, close() }` */
 export async function startServer({ preferNginx = true } = {}) {
   const version = preferNginx ? nginxVersion() : undefined
   return version === undefined ? startNode() : startNginx(version)
@@ -29,7 +39,8 @@ function nginxVersion() {
 
 async function startNginx(name) {
   const folder = mkdtempSync(path.join(tmpdir(), 'undici-futures-bench-'))
-  const port = await freePort()
+  const ports = [await freePort(), await freePort(), await freePort()]
+  const [port, secure, oldSecure] = ports
   const config = path.join(folder, 'nginx.conf')
   writeFileSync(path.join(folder, '64k.json'), jsonOfSize(2 ** 16))
   writeFileSync(path.join(folder, 'stream'), Buffer.alloc(streamSize, '1'))
@@ -45,6 +56,10 @@ async function startNginx(name) {
       sendfile on;
       server {
         listen 127.0.0.1:${port};
+        listen 127.0.0.1:${secure} ssl http2;
+        listen 127.0.0.1:${oldSecure} ssl;
+        ssl_certificate ${tlsFile('server.pem')};
+        ssl_certificate_key ${tlsFile('server.key')};
         root ${folder};
         location = /64k.json {}
         location = /stream {}
@@ -56,7 +71,7 @@ async function startNginx(name) {
   const child = spawn('nginx', ['-p', folder, '-c', config], { stdio: 'ignore' })
   await untilListening(port)
   return {
-    url: `http://127.0.0.1:${port}/`,
+    ...urlsOf(ports),
     name,
     async close() {
       child.kill('SIGQUIT')
@@ -68,17 +83,25 @@ async function startNginx(name) {
 
 async function startNode() {
   const child = fork(fileURLToPath(import.meta.url), ['serve'])
-  const [{ port }] = await once(child, 'message')
-  return { url: `http://127.0.0.1:${port}/`, name: `Node ${process.version}`, close: () => void child.kill() }
+  const [ports] = await once(child, 'message')
+  return { ...urlsOf(ports), name: `Node ${process.version}`, close: () => void child.kill() }
 }
 
-function serve() {
+async function serve() {
   const bodies = { '/64k.json': jsonOfSize(2 ** 16), '/64.json': tinyJson, '/stream': Buffer.alloc(streamSize, '1') }
-  const server = http.createServer({ keepAliveTimeout: 60_000 }, ({ url }, response) => {
+  const answer = ({ url }, response) => {
     response.setHeader('content-type', 'application/json')
     response.end(bodies[url] ?? smallJson)
-  })
-  server.listen(0, '127.0.0.1', () => process.send({ port: server.address().port }))
+  }
+  const options = { keepAliveTimeout: 60_000 }
+  const identity = { cert: readFileSync(tlsFile('server.pem')), key: readFileSync(tlsFile('server.key')) }
+  const servers = [
+    http.createServer(options, answer),
+    http2.createSecureServer({ ...options, ...identity, allowHTTP1: true }, answer),
+    https.createServer({ ...options, ...identity }, answer),
+  ]
+  await Promise.all(servers.map((server) => once(server.listen(0, '127.0.0.1'), 'listening')))
+  process.send(servers.map((server) => server.address().port))
   process.on('disconnect', () => process.exit())
 }
 
@@ -104,4 +127,4 @@ async function untilListening(port) {
   throw new Error('nginx does not listen')
 }
 
-if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2] === 'serve') serve()
+if (process.argv[1] === fileURLToPath(import.meta.url) && process.argv[2] === 'serve') await serve()
