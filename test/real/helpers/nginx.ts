@@ -15,9 +15,11 @@ export interface NginxOptions {
   server: string
   /** Adds `ssl` to the port; the certificate is named in `server`. */
   tls?: boolean
+  /** Adds `http2` to it. */
+  http2?: boolean
 }
 
-export async function startNginx({ server, tls = false }: NginxOptions): Promise<Nginx> {
+export async function startNginx({ server, tls = false, http2 = false }: NginxOptions): Promise<Nginx> {
   const folder = await openFolder()
   const port = await freePort()
   const config = path.join(folder.path, 'nginx.conf')
@@ -32,7 +34,7 @@ export async function startNginx({ server, tls = false }: NginxOptions): Promise
       ${temporary.join(' ')}
       log_format lines '$connection $status $request'; access_log ${folder.path}/access.log lines;
       keepalive_requests 100000; default_type application/json;
-      server { listen 127.0.0.1:${port}${tls ? ' ssl' : ''}; ${server} }
+      server { listen 127.0.0.1:${port}${tls ? ' ssl' : ''}${http2 ? ' http2' : ''}; ${server} }
     }`,
   )
   const program = await startListener('nginx', ['-p', folder.path, '-c', config], port)
