@@ -214,7 +214,7 @@ describe('FuturesSession', () => {
       await turn()
     }
     expect(inner.peak).toBe(3)
-    expect(await Future.all(futures)).toEqual(futures.map((future) => String(future.request.url)))
+    expect(await Future.all(futures)).toEqual(futures.map((future) => future.request.url))
   })
 
   test('Object.assign keeps the future, and asCompleted its type', async () => {
