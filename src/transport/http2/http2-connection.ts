@@ -10,6 +10,7 @@ import { ownOptions } from '../../own-options.ts'
 import { ReadTimer } from '../read-timer.ts'
 import type { Http2Carrier } from './http2-carrier.ts'
 import type { NegotiatedRoute } from './negotiated-route.ts'
+import { PeerWatch } from './peer-watch.ts'
 
 /** Bytes that a server may send before somebody has read them: on a stream, and on all streams of a connection. */
 const streamWindow = 6 * 1024 * 1024
@@ -40,6 +41,8 @@ export class Http2Connection {
   readonly #socket: Socket
   readonly #session: ClientHttp2Session
   readonly #carriers = new Set<Http2Carrier>()
+  readonly #watch: PeerWatch
+  readonly #isBusy = (): boolean => this.#carriers.size > 0
   /** Those that are not in use: they keep their timer of Node's. */
   readonly #timers: ReadTimer[] = []
   readonly #keepAlive: number
@@ -67,6 +70,7 @@ export class Http2Connection {
     this.maxResponseSize = maxResponseSize < 0 ? Infinity : maxResponseSize
     this.#keepAlive = options.keepAliveTimeout ?? defaultKeepAlive
     this.#left = options.pipelining === 0 ? 1 : (options.maxRequestsPerClient ?? Infinity)
+    this.#watch = new PeerWatch(socket)
     this.#session = this.#openSession()
     socket.on('error', (error: Error) => (this.#failure ??= error)).once('close', () => this.#handleLoss())
   }
@@ -99,6 +103,7 @@ export class Http2Connection {
     if (wasIdle) {
       this.idleSince = Infinity
       this.#session.ref()
+      this.#watch.start(this.#isBusy)
     }
     this.#carriers.add(carrier)
     return wasIdle
@@ -207,6 +212,7 @@ export class Http2Connection {
   #handleLoss(): void {
     this.#isDraining = true
     this.#idleDeadline?.clear()
+    this.#watch.stop()
     for (const timer of this.#timers.splice(0)) timer.clear()
     this.#route.forget(this)
     // Node has closed the streams by then, and they have said so.
