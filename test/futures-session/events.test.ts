@@ -22,7 +22,7 @@ describe('FuturesSession events', () => {
     const inner = new GatedSession()
     const session = open(inner, { maxWorkers: 1, unobserved: 'ignore' })
     const log: string[] = []
-    session.on('submit', ({ future, request }) => log.push(`submit ${String(request.url)} ${future.state}`))
+    session.on('submit', ({ future, request }) => log.push(`submit ${request.url} ${future.state}`))
     session.on('start', ({ future }) => log.push(`start ${future.state}`))
     session.on('response', ({ response, attempt, future }) =>
       log.push(`response ${response} ${attempt} ${future.state}`),

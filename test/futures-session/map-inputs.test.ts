@@ -27,8 +27,7 @@ function open(options: object = {}): FuturesSession<string> {
 }
 
 const urlOf = (index: number): string => `http://x/${index}`
-const numberOf = (future: ResponseFuture<string>): number =>
-  Number(String(future.request.url).slice('http://x/'.length))
+const numberOf = (future: ResponseFuture<string>): number => Number(future.request.url.slice('http://x/'.length))
 const count = 24
 const all = Array.from({ length: count }, (_, index) => index)
 

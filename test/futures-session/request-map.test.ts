@@ -122,7 +122,7 @@ describe('FuturesSession.map()', () => {
     const seen: unknown[] = []
     const loop = (async () => {
       for await (const future of session.map(inputs())) {
-        seen.push([future.request.method, String(future.request.url), future.request.context])
+        seen.push([future.request.method, future.request.url, future.request.context])
       }
     })()
     while (seen.length < 3) {
