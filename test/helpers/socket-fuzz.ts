@@ -47,7 +47,7 @@ export interface Outcome {
 }
 
 const pattern = Buffer.from(Array.from({ length: 60_000 }, (_, index) => `${index},`).join(''))
-export const bodyOf = ({ size }: Plan): Buffer => pattern.subarray(0, size)
+export const bodyOf = ({ size }: Pick<Plan, 'size'>): Buffer => pattern.subarray(0, size)
 
 const mustEnd = ['FIN', 'RST'] as const
 const mayEnd = ['FIN', 'RST', 'none', 'none', 'none'] as const

@@ -5,23 +5,11 @@
  */
 import { Agent } from 'undici'
 import { afterEach, describe, expect, test } from 'vitest'
-import {
-  FuturesSession,
-  WorkerThreadExecutor,
-  type FuturesSessionOptions,
-  type ResponseFuture,
-} from '../../src/index.ts'
+import { FuturesSession, WorkerThreadExecutor, type FuturesSessionOptions } from '../../src/index.ts'
+import { meet } from '../helpers/fuzz-readers.ts'
 import { until } from '../helpers/gate.ts'
 import { seed } from '../helpers/random-text.ts'
-import {
-  breaks,
-  flawOf,
-  plansOf,
-  startFuzzServer,
-  type Outcome,
-  type Plan,
-  type Reader,
-} from '../helpers/socket-fuzz.ts'
+import { flawOf, plansOf, startFuzzServer, type Reader } from '../helpers/socket-fuzz.ts'
 import { straysOf } from '../helpers/strays.ts'
 
 const seconds = Number(process.env['FUZZ_SECONDS'] ?? 0)
@@ -109,50 +97,4 @@ async function expectFine(way: Way, ofSeed: number): Promise<void> {
   })
   const repeat = `SEED=${ofSeed} npx vitest run --config test/vitest.config.ts test/security/connection-fuzz.test.ts`
   expect({ flaws, strays }, repeat).toEqual({ flaws: [], strays: [] })
-}
-
-/** What hangs is an error. */
-async function meet(session: FuturesSession, url: string, plan: Plan): Promise<Outcome> {
-  let alarm: NodeJS.Timeout | undefined
-  const hung = new Promise<Outcome>((resolve) => {
-    alarm = setTimeout(() => resolve({ body: Buffer.alloc(0), error: 'nothing for 20 s' }), 20_000)
-  })
-  const outcome = await Promise.race([hung, receive(session, url, plan)])
-  clearTimeout(alarm)
-  return outcome
-}
-
-async function receive(session: FuturesSession, url: string, plan: Plan): Promise<Outcome> {
-  const { method, reader } = plan
-  const rest = breaks(plan.seed + 3)
-  const future = session.request(method, url, method === 'POST' ? { data: 'x'.repeat(1000) } : {})
-  const chunks: Uint8Array[] = []
-  try {
-    if (reader === 'cancels') void rest().then(() => future.cancel())
-    return { ...(await read(future, reader, rest, chunks)), body: Buffer.concat(chunks) }
-  } catch (error) {
-    const { name } = error as Error
-    return { body: Buffer.concat(chunks), error: name, isLeft: reader === 'cancels' && name === 'AbortError' }
-  }
-}
-
-async function read(
-  future: ResponseFuture,
-  reader: Reader,
-  rest: () => Promise<void>,
-  chunks: Uint8Array[],
-): Promise<{ isLeft?: boolean }> {
-  const response = await future.result()
-  if (reader === 'late') for (let index = 0; index < 5; index++) await rest()
-  if (reader === 'closes') {
-    await rest()
-    await response.close()
-    return { isLeft: true }
-  }
-  for await (const chunk of response.iterContent()) {
-    chunks.push(chunk)
-    if (reader === 'leaves' && chunks.length === 2) return { isLeft: true }
-    if (reader === 'slow') await rest()
-  }
-  return {}
 }
