@@ -9,7 +9,7 @@ const short: Record<keyof typeof times, number> = {
   mostSilence: 150,
   return: 150,
   askAfter: 40,
-  giveUpAfter: 200,
+  giveUpAfter: 2500,
   sweep: 30,
   repeat: 1000,
   repeatPause: 10,

@@ -110,7 +110,7 @@ describe.skipIf(!hasRedis)('A Redis that forgets', () => {
 
   test('has what is idempotent done again, and asks who has the rest', async () => {
     await open()
-    const { executor, futures, jobs, lost } = await submit(200)
+    const { executor, futures, jobs, lost } = await submit(1200)
     const { submitter, numbers } = jobs[1]
     // The one that lay in the queue.
     const untaken = numbers[0]! + 1
@@ -137,7 +137,7 @@ describe.skipIf(!hasRedis)('A Redis that forgets', () => {
 
   test('and goes away while it is asked for them: they are asked for again', async () => {
     await open()
-    const { jobs, futures, lost, executor } = await submit(200)
+    const { jobs, futures, lost, executor } = await submit(1200)
     const { submitter, numbers } = jobs[1]
     await worker.redis.flushall()
     await worker.open()
@@ -176,7 +176,7 @@ describe.skipIf(!hasRedis)('A Redis that forgets', () => {
 
   test('has a job that a worker says to have, though nobody saw it take it', async () => {
     await open()
-    const executor = fleet.executor({ clientTimeout: 200 })
+    const executor = fleet.executor({ clientTimeout: 1200 })
     const future = executor.submit(add)
     const job = await worker.take()
     await worker.redis.flushall()
@@ -190,7 +190,7 @@ describe.skipIf(!hasRedis)('A Redis that forgets', () => {
 describe.skipIf(!hasRedis)('A stream of words', () => {
   test('that somebody has put something else in place of is reported, and made again', async () => {
     await open()
-    const executor = fleet.executor({ clientTimeout: 200 })
+    const executor = fleet.executor({ clientTimeout: 1200 })
     const future = executor.submit(add, { idempotent: true })
     const job = await worker.takeAndSay()
     await worker.redis.set(worker.keys.words(job.submitter), 'no stream')
@@ -203,7 +203,7 @@ describe.skipIf(!hasRedis)('A stream of words', () => {
 
   test('is cut where it was read', async () => {
     await open()
-    const executor = fleet.executor({ clientTimeout: 200 })
+    const executor = fleet.executor({ clientTimeout: 1200 })
     const future = executor[submitRemote](add, {}, { shared: [{ version: 1, value: 'kept' }] })
     const job = await worker.takeAndSay()
     for (let count = 0; count < 300; count++) await worker.say(job.submitter)
