@@ -20,7 +20,7 @@ function giveBack(): void {
 }
 
 const fixture = (file: string, name: string, ...args: unknown[]) =>
-  taskReference<unknown>(`file://${process.cwd()}/test/fixtures/${file}`, name, ...args)
+  taskReference(`file://${process.cwd()}/test/fixtures/${file}`, name, ...args)
 const add = (n: number) => fixture('arithmetic-tasks.mjs', 'add', n, 1)
 const sleep = (milliseconds: number) => new Promise((resolve) => setTimeout(resolve, milliseconds))
 
