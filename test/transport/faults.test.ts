@@ -144,9 +144,7 @@ describe('exchange() with a server that breaks the rules', () => {
     const server = await faulty((peer) => peer.write('HTTP/1.1 100 Continue\r\n\r\n'))
     const error = await transport.failure(server.url, { method: 'POST', body: 'body', readTimeout: 2_500 })
     expect(error).toBeInstanceOf(ReadTimeoutError)
-    const early = await faulty((peer) => peer.write('HTTP/1.1 100 Continue\r\n\r\n'))
-    expect(await transport.failure(early.url, { readTimeout: 80 })).toBeInstanceOf(ReadTimeoutError)
-    await Promise.all([server.close(), early.close()])
+    await server.close()
   })
 
   it('does not lose its patience with a server because its own event loop was busy', async () => {
