@@ -39,7 +39,9 @@ console.log(`${counts.answered} answers, ids add up: ${counts.sum === (999 * 1_0
 
 await session.close()
 await executor.shutdown()
-for (const worker of workers) worker.kill()
+workers[1].kill()
+// It says goodbye to Redis, and waits until it can.
+await once(workers[1], 'exit')
 redis.kill()
 await once(redis, 'exit')
 rmSync(folder, { recursive: true })
