@@ -41,7 +41,8 @@ export class Tally {
     future.addDoneCallback(() => this.#settle(future, marks))
   }
 
-  #settle(future: ResponseFuture, { plan, mayBeCancelled }: Marks): void {
+  #settle(future: ResponseFuture, marks: Marks): void {
+    const { plan, mayBeCancelled } = marks
     const { state } = future
     if (state === 'pending' || state === 'running') return this.note(`#${plan.id} is ${state} and called done`)
     this[state]++
@@ -51,13 +52,13 @@ export class Tally {
     } else {
       const fault = faultOf(plan, future)
       if (fault !== undefined) this.note(`#${plan.id} (${plan.kind.answer}): ${fault}`)
-      else if (state === 'fulfilled' && plan.kind.options?.stream === true) this.#readBody(future, plan)
+      else if (state === 'fulfilled' && plan.kind.options?.stream === true) this.#readBody(future, marks)
     }
     this.onSettled?.()
   }
 
   /** At once or later, when the connection may have ended; to its end, or, each third, only its beginning. */
-  #readBody(future: ResponseFuture, plan: Plan): void {
+  #readBody(future: ResponseFuture, { plan, mayBeCancelled }: Marks): void {
     const { answer, bodyError } = plan.kind
     const read = async (): Promise<void> => {
       const response = future.resultNow()
@@ -75,7 +76,9 @@ export class Tally {
         const fault = bodyError === undefined ? bodyFaultOf(plan, response) : `no ${bodyError}`
         if (fault !== undefined) this.note(`#${plan.id} (${plan.kind.answer}): ${fault}`)
       } catch (error) {
-        const isExpected = (error as Error).name === bodyError || this.isStopping || plan.cancel !== undefined
+        // Its session may have been left before.
+        const isLeft = this.isStopping || mayBeCancelled === true || plan.cancel !== undefined
+        const isExpected = (error as Error).name === bodyError || isLeft
         if (!isExpected) this.note(`#${plan.id} (${answer}), its body: ${String(error)}`)
       }
     }

@@ -130,6 +130,8 @@ export class Soak {
     )
     if (round % 3 === 0) {
       await this.#ask(session, 30)
+      // What nobody has begun to read would be dropped.
+      await Promise.all(this.#tally.bodies)
       await session.close()
     } else {
       const asked = this.#askAndBeLeft(session, 30)
