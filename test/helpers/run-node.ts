@@ -45,7 +45,9 @@ export function runProgram(program: string, args: readonly string[], timeout: nu
  * and Node complains where a thread ends before it is written.
  */
 function quietEnvironment(): NodeJS.ProcessEnv {
-  const unwanted = /^(NODE_OPTIONS|NODE_V8_COVERAGE|VITEST.*|FORCE_COLOR|.*_proxy)$/i
+  const unwanted = /^(NODE_OPTIONS|VITEST.*|FORCE_COLOR|.*_proxy)$/i
   const names = Object.keys(process.env).filter((name) => !unwanted.test(name))
-  return { ...Object.fromEntries(names.map((name) => [name, process.env[name]])), NO_COLOR: '1' }
+  const kept = Object.fromEntries(names.map((name) => [name, process.env[name]]))
+  // Node gives NODE_V8_COVERAGE to every child that is not given another one.
+  return { ...kept, NODE_V8_COVERAGE: '', NO_COLOR: '1' }
 }
