@@ -1,7 +1,13 @@
 import { createHash } from 'node:crypto'
 import { getEventListeners } from 'node:events'
 import { inspect } from 'node:util'
-import { type Executor, FuturesSession, type RequestError, type RequestOptions } from '../../src/index.ts'
+import {
+  type Executor,
+  FuturesSession,
+  type FuturesSessionOptions,
+  type RequestError,
+  type RequestOptions,
+} from '../../src/index.ts'
 import { isRetried, type Fault, type FaultSite, type Meeting } from './faults.ts'
 import { turn, until } from './gate.ts'
 import { straysOf } from './strays.ts'
@@ -13,6 +19,8 @@ export interface MatrixRow {
   readonly stream: boolean
   /** Further attempts. */
   readonly retries: number
+  /** What else its sessions are given. */
+  readonly session?: FuturesSessionOptions
 }
 
 /** What came of a fault, in the words of `expectedOf`. */
@@ -71,8 +79,8 @@ class Lane {
   readonly #stop = new AbortController()
   readonly #events: string[] = []
 
-  constructor(executor: Executor, { stream, retries }: MatrixRow) {
-    const session = new FuturesSession({ executor, trustEnv: false, unobserved: 'ignore' })
+  constructor(executor: Executor, { stream, retries, session: options }: MatrixRow) {
+    const session = new FuturesSession({ executor, trustEnv: false, unobserved: 'ignore', ...options })
     this.#session = session
     this.#options = {
       ...(stream && { stream }),
