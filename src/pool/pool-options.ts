@@ -42,14 +42,18 @@ export interface PoolOptions<S extends SessionLike<unknown> = Session> {
   /** Makes a session; it is closed with the pool. @default sessions that share their connections, and nothing else */
   session?: (() => S | PromiseLike<S>) | undefined
   /**
-   * Where the jobs run. Never shut down by the pool. Default: each worker has its own. On an isolated one initializers and
-   * auth generators are task references; they run here, and what they set travels with each request.
+   * Where the jobs run. Never shut down by the pool. On an isolated one initializers and auth generators are task
+   * references; they run here, and what they set travels with each request.
+   *
+   * @default each worker has its own
    */
   executor?: Executor | undefined
   /**
    * How many jobs may be under way or done and not taken, responses and exceptions together: the next one starts when one
-   * has been taken. A positive integer. Default Infinity: any number of results may wait, so that the two kinds can be read
-   * one after the other. With a limit, read both at the same time: a full buffer of the kind that nobody reads stops the pool.
+   * has been taken. A positive integer. With a limit, read both kinds at the same time: a full buffer of the kind that nobody
+   * reads stops the pool.
+   *
+   * @default Infinity: any number of results may wait, so that the two kinds can be read one after the other
    */
   maxBuffered?: number | undefined
   /** For jobs that don't say: 4xx and 5xx are exceptions. @default as the session has it */

@@ -20,45 +20,45 @@ export type ConnectFunction = (
 
 /** How connections are made and kept, in undici's words. Times are milliseconds. */
 export interface PoolOptions {
-  /** How long an idle connection is kept; default 4 000. What the server says in `Keep-Alive` wins. */
+  /** How many ms an idle connection is kept; what the server says in `Keep-Alive` wins. @default 4_000 */
   keepAliveTimeout?: number | undefined
-  /** The most that a server's `Keep-Alive` can ask for; default 600 000. */
+  /** The most ms that a server's `Keep-Alive` can ask for. @default 600_000 */
   keepAliveMaxTimeout?: number | undefined
-  /** Taken off what the server says, for the time that messages travel; default 2 000. */
+  /** ms taken off what the server says, for the time that messages travel. @default 2_000 */
   keepAliveTimeoutThreshold?: number | undefined
-  /** Requests after which a connection is closed; default: no limit. */
+  /** Requests after which a connection is closed. @default no limit */
   maxRequestsPerClient?: number | undefined
-  /** Bytes of a response's headers; default: Node's `--max-http-header-size`, 16 KiB. */
+  /** Bytes of a response's headers. @default Node's `--max-http-header-size`, 16 KiB */
   maxHeaderSize?: number | undefined
-  /** Bytes of a body on the wire; the request's `maxResponseSize` is the finer one. */
+  /** Bytes of a body on the wire; the request's `maxResponseSize` is the finer one. @default no limit */
   maxResponseSize?: number | undefined
-  /** Whether a body whose length is not the Content-Length fails the request; default true. */
+  /** Whether a body whose length is not the Content-Length fails the request. @default true */
   strictContentLength?: boolean | undefined
-  /** undici's own coarse timers; default 0: `timeout` of the request rules. */
+  /** undici's own coarse timers, in ms. @default 0: `timeout` of the request rules */
   headersTimeout?: number | undefined
-  /** Likewise. */
+  /** Likewise. @default 0 */
   bodyTimeout?: number | undefined
-  /** An upper bound of `timeout.connect`. */
+  /** An upper bound of `timeout.connect`, in ms. @default none */
   connectTimeout?: number | undefined
-  /** 0 closes each connection after its request. More than one request at a time is never on a connection. */
+  /** 0 closes each connection after its request. More than one request at a time is never on a connection. @default 1 */
   pipelining?: 0 | 1 | undefined
-  /** A Unix domain socket that every connection goes to. */
+  /** A Unix domain socket that every connection goes to. @default none */
   socketPath?: string | undefined
-  /** The address of this machine that connections come from. */
+  /** The address of this machine that connections come from. @default any */
   localAddress?: string | undefined
-  /** How names are looked up; default `dns.lookup`. It is called as by `net.connect`. */
+  /** How names are looked up; it is called as by `net.connect`. @default `dns.lookup` */
   lookup?: LookupFunction | undefined
-  /** 4 or 6: addresses of this kind only. Default 0: both. */
+  /** 4 or 6: addresses of this kind only. @default 0: both */
   family?: 0 | 4 | 6 | undefined
   /** Of `dns.lookup`. */
   hints?: number | undefined
-  /** Whether addresses are tried one after the other until one answers; default as in Node. */
+  /** Whether addresses are tried one after the other until one answers. @default as in Node */
   autoSelectFamily?: boolean | undefined
-  /** How long one address is tried; default as in Node. */
+  /** How many ms one address is tried. @default as in Node */
   autoSelectFamilyAttemptTimeout?: number | undefined
-  /** TLS sessions that are remembered for resumption; default 100. */
+  /** TLS sessions that are remembered for resumption. @default 100 */
   maxCachedSessions?: number | undefined
-  /** The session option `http2`, which wins, by undici's name. Default false. */
+  /** The session option `http2`, which wins, by undici's name. @default false */
   allowH2?: boolean | undefined
   /** Options of `net.connect` and `tls.connect`, or a function that connects. */
   connect?: (ConnectionOptions & { [option: string]: unknown }) | ConnectFunction | undefined

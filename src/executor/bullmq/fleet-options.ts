@@ -11,13 +11,15 @@ export interface FleetOptions {
   connection: FleetConnection
   /** Of BullMQ. @default 'undici-futures' */
   queueName?: string | undefined
-  /** Of BullMQ: 'bull' by default; '{bull}' for Dragonfly. */
+  /** Of BullMQ; '{bull}' for Dragonfly. @default 'bull' */
   prefix?: string | undefined
   /** The most bytes of one task's arguments, or of its result. @default 64 MiB */
   maxMessageBytes?: number | undefined
   /**
-   * Seals everything that lies in Redis (AES-256-GCM); the same on both sides, and as hard to guess as a key. Default: who can
-   * read Redis reads the requests, and who can write there can make workers send some.
+   * Seals everything that lies in Redis (AES-256-GCM); the same on both sides, and as hard to guess as a key. Without it,
+   * who can read Redis reads the requests, and who can write there can make workers send some.
+   *
+   * @default none
    */
   secret?: string | undefined
   /** Told of connection errors, and of what was found in Redis that should not be there. @default nobody is */
@@ -25,9 +27,9 @@ export interface FleetOptions {
 }
 
 export interface BullMQExecutorOptions extends FleetOptions {
-  /** How many tasks may be handed over and not over yet. Default 256. What is beyond waits here, in order. */
+  /** How many tasks may be handed over and not over yet; what is beyond waits here, in order. @default 256 */
   maxWorkers?: number | undefined
-  /** How many of one group, of this executor. Default: no limit of its own. Keyed groups of the whole fleet are in BullMQ Pro only. */
+  /** How many of one group, of this executor; keyed groups of the whole fleet are in BullMQ Pro only. @default no limit of its own */
   maxPerGroup?: number | undefined
   /** How many futures may be pending, handed over or not; one more is a QueueFullError. @default no limit */
   maxQueue?: number | undefined

@@ -18,7 +18,7 @@ import type { WorkerTask } from './worker-task.ts'
 
 /** How a worker is closed. */
 export interface CloseWorkerOptions {
-  /** ms after which what still runs is cancelled. Default: it may take as long as it does. */
+  /** ms after which what still runs is cancelled. @default it may take as long as it does */
   timeout?: number | undefined
 }
 

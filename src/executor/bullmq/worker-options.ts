@@ -10,14 +10,17 @@ export interface FleetWorkerOptions extends FleetOptions {
   /** How many tasks are at work here at once. @default 64 */
   concurrency?: number | undefined
   /**
-   * Where tasks run: by default in this thread. A WorkerThreadExecutor keeps its event loop free. It is not shut down with the
-   * worker.
+   * Where tasks run; it is not shut down with the worker. A WorkerThreadExecutor keeps the event loop free.
+   *
+   * @default in this thread
    */
   executor?: Executor | undefined
   /**
    * Which modules tasks, hooks and auth functions may name, and where those lie here: URLs or package specifiers, by the names
-   * that submitters use. A list: each under its own name. Nothing else is imported for them. Default: none. It holds for the
+   * that submitters use. A list: each under its own name. Nothing else is imported for them. It holds for the
    * whole isolate: while the worker is open, references of anybody else here are limited to it, too.
+   *
+   * @default none
    */
   modules?: Readonly<Record<string, string | URL>> | readonly (string | URL)[] | undefined
   /** Requests of FuturesSessions are done here. @default true */

@@ -31,7 +31,9 @@ export interface WorkerThreadExecutorOptions {
   idleTimeout?: number | null | undefined
   /**
    * How many ms a thread may take to become ready, its initializer included, from when it is started. One that takes longer
-   * is ended and replaced; after three in a row the executor is broken. Default 60 000; null or Infinity: for ever.
+   * is ended and replaced; after three in a row the executor is broken.
+   *
+   * @default 60 000; null or Infinity: for ever
    */
   startTimeout?: number | null | undefined
   /** Of each thread, as `node:worker_threads` has them. @default none */

@@ -129,7 +129,7 @@ export type CertOption =
   | {
       /** The certificate, and those between it and an authority: a path or PEM. */
       readonly cert: string | Uint8Array
-      /** The key: a path or PEM. Default: it stands beside the certificate. */
+      /** The key: a path or PEM. @default it stands beside the certificate */
       readonly key?: string | Uint8Array | undefined
       /** Of the key. */
       readonly passphrase?: string | undefined

@@ -5,8 +5,10 @@ import { Lab } from './lab.ts'
 /** What is different about an executor. */
 export interface ContractOptions {
   /**
-   * Whether a SharedArrayBuffer reaches the tasks. Default true; false: they run in other processes, on this machine, and
-   * report by a local socket.
+   * Whether a SharedArrayBuffer reaches the tasks. If not, they run in other processes, on this machine, and report by a
+   * local socket.
+   *
+   * @default true
    */
   sharesMemory?: boolean | undefined
 }
