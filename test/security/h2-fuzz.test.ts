@@ -71,9 +71,10 @@ async function expectFine(way: Way, ofSeed: number): Promise<void> {
   const lane = async (): Promise<void> => {
     for (let plan = waiting.shift(); plan !== undefined; plan = waiting.shift()) {
       const outcome = await meet(session, `${server.url}/${plan.id}`, plan)
-      const attempt = server.attempts.get(plan.id)
-      const flaw = h2FlawOf(plan, attempt, outcome)
-      if (flaw !== undefined) flaws.push(`${flaw}: ${JSON.stringify({ plan, isWhole: attempt?.isWhole })}`)
+      const attempts = server.attempts.get(plan.id) ?? []
+      const flaw = h2FlawOf(plan, attempts, outcome)
+      if (flaw !== undefined)
+        flaws.push(`${flaw}: ${JSON.stringify({ plan, isWhole: attempts.map(({ isWhole }) => isWhole) })}`)
     }
   }
   const strays = await straysOf(async () => {

@@ -32,7 +32,7 @@ export interface H2Plan {
   readonly seed: number
 }
 
-/** What the server has done last of a plan. */
+/** What the server has done of a plan on one stream. */
 export interface H2Attempt {
   readonly peer: FramePeer
   /** The last frame of the response is being sent; it was given to the kernel. */
@@ -68,12 +68,12 @@ export function* h2PlansOf(seed: number, count: number, readers: readonly Reader
 }
 
 export interface FrameFuzz extends FrameServer {
-  /** By the id of the plan. */
-  readonly attempts: ReadonlyMap<number, H2Attempt>
+  /** By the id of the plan, in the order of their arrival: one that is too late may come behind the one sent in its place. */
+  readonly attempts: ReadonlyMap<number, readonly H2Attempt[]>
 }
 
 export async function startFrameFuzz(plans: ReadonlyMap<number, H2Plan>): Promise<FrameFuzz> {
-  const attempts = new Map<number, H2Attempt>()
+  const attempts = new Map<number, H2Attempt[]>()
   const refusals = new Map<number, number>()
   const server = await startFrameServer(async (peer) => {
     for (let stream = await peer.request(); stream !== undefined; stream = await peer.request()) {
@@ -91,13 +91,13 @@ async function answerAs(
   plan: H2Plan,
   peer: FramePeer,
   stream: FrameStream,
-  attempts: Map<number, H2Attempt>,
+  attempts: Map<number, H2Attempt[]>,
 ): Promise<void> {
   const { id } = stream
   const random = randomFrom(plan.seed + 1)
   const rest = breaks(plan.seed + 2)
   const attempt: H2Attempt = { peer, isEnding: false, isWhole: false }
-  attempts.set(plan.id, attempt)
+  attempts.set(plan.id, [...(attempts.get(plan.id) ?? []), attempt])
   const isOver = (): boolean => peer.socket.destroyed || peer.socket.writableEnded || stream.resetCode !== undefined
   const send = async (...bytes: Uint8Array[]): Promise<void> => (isOver() ? undefined : peer.send(...bytes))
   const coded = plan.isGzip ? gzipSync(bodyOf(plan), { level: 1 }) : bodyOf(plan)
@@ -133,19 +133,21 @@ async function endAs(end: H2Plan['end'], peer: FramePeer, { id }: FrameStream): 
 }
 
 /** @returns what is wrong, in words */
-export function h2FlawOf(plan: H2Plan, attempt: H2Attempt | undefined, outcome: Outcome): string | undefined {
+export function h2FlawOf(plan: H2Plan, attempts: readonly H2Attempt[], outcome: Outcome): string | undefined {
   const { error, body, isLeft = false } = outcome
   const wanted = bodyOf(plan)
   if (!wanted.subarray(0, body.length).equals(body)) return `${body.length} bytes that were not sent`
   if (isLeft) return undefined
   if (error === undefined) {
-    if (attempt?.isEnding !== true) return 'no error'
+    if (!attempts.some(({ isEnding }) => isEnding)) return 'no error'
     return body.length === wanted.length ? undefined : `${body.length} bytes for whole`
   }
   // Now and then node:http2 does not notice a reset of the connection: the read timeout does.
-  if (error === 'ReadTimeoutError' && attempt?.peer.isReset !== false) return undefined
+  const wasReset = attempts.length === 0 || attempts.some(({ peer }) => peer.isReset)
+  if (error === 'ReadTimeoutError' && wasReset) return undefined
   const names = ['ChunkedEncodingError', 'ConnectionError', ...(plan.isGzip ? ['ContentDecodingError'] : [])]
   if (!names.includes(error)) return `${error} instead of ${names.join(' or ')}`
   // Of what the kernel holds, the reset of a connection leaves what it likes; FIN and GOAWAY come behind all that was said.
-  return attempt?.isWhole === true && !attempt.peer.isReset ? `${error}, although it was whole` : undefined
+  const last = attempts.at(-1)
+  return last?.isWhole === true && !last.peer.isReset ? `${error}, although it was whole` : undefined
 }
