@@ -14,7 +14,9 @@ describe('SECURITY.md', () => {
   })
 
   it('names every test of this folder, and none that is not there', async () => {
-    const named = new Set([...defended.matchAll(/\]\(test\/security\/([a-z\d-]+\.test\.ts)\)/g)].map(([, name]) => name))
+    const named = new Set(
+      [...defended.matchAll(/\]\(test\/security\/([a-z\d-]+\.test\.ts)\)/g)].map(([, name]) => name),
+    )
     const files = (await readdir(folder)).filter((name) => name !== 'promises.test.ts')
 
     expect([...named].sort()).toEqual(files.sort())
