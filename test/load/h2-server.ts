@@ -77,7 +77,10 @@ export async function startH2LoadServer(): Promise<H2LoadServer> {
     const count = (seen.get(id) ?? 0) + 1
     seen.set(id, count)
     // The body of the request first.
-    stream.resume().once('end', () => answers[kind]!(stream, id, count === 1))
+    stream.resume().once('end', () => {
+      // Cancelled meanwhile: nothing may be said of it.
+      if (!stream.destroyed) answers[kind]!(stream, id, count === 1)
+    })
   })
   await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve))
   return {

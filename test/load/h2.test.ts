@@ -22,6 +22,9 @@ interface Kind {
   readonly status?: number
 }
 
+/** Of Node 20, a server that says GOAWAY while streams are reset corrupts its memory, and aborts. There, frames made by hand say it. */
+const leaves = !process.version.startsWith('v20.')
+
 const kinds: readonly Kind[] = [
   { answer: 'plain', share: 500 },
   { answer: 'plain', share: 100, method: 'POST', options: { json: { many: ['words'] } } },
@@ -32,7 +35,7 @@ const kinds: readonly Kind[] = [
   { answer: 'gzip', share: 50 },
   { answer: 'hinted', share: 30 },
   { answer: 'moved', share: 50 },
-  { answer: 'leaving', share: 10 },
+  { answer: leaves ? 'leaving' : 'plain', share: 10 },
   { answer: 'refusedOnce', share: 20, method: 'POST', options: { data: 'body' } },
   { answer: 'refused', share: 10, error: 'ConnectionError' },
   { answer: 'reset', share: 10, error: 'ConnectionError' },
