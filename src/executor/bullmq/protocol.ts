@@ -3,6 +3,7 @@ import { textOf } from '../../checks.ts'
 import { notCloneable } from '../../cloneable.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
 import { decode, encode, type Encoded } from '../remote/error-codec.ts'
+import { hasBlobs } from './blobs.ts'
 import { decodeValue, encodeValue } from './codec.ts'
 import { protocolVersion } from './keys.ts'
 import type { Sealer } from './sealer.ts'
@@ -125,7 +126,10 @@ function listOf(value: unknown): readonly unknown[] {
 /** Never throws. */
 export function encodeThrown(thrown: unknown): Uint8Array {
   try {
-    return encodeValue(encode(thrown, 'process'))
+    const encoded = encode(thrown, 'process')
+    // Nobody has read them before, and Node 26 would write them as objects without properties.
+    if (hasBlobs(encoded)) throw new Error('A Blob could not be cloned.')
+    return encodeValue(encoded)
   } catch {
     // Values that the check has missed.
     return encodeValue(encode(new TaskNotCloneableError(`What was thrown can't leave its process: ${textOf(thrown)}`)))
