@@ -56,7 +56,9 @@ export class Sealer {
     let at = 1
     const next = (size: number): Buffer => bytes.subarray(at, (at += size))
     const id = next(idSize).toString('latin1')
-    const decipher = createDecipheriv('aes-256-gcm', this.#keyOf(secret, id), next(ivSize))
+    // Without the length a part of a tag would do.
+    const options = { authTagLength: tagSize }
+    const decipher = createDecipheriv('aes-256-gcm', this.#keyOf(secret, id), next(ivSize), options)
     decipher.setAAD(Buffer.from(context))
     decipher.setAuthTag(next(tagSize))
     return Buffer.concat([decipher.update(bytes.subarray(at)), decipher.final()])

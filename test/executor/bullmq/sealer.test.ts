@@ -29,6 +29,12 @@ describe('Sealer', () => {
     }
   })
 
+  test('takes no part of a tag for the tag, not even where nothing was sealed', () => {
+    const sealed = new Sealer('s', id('a')).seal(Buffer.alloc(0), 'job:1')
+    for (let missing = 1; missing <= 16; missing++)
+      expect(() => new Sealer('s', id('b')).open(sealed.subarray(0, -missing), 'job:1')).toThrow(SealError)
+  })
+
   test('without a secret passes things on, and refuses what is sealed; with one, what is not', () => {
     const [open, closed] = [new Sealer(undefined, id('a')), new Sealer('s', id('b'))]
     expect(open.open(open.seal(text, 'x'), 'y')).toEqual(text)
