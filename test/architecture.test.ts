@@ -51,6 +51,7 @@ const longFiles: Record<string, string> = {
   'pool/pool.ts': 'a third of it is the documentation of the class everybody holds',
   'transport/exchange-handler.ts': 'what undici calls and the ways to end share one small state',
   'session/response/response.ts': 'likewise a third of it documents the class everybody holds',
+  'transport/http2/http2-connection.ts': 'what Node says of a session, and when it rests or ends, is one small state',
   'session/call/call.ts': 'the steps of one request share its whole state; what could leave it has left',
 }
 

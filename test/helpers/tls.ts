@@ -4,9 +4,9 @@ import type { AddressInfo, Socket } from 'node:net'
 import type { TLSSocket } from 'node:tls'
 import type { Handler } from './server.ts'
 
-/** A PEM file of test/fixtures/tls. */
+/** A PEM file of test/fixtures/tls. By the working folder: programs of ours are bundled, and run from elsewhere. */
 export function tlsFixture(name: string): string {
-  return readFileSync(new URL(`../fixtures/tls/${name}`, import.meta.url), 'utf8')
+  return readFileSync(`test/fixtures/tls/${name}`, 'utf8')
 }
 
 export interface TlsServer {

@@ -176,6 +176,7 @@ export class Http2Connection {
       }),
     )
     session.setLocalWindowSize(connectionWindow)
+    keepHandle(session)
     session
       .on('error', (error: Error) => (this.#failure ??= error))
       .on('close', () => this.#socket.destroy())
@@ -237,4 +238,19 @@ export class Http2Connection {
       else this.discard()
     }).unref()
   }
+}
+
+const handlesInUse = new Set<unknown>()
+
+/**
+ * Keeps what Node's own code has of a session from being collected before the last of its streams. Node aborts the process
+ * (`current_nghttp2_memory_ == 0`) if a header that it has refused half-way, of a stream that was destroyed in the same turn,
+ * outlives the session; and both let go of their handles when they are destroyed.
+ */
+function keepHandle(session: ClientHttp2Session): void {
+  const key = Object.getOwnPropertySymbols(session).find(({ description }) => description === 'kHandle')
+  if (key === undefined) return
+  const handle: unknown = Reflect.get(session, key)
+  handlesInUse.add(handle)
+  session.once('close', () => setImmediate(() => setImmediate(() => handlesInUse.delete(handle))))
 }
