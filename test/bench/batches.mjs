@@ -23,7 +23,8 @@ export async function measureBatches({ client, warm, slices, size, batch, check 
   return { cpu: Math.min(...costs), rate: Math.max(...rates) }
 }
 
-async function submit(client, count, batch, check) {
+/** Submits so many requests, a batch at a time, and checks the answers. */
+export async function submit(client, count, batch, check) {
   for (let done = 0; done < count; done += batch) {
     const answers = Array.from({ length: batch }, client.submit)
     for (const answer of answers) check(await answer)

@@ -10,7 +10,7 @@
 // A scenario names its contenders, what is measured and the bars. Each round measures every contender once, in a process of
 // its own, in an order that turns from round to round, so that what else the machine does hits all alike. A scenario more is
 // a file in scenarios/ and a name below, a contender more a file in contenders/. One that exports `keep` has its contenders
-// open, and warm, from before the first round until after the last. Peers of Python are left out, and named, where there is no
+// open, and warm, from before the first round until after the last; with `inTurns`, too, all in one process. Peers of Python are left out, and named, where there is no
 // Python that has them; so are scenarios where something is `missing`.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
@@ -92,17 +92,31 @@ async function runScenario(name, scenario) {
   const contenders = scenario.contenders.filter((contender) => isChosen(contender) && isHere(contender))
   const count = contenders.length === 0 ? 0 : Number(flags.rounds ?? scenario.rounds[flags.quick ? 'quick' : 'full'])
   const rounds = []
-  const kept = count > 0 && scenario.keep !== undefined ? await keepAll(name, contenders) : undefined
+  const kept = count > 0 && scenario.keep !== undefined ? await keepAll(name, scenario, contenders) : undefined
   for (let round = 0; round < count; round++) {
     const measured = Object.fromEntries(contenders.map((contender) => [contender, undefined]))
-    for (let turn = 0; turn < contenders.length; turn++) {
-      const contender = contenders[(turn + round) % contenders.length]
-      measured[contender] = await (kept?.get(contender)?.measure() ?? measure(name, contender))
+    for (const contender of inOrder(contenders, round, scenario)) {
+      // What is measured in turns has many rounds; Python, for which one is long enough, has the first.
+      measured[contender] =
+        (scenario.inTurns && isPython(contender) && rounds[0]?.[contender]) ||
+        (await (kept?.get(contender)?.measure() ?? measure(name, contender)))
     }
     rounds.push(measured)
   }
   for (const { close } of kept?.values() ?? []) await close()
   return rounds
+}
+
+/**
+ * Whoever was first is the last of the next round. In one process the order is mixed: whoever comes behind
+ * a peer, comes behind its garbage, too.
+ */
+function inOrder(contenders, round, { inTurns = false }) {
+  if (!inTurns) return contenders.map((_, turn) => contenders[(turn + round) % contenders.length])
+  return contenders
+    .map((contender) => ({ contender, place: Math.random() }))
+    .sort((one, other) => one.place - other.place)
+    .map(({ contender }) => contender)
 }
 
 function isChosen(contender) {
@@ -126,21 +140,26 @@ async function measure(scenario, contender) {
 }
 
 /** Peers of Python are measured by themselves all the same. */
-async function keepAll(scenario, contenders) {
+async function keepAll(name, { inTurns = false }, contenders) {
+  const others = contenders.filter((each) => !isPython(each))
+  const groups = inTurns ? [others] : others.map((contender) => [contender])
   const kept = new Map()
-  for (const contender of contenders.filter((each) => !isPython(each))) {
+  for (const group of groups) {
     const options = { url: server.url, isQuick: flags.quick }
-    const { child, next } = start('kept.mjs', scenario, contender, options)
+    const { child, next } = start(inTurns ? 'in-turns.mjs' : 'kept.mjs', name, group.join(), options)
     await next()
-    const measureIt = () => {
-      child.send('measure')
-      return next()
-    }
     const close = async () => {
+      if (!child.connected) return
       child.disconnect()
       await once(child, 'exit')
     }
-    kept.set(contender, { measure: measureIt, close })
+    for (const contender of group) {
+      const measure = () => {
+        child.send(contender)
+        return next()
+      }
+      kept.set(contender, { measure, close })
+    }
   }
   return kept
 }

@@ -1,5 +1,13 @@
 // From the rounds of a scenario to its figures and its bars. A round holds what each contender has reached in it.
 
+/** How a column says which of its values counts. Of many short slices the very least would be luck. */
+const choose = {
+  min: (values) => Math.min(...values),
+  max: (values) => Math.max(...values),
+  p10: (values) => quantile(values, 0.1),
+  p90: (values) => quantile(values, 0.9),
+}
+
 /** Each contender's best value of each column. */
 export function bestOf({ columns }, rounds) {
   const contenders = Object.keys(rounds[0])
@@ -9,7 +17,7 @@ export function bestOf({ columns }, rounds) {
       Object.fromEntries(
         Object.entries(columns).map(([column, { best }]) => [
           column,
-          Math[best](...rounds.map((round) => round[contender][column])),
+          choose[best](rounds.map((round) => round[contender][column])),
         ]),
       ),
     ]),
@@ -33,4 +41,9 @@ export function median(values) {
   const sorted = values.toSorted((one, other) => one - other)
   const middle = sorted.length >> 1
   return sorted.length % 2 === 1 ? sorted[middle] : (sorted[middle - 1] + sorted[middle]) / 2
+}
+
+function quantile(values, part) {
+  const sorted = values.toSorted((one, other) => one - other)
+  return sorted[Math.round((sorted.length - 1) * part)]
 }

@@ -6,7 +6,7 @@ export function formatScenario({ title, columns }, results, bars) {
     contender,
     // Not every contender has every one.
     ...Object.entries(columns).map(([column, { digits }]) =>
-      Number.isNaN(result[column]) ? '' : result[column].toFixed(digits),
+      Number.isFinite(result[column]) ? result[column].toFixed(digits) : '',
     ),
   ])
   const lines = [title, ...formatTable([titles, ...rows]), '']

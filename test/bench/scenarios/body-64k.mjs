@@ -1,12 +1,13 @@
 // Bodies of 64 KiB, eight at a time, parsed: there the reading and the parsing weigh more than the asking.
-import { measureBatches } from '../batches.mjs'
 import { pythonPeers } from '../python.mjs'
+import { control, keepSlices } from '../slices.mjs'
 
-export { columns } from '../batches.mjs'
+export { columns } from '../slices.mjs'
 
 export const title = '64 KiB of JSON, 8 at a time'
 export const contenders = [
   'futures',
+  'futures-twin',
   'raw-dispatch',
   'undici-request',
   'undici-fetch',
@@ -15,15 +16,15 @@ export const contenders = [
   'ky',
   ...pythonPeers,
 ]
-export const rounds = { full: 3, quick: 1 }
+export const inTurns = true
+export const rounds = { full: 40, quick: 8 }
 
-export async function measure({ open, url, isQuick }) {
-  return measureBatches({
+export async function keep({ open, url, isQuick }) {
+  return keepSlices({
     client: await open({ url: `${url}64k.json`, concurrency: 8 }),
     warm: isQuick ? 200 : 1_000,
-    slices: isQuick ? 2 : 5,
-    size: isQuick ? 200 : 400,
-    batch: 100,
+    size: 120,
+    batch: 60,
     check: ({ length }) => {
       if (!(length > 100)) throw new Error('not the answer')
     },
@@ -31,4 +32,4 @@ export async function measure({ open, url, isQuick }) {
 }
 
 export const figures = { cpu: '64 KiB of JSON, 8 at a time: CPU µs' }
-export const bars = []
+export const bars = [control]

@@ -1,0 +1,17 @@
+// Contenders of one scenario, all in this process: `in-turns.mjs <scenario> <contenders, by commas> <options as JSON>`. They are
+// opened and warm when it says so; a message names one, which then measures one short slice. Processes of their own drift
+// apart (memory, core, clock of the CPU), and make ratios lie by a third; what is measured within milliseconds does not.
+const [scenario, names, options] = process.argv.slice(2)
+
+const { keep } = await import(`./scenarios/${scenario}.mjs`)
+const kept = new Map()
+for (const contender of names.split(',')) {
+  const open = async (openOptions) => (await import(`./contenders/${contender}.mjs`)).open(openOptions)
+  kept.set(contender, await keep({ open, contender, ...JSON.parse(options) }))
+}
+process.on('message', async (contender) => process.send(await kept.get(contender).measure()))
+process.on('disconnect', async () => {
+  for (const { close } of kept.values()) await close()
+  process.exit()
+})
+process.send('ready')
