@@ -9,7 +9,7 @@ import type { RetryCounts } from './retry.ts'
 import { StreamBody } from '../body/stream-body.ts'
 
 /** How an attempt ended. */
-interface Outcome {
+interface AttemptEnd {
   readonly response?: Response | undefined
   readonly error?: unknown
 }
@@ -28,7 +28,7 @@ export class Continuation extends AsyncContext {
   /** Where a redirect leads, if whoever makes the attempts wants to see to it. */
   readonly origin: string | undefined
 
-  constructor(delay: number, attempt: number, { response, error }: Outcome, origin?: string) {
+  constructor(delay: number, attempt: number, { response, error }: AttemptEnd, origin?: string) {
     super()
     this.delay = delay
     this.attempt = attempt
@@ -59,7 +59,7 @@ export class Retries {
    * @returns `undefined`: this outcome is the last one
    * @throws {UnrewindableBodyError} another attempt is due, and the body can't be sent again
    */
-  after(outcome: Outcome, { method, url, body }: PreparedRequest): Continuation | undefined {
+  after(outcome: AttemptEnd, { method, url, body }: PreparedRequest): Continuation | undefined {
     const next = nextAttempt(this.#policy, this.#counts, { method, ...outcome })
     if (next === undefined) return undefined
     if (body instanceof StreamBody && body.isSpent) {

@@ -38,14 +38,14 @@ export function isDirect(url: URL, noProxy: string): boolean {
 function listOf(noProxy: string): DirectHosts {
   let list = lists.get(noProxy)
   if (list === undefined) {
-    list = parse(noProxy)
+    list = parseNoProxy(noProxy)
     if (lists.size >= maxLists) lists.clear()
     lists.set(noProxy, list)
   }
   return list
 }
 
-function parse(noProxy: string): DirectHosts {
+function parseNoProxy(noProxy: string): DirectHosts {
   const hosts: { name: string; port: string | undefined }[] = []
   const addresses = new Map<string, BlockList>()
   const entries = noProxy.split(/[\s,]+/)

@@ -35,13 +35,13 @@ export function parseProxyUrl(key: string, value: unknown): ProxyTarget {
   }
   const known = targets.get(text)
   if (known !== undefined) return known
-  const target = parse(key, text.trim())
+  const target = parseTarget(key, text.trim())
   if (targets.size >= maxTargets) targets.clear()
   targets.set(text, target)
   return target
 }
 
-function parse(key: string, text: string): ProxyTarget {
+function parseTarget(key: string, text: string): ProxyTarget {
   const url = urlOf(text)
   if (url === undefined) throw invalid(key, text, 'expected scheme://host:port')
   const [protocol, defaultPort] = schemes[url.protocol] ?? []

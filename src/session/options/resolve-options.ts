@@ -103,7 +103,7 @@ const readers = new Map<string, Reader>([
 ])
 
 /** Of a session, not of a request. */
-const sessionNames = ['trustEnv', 'baseUrl', 'dispatcher', 'http2', 'poolOptions']
+const sessionOnly = ['trustEnv', 'baseUrl', 'dispatcher', 'http2', 'poolOptions']
 
 /**
  * Merges the options of a request over what holds without them. Own properties count, whatever is on prototypes.
@@ -131,7 +131,7 @@ export function resolveOptions(options: object, defaults: ResolvedOptions): Reso
 }
 
 function unknown(name: string): InvalidOptionError {
-  const message = unknownOption(name, requestOptionNames, [['the session', sessionNames]])
+  const message = unknownOption(name, requestOptionNames, [['the session', sessionOnly]])
   return new InvalidOptionError(message, { option: name })
 }
 
