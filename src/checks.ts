@@ -123,3 +123,24 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
     typeof (value as { then?: unknown }).then === 'function'
   )
 }
+
+/**
+ * For classes that mention themselves: bundlers rename those (`_Session`), and errors and `util.inspect` are to show the
+ * name that users know.
+ */
+export function setOwnName(constructor: object, name: string): void {
+  Object.defineProperty(constructor, 'name', { value: name, configurable: true })
+}
+
+/**
+ * A copy with own properties only, and no prototype: what somebody has put on `Object.prototype` is nobody's option. Options
+ * say where requests go, whom they trust and what code runs.
+ *
+ * @throws {TypeError} what is no object
+ */
+export function ownOptions<T extends object>(options: T): T {
+  if (typeof (options as unknown) !== 'object' || (options as unknown) === null) {
+    throw new TypeError(`Expected options to be an object, got ${describe(options)}`)
+  }
+  return Object.assign(Object.create(null) as T, options)
+}

@@ -18,7 +18,7 @@
  *
  * Misuse of the API is a plain `TypeError` or `RangeError`.
  */
-import { setOwnName } from './own-name.ts'
+import { setOwnName } from './checks.ts'
 import type { Response } from './session/response/response.ts'
 
 /** Which clock of a request, or which wait, ran out. */

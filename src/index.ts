@@ -10,7 +10,7 @@ export type { FutureValue, FutureValues } from './future/combine.ts'
 export { FutureController } from './future/future-controller.ts'
 export type { CancelHandler } from './future/listeners.ts'
 export { asCompleted } from './future/as-completed.ts'
-export { wait, type ReturnWhen, type WaitForOptions, type WaitResult } from './future/wait.ts'
+export { wait, type ReturnWhen, type WaitForOptions, type WaitResult } from './future/combine.ts'
 export type { WaitOptions } from './future/wait-limits.ts'
 
 // Executors
@@ -30,7 +30,7 @@ export { PreparedRequest, type PreparedRequestInit } from './session/prepared-re
 export { HeaderMap, type ResponseFields } from './session/headers.ts'
 export { userAgent } from './session/user-agent.ts'
 export { basic } from './session/auth/basic.ts'
-export { bearer } from './session/auth/bearer.ts'
+export { bearer } from './session/auth/basic.ts'
 export { digest } from './session/auth/digest.ts'
 export type * from './session/options/options.ts'
 export type * from './session/hooks.ts'

@@ -1,6 +1,6 @@
 import fc from './helpers/fast-check.ts'
 import { expect, test } from 'vitest'
-import { Fifo } from '../src/fifo.ts'
+import { Fifo } from '../src/async-queue.ts'
 
 test('Fifo does what an array with push and shift does', () => {
   const operation = fc.oneof(fc.integer(), fc.constant('shift' as const), fc.constant('clear' as const))

@@ -1,4 +1,4 @@
-import { ownOptions } from '../own-options.ts'
+import { ownOptions } from '../checks.ts'
 import { checkOptionNames } from '../unknown-option.ts'
 import type { ShutdownOptions, SubmitOptions } from './executor.ts'
 

@@ -1,11 +1,13 @@
 import { adoptContext, AsyncContext, type ContextAdopter } from '../async-context.ts'
-import type { FutureController } from '../future/future-controller.ts'
-import { subscribe, type DoneListener } from '../future/subscription.ts'
-import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
-import type { TaskReference } from '../task-reference.ts'
+import { checkCount, checkSignal, checkType, describe } from '../checks.ts'
+import { checkController, type FutureController } from '../future/future-controller.ts'
+import { type DoneListener, subscribe } from '../future/listeners.ts'
+import { type AbortListener, listen, unlisten } from '../shared-signal.ts'
+import { isTaskReference, type TaskReference } from '../task-reference.ts'
 import { UserScope } from '../user-scope.ts'
-import type { Task } from './executor.ts'
+import type { SubmitOptions, Task, TaskContext } from './executor.ts'
 import type { Level } from './lane.ts'
+import { checkSubmitNames } from './option-names.ts'
 
 /** What is done, by name or by hand. */
 export type Work = Task<unknown> | TaskReference
@@ -19,7 +21,7 @@ export interface TaskOwner {
 
 /** Where a task is counted. A continuation is a later attempt of work that was submitted before: counted already. */
 const accounts = ['pending', 'running', 'continuation'] as const
-export type Account = (typeof accounts)[number]
+type Account = (typeof accounts)[number]
 
 /**
  * A task from its submission to its end, in the async context of whoever submitted it. One object for everything, because
@@ -116,4 +118,35 @@ export class SignalledTask extends QueuedTask implements AbortListener {
   handleAbort(reason: unknown): void {
     this.controller.future.cancel(reason)
   }
+}
+
+/** What a task is told: its future knows. Functions are made when they are asked for: few tasks do. */
+export class RunningContext implements TaskContext {
+  readonly #controller: FutureController<unknown>
+
+  constructor(controller: FutureController<unknown>) {
+    this.#controller = controller
+  }
+
+  get signal(): AbortSignal {
+    return this.#controller.future.signal
+  }
+
+  get onCancel(): TaskContext['onCancel'] {
+    return (fn) => this.#controller.onCancel(fn)
+  }
+}
+
+/** @throws {TypeError | RangeError} what can't be run, or bad options */
+export function checkSubmission<T>(work: unknown, options: SubmitOptions<T>): void {
+  checkSubmitNames(options)
+  const { priority, group, maxPerGroup, signal, controller } = options
+  if (typeof work !== 'function' && !isTaskReference(work)) {
+    throw new TypeError(`Expected a task to be a function or a task reference, got ${describe(work)}`)
+  }
+  checkSignal(signal)
+  if (priority !== undefined) checkType('priority', priority, 'number')
+  if (group !== undefined) checkType('group', group, 'string')
+  if (maxPerGroup !== undefined) checkCount('maxPerGroup', maxPerGroup, { infinite: true })
+  if (controller !== undefined) checkController(controller)
 }

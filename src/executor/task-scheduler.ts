@@ -6,11 +6,9 @@ import type { TaskReference } from '../task-reference.ts'
 import { UserScope } from '../user-scope.ts'
 import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor.ts'
 import { checkShutdownNames } from './option-names.ts'
-import { QueuedTask, SignalledTask, type TaskOwner } from './queued-task.ts'
-import { RunningContext } from './running-context.ts'
+import { checkSubmission, QueuedTask, RunningContext, SignalledTask, type TaskOwner } from './queued-task.ts'
 import type { RateLimit } from './start-log.ts'
-import { checkSubmission } from './submission.ts'
-import { TaskList } from './task-list.ts'
+import { TaskList } from './lane.ts'
 import { TaskQueue } from './task-queue.ts'
 
 export interface SchedulerOptions {

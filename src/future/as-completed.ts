@@ -4,9 +4,8 @@ import { describe } from '../checks.ts'
 import { TimeoutError } from '../errors.ts'
 import { Input } from '../input.ts'
 import type { Future } from './future.ts'
-import { checkFuture, listFutures } from './future-list.ts'
-import { subscribe, unsubscribe, type DoneListener } from './subscription.ts'
-import { WaitLimits, type LimitListener, type WaitOptions } from './wait-limits.ts'
+import { checkFuture, type LimitListener, listFutures, WaitLimits, type WaitOptions } from './wait-limits.ts'
+import { subscribe, unsubscribe, type DoneListener } from './listeners.ts'
 
 /**
  * The futures themselves, as they are done: those that are done already first, in input order, then in the order of

@@ -1,7 +1,6 @@
 import { describe } from '../checks.ts'
 import { access, Future } from './future.ts'
-import { CancelCallback, type CancelHandler } from './listeners.ts'
-import { isFuture } from './subscription.ts'
+import { CancelCallback, type CancelHandler, isFuture } from './listeners.ts'
 
 /**
  * The write side of a future, for executors and tests. A future that was cancelled meanwhile swallows what comes late:

@@ -1,15 +1,23 @@
 import { inspect, type InspectOptions } from 'node:util'
-import { className, describe } from '../checks.ts'
+import { className, describe, setOwnName } from '../checks.ts'
 import { CancelledError, InvalidStateError } from '../errors.ts'
-import { setOwnName } from '../own-name.ts'
 import { UserScope } from '../user-scope.ts'
 import { all, any, type FutureValue, type FutureValues } from './combine.ts'
 import { Cancellation, makeCancelled } from './cancellation.ts'
-import { addListener, removeListener, tellAwaited, tellListeners, type Listeners } from './listener-list.ts'
-import { DoneCallback, guard, type CancelHandler } from './listeners.ts'
-import { OutcomeWait } from './outcome-wait.ts'
-import { subscribe, unsubscribe, type DoneListener } from './subscription.ts'
-import type { WaitOptions } from './wait-limits.ts'
+import {
+  addListener,
+  type CancelHandler,
+  DoneCallback,
+  type DoneListener,
+  guard,
+  type Listeners,
+  removeListener,
+  subscribe,
+  tellAwaited,
+  tellListeners,
+  unsubscribe,
+} from './listeners.ts'
+import { OutcomeWait, type WaitOptions } from './wait-limits.ts'
 
 /** Where a future is on its way. The last three are for good. */
 export type FutureState = 'pending' | 'running' | 'fulfilled' | 'rejected' | 'cancelled'

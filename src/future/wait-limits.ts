@@ -1,7 +1,10 @@
 import { checkSignal, checkTimeout, describe } from '../checks.ts'
 import { Deadline, monotonicTime } from '../deadline.ts'
+import { TimeoutError } from '../errors.ts'
+import { type AbortListener, listen, unlisten } from '../shared-signal.ts'
 import { checkOptionNames, type Elsewhere } from '../unknown-option.ts'
-import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
+import type { Future } from './future.ts'
+import { type DoneListener, isFuture, subscribe, unsubscribe } from './listeners.ts'
 
 /** How long somebody is willing to wait. It bounds the waiting, never the work. */
 export interface WaitOptions {
@@ -81,5 +84,90 @@ export class WaitLimits implements AbortListener {
     const listener = this.#listener
     this.disarm()
     listener?.handleLimit()
+  }
+}
+
+/**
+ * @returns the futures, in order, duplicates included
+ * @throws {TypeError} not an iterable, or an element that is no future
+ */
+export function listFutures<F extends Future<unknown>>(futures: Iterable<F>): F[] {
+  if (typeof (futures as Partial<Iterable<F>> | null | undefined)?.[Symbol.iterator] !== 'function') {
+    throw new TypeError(`Expected an iterable of futures, got ${describe(futures)}`)
+  }
+  const list = [...futures]
+  list.forEach(checkFuture)
+  return list
+}
+
+/** @throws {TypeError} no future; `index` says where it stood */
+export function checkFuture(value: unknown, index: number): void {
+  if (!isFuture(value)) throw new TypeError(`Expected a future at index ${index}, got ${describe(value)}`)
+}
+
+type Question = 'result' | 'exception'
+
+/** One `result()` or `exception()` that waits: a promise, and what takes it off the future again. */
+export class OutcomeWait implements DoneListener, LimitListener {
+  readonly #future: Future<unknown>
+  readonly #question: Question
+  readonly #limits: WaitLimits | undefined
+  readonly #resolve: (value: unknown) => void
+  readonly #reject: (error: unknown) => void
+
+  static start(future: Future<unknown>, question: Question, options: WaitOptions | undefined): Promise<unknown> {
+    return new Promise((resolve, reject) => {
+      // What the constructor of WaitLimits throws rejects this promise.
+      const limits = options === undefined ? undefined : new WaitLimits(options)
+      const wait = new OutcomeWait(future, question, limits, resolve, reject)
+      if (future.done()) wait.#answer()
+      else if (limits?.isOver === true) wait.#giveUp()
+      else {
+        limits?.arm(wait)
+        future[subscribe](wait)
+      }
+    })
+  }
+
+  private constructor(
+    future: Future<unknown>,
+    question: Question,
+    limits: WaitLimits | undefined,
+    resolve: (value: unknown) => void,
+    reject: (error: unknown) => void,
+  ) {
+    this.#future = future
+    this.#question = question
+    this.#limits = limits
+    this.#resolve = resolve
+    this.#reject = reject
+  }
+
+  get isWait(): boolean {
+    return true
+  }
+
+  handleDone(): void {
+    this.#limits?.disarm()
+    this.#answer()
+  }
+
+  handleLimit(): void {
+    this.#future[unsubscribe](this)
+    this.#giveUp()
+  }
+
+  #answer(): void {
+    try {
+      this.#resolve(this.#question === 'result' ? this.#future.resultNow() : this.#future.exceptionNow())
+    } catch (error) {
+      this.#reject(error)
+    }
+  }
+
+  #giveUp(): void {
+    const { isAborted, signal, timeout } = this.#limits as WaitLimits
+    if (isAborted) this.#reject(signal?.reason)
+    else this.#reject(new TimeoutError(`Waited for a future: it is still ${this.#future.state} after ${timeout} ms`))
   }
 }

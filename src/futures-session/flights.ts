@@ -1,4 +1,4 @@
-import { subscribe, unsubscribe, type DoneListener } from '../future/subscription.ts'
+import { subscribe, unsubscribe, type DoneListener } from '../future/listeners.ts'
 import type { ResponseFuture } from './response-future.ts'
 
 /** Told that a request under way is done. */

@@ -1,6 +1,5 @@
-import { checkCount } from '../checks.ts'
+import { checkCount, ownOptions } from '../checks.ts'
 import { InvalidOptionError, QueueFullError, SessionClosedError } from '../errors.ts'
-import { ownOptions } from '../own-options.ts'
 import type { AsyncQueue } from '../async-queue.ts'
 import type { Executor } from '../executor/executor.ts'
 import { InProcessExecutor } from '../executor/in-process-executor.ts'
@@ -27,7 +26,7 @@ import { RequestMap, specOf } from './request-map.ts'
 import type { ContextOf, KnownInput, MapOptions, RequestInput } from './request-map.ts'
 import type { SessionLike } from './request-run.ts'
 import { ResponseFuture, type Unsaid, type WithData } from './response-future.ts'
-import { SessionVerbs } from './session-verbs.ts'
+import { SessionVerbs } from './session-facade.ts'
 import { reportUnobserved, UnobservedFailures } from './unobserved.ts'
 
 /** For what takes a full queue as back-pressure. */

@@ -13,7 +13,7 @@ import { RemoteDesk } from './remote/remote-desk.ts'
 import { CallRun, ForeignRun, type RequestRun, type SessionLike } from './request-run.ts'
 import { ResponseController } from './response-controller.ts'
 import { ResponseFuture } from './response-future.ts'
-import { holdInputs } from './waiting-bodies.ts'
+import { holdInputs } from '../session/body/body-sources.ts'
 
 export interface DeskOptions<R> {
   readonly session: SessionLike<R>

@@ -1,6 +1,5 @@
-import { AsyncQueue } from '../async-queue.ts'
+import { AsyncQueue, Fifo } from '../async-queue.ts'
 import { checkCount, checkSignal, describe, isThenable } from '../checks.ts'
-import { Fifo } from '../fifo.ts'
 import { Input } from '../input.ts'
 import type { RequestSpec } from '../session/options/options.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'

@@ -1,7 +1,7 @@
 import { Deadline } from '../deadline.ts'
 import { CancelledError, TotalTimeoutError, type FailedRequest } from '../errors.ts'
 import type { Call } from '../session/call/call.ts'
-import type { Continuation } from '../session/call/continuation.ts'
+import type { Continuation } from '../session/call/retry.ts'
 import type { RequestOptions } from '../session/options/options.ts'
 import { openBody, Response } from '../session/response/response.ts'
 import { UserScope } from '../user-scope.ts'

@@ -1,15 +1,13 @@
-import { inspect } from 'node:util'
-import type { InspectOptions } from 'node:util'
-import { printable } from '../checks.ts'
+import { inspect, type InspectOptions } from 'node:util'
 import { cancelledRequest } from '../cancelled-request.ts'
-import type { CancelledError } from '../errors.ts'
+import { printable } from '../checks.ts'
+import { type CancelledError, JSONDecodeError } from '../errors.ts'
 import { makeCancelled } from '../future/cancellation.ts'
 import { Future } from '../future/future.ts'
 import type { WaitOptions } from '../future/wait-limits.ts'
 import { describeRequest } from '../session/call/call-subject.ts'
 import type { RequestOptions } from '../session/options/options.ts'
-import type { Response } from '../session/response/response.ts'
-import { readBytes, readJson, readText } from './read-response.ts'
+import { partsOf, Response } from '../session/response/response.ts'
 import { observe } from './unobserved.ts'
 
 /** What was asked for, with method and URL filled in. It fits `session.map` and `Pool` again; `context` is yours. */
@@ -197,4 +195,57 @@ function isFuture(name: string): TypeError {
 /** As if there were nothing under that name. */
 function attach(future: object, name: string, value: unknown): void {
   Object.defineProperty(future, name, { value, writable: true, enumerable: true, configurable: true })
+}
+
+/** A response of somebody else's, of `fetch` for example. */
+interface ForeignResponse {
+  json?(): unknown
+  text?(): string | PromiseLike<string>
+  bytes?(): Uint8Array | PromiseLike<Uint8Array>
+  arrayBuffer?(): ArrayBuffer | PromiseLike<ArrayBuffer>
+}
+
+/** Nothing is waited for where the body is here already. */
+function readJson<R>(response: R, future: ResponseFuture<R>): unknown {
+  return isHere(response) ? response.json() : readLater(response, () => jsonOf(response as ForeignResponse, future))
+}
+
+function readText(response: unknown): string | Promise<string> {
+  return isHere(response) ? response.text() : readLater(response, () => textOf(response as ForeignResponse))
+}
+
+function readBytes(response: unknown): Uint8Array | Promise<Uint8Array> {
+  return isHere(response) ? response.bytes() : readLater(response, () => bytesOf(response as ForeignResponse))
+}
+
+function isHere(response: unknown): response is Response {
+  return response instanceof Response && partsOf(response).isHere
+}
+
+/** A streamed response of ours is read to its end first. */
+async function readLater<T>(response: unknown, read: () => T | PromiseLike<T>): Promise<T> {
+  if (response instanceof Response) await response.read()
+  return read()
+}
+
+async function jsonOf<R>(response: ForeignResponse, future: ResponseFuture<R>): Promise<unknown> {
+  if (response.json !== undefined) return response.json()
+  const text = await textOf(response)
+  try {
+    return JSON.parse(text) as unknown
+  } catch (cause) {
+    const request = describeRequest(future)
+    throw new JSONDecodeError(`Could not read the body as JSON: ${(cause as Error).message}`, { cause, request })
+  }
+}
+
+async function textOf(response: ForeignResponse): Promise<string> {
+  if (response.text !== undefined) return response.text()
+  throw new TypeError('Could not read the body: the response has no `text()`')
+}
+
+async function bytesOf(response: ForeignResponse): Promise<Uint8Array> {
+  if (response.bytes !== undefined) return response.bytes()
+  if (response.arrayBuffer !== undefined) return new Uint8Array(await response.arrayBuffer())
+  throw new TypeError('Could not read the body: the response has neither `bytes()` nor `arrayBuffer()`')
 }

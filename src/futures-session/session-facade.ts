@@ -6,6 +6,7 @@ import type {
   HeadersOption,
   ParamsOption,
   ProxiesOption,
+  RequestOptions,
   RequestSpec,
   RetryOption,
   TimeoutOption,
@@ -14,12 +15,13 @@ import type {
 import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Session } from '../session/session.ts'
 import { GuardedEmitter, type SessionEvents } from './events.ts'
+import type { ResponseFuture, Unsaid, WithData } from './response-future.ts'
 
 /**
  * What a FuturesSession shows of the session it wraps: its attributes, to read and to write, and the methods that send
  * nothing. Of somebody else's session: what that has under these names.
  */
-export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> {
+abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> {
   readonly #own: Session
 
   constructor(session: object) {
@@ -188,5 +190,71 @@ export abstract class SessionFacade<R> extends GuardedEmitter<SessionEvents<R>> 
   /** As `Session.mount`. */
   mount(...args: Parameters<Session['mount']>): void {
     this.#own.mount(...args)
+  }
+}
+
+/** The verbs of a FuturesSession: each is its `request`, that a subclass may override. */
+export abstract class SessionVerbs<R> extends SessionFacade<R> {
+  abstract request<D = Unsaid, C = unknown>(
+    method: string,
+    url: string | URL,
+    options?: RequestOptions<C>,
+  ): ResponseFuture<WithData<R, NoInfer<D>>, C>
+  abstract request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<R>
+
+  /** A GET request: `request` with that method. */
+  get<D = Unsaid, C = unknown>(
+    url: string | URL,
+    options?: RequestOptions<C>,
+  ): ResponseFuture<WithData<R, NoInfer<D>>, C> {
+    return this.request<D, C>('GET', url, options)
+  }
+
+  /** An OPTIONS request: `request` with that method. */
+  options<D = Unsaid, C = unknown>(
+    url: string | URL,
+    options?: RequestOptions<C>,
+  ): ResponseFuture<WithData<R, NoInfer<D>>, C> {
+    return this.request<D, C>('OPTIONS', url, options)
+  }
+
+  /** Redirects are not followed, unless `allowRedirects`, the session's or of the request, says so. */
+  head<D = Unsaid, C = unknown>(
+    url: string | URL,
+    options?: RequestOptions<C>,
+  ): ResponseFuture<WithData<R, NoInfer<D>>, C> {
+    return this.request<D, C>('HEAD', url, options)
+  }
+
+  /** A POST request: `request` with that method. */
+  post<D = Unsaid, C = unknown>(
+    url: string | URL,
+    options?: RequestOptions<C>,
+  ): ResponseFuture<WithData<R, NoInfer<D>>, C> {
+    return this.request<D, C>('POST', url, options)
+  }
+
+  /** A PUT request: `request` with that method. */
+  put<D = Unsaid, C = unknown>(
+    url: string | URL,
+    options?: RequestOptions<C>,
+  ): ResponseFuture<WithData<R, NoInfer<D>>, C> {
+    return this.request<D, C>('PUT', url, options)
+  }
+
+  /** A PATCH request: `request` with that method. */
+  patch<D = Unsaid, C = unknown>(
+    url: string | URL,
+    options?: RequestOptions<C>,
+  ): ResponseFuture<WithData<R, NoInfer<D>>, C> {
+    return this.request<D, C>('PATCH', url, options)
+  }
+
+  /** A DELETE request: `request` with that method. */
+  delete<D = Unsaid, C = unknown>(
+    url: string | URL,
+    options?: RequestOptions<C>,
+  ): ResponseFuture<WithData<R, NoInfer<D>>, C> {
+    return this.request<D, C>('DELETE', url, options)
   }
 }

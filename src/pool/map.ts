@@ -1,11 +1,10 @@
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { Session } from '../session/session.ts'
-import { checkIterable, type Attempted, type Job } from './job.ts'
+import { checkIterable, type Attempted, type Job } from './job-source.ts'
 import { checkPoolNames, type PoolOptions, type ResponseOf } from './pool-options.ts'
 import { Pool } from './pool.ts'
 import type { ResultIterator } from './results.ts'
-import type { ThreadException } from './thread-exception.ts'
-import type { ThreadResponse } from './thread-response.ts'
+import type { ThreadException, ThreadResponse } from './thread-response.ts'
 
 /**
  * A pool for a list or a generator of jobs, as its two streams: read them one after the other, in either order, or at the

@@ -1,15 +1,14 @@
 import { availableParallelism } from 'node:os'
-import { checkCount, describe } from '../checks.ts'
+import { checkCount, describe, ownOptions } from '../checks.ts'
 import { TaskNotCloneableError } from '../errors.ts'
-import { ownOptions } from '../own-options.ts'
 import type { Executor } from '../executor/executor.ts'
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { OrReference } from '../session/options/options.ts'
 import type { Session } from '../session/session.ts'
-import { requestOptionNames } from '../session/options/session-options.ts'
+import { requestOptionNames } from '../session/options/resolve-options.ts'
 import { checkOptionNames } from '../unknown-option.ts'
 import { isTaskReference } from '../task-reference.ts'
-import type { Attempted, Job } from './job.ts'
+import type { Attempted, Job } from './job-source.ts'
 
 /** What a session answers with. */
 export type ResponseOf<S> = S extends SessionLike<infer R> ? R : never

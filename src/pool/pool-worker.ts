@@ -1,7 +1,7 @@
 import { describe, isThenable } from '../checks.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { Future } from '../future/future.ts'
-import { subscribe, type DoneListener } from '../future/subscription.ts'
+import { subscribe, type DoneListener } from '../future/listeners.ts'
 import { FuturesSession, trySubmit } from '../futures-session/futures-session.ts'
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { OrReference } from '../session/options/options.ts'
@@ -9,7 +9,7 @@ import { openBody, Response } from '../session/response/response.ts'
 import { coreOf } from '../session/session-attributes.ts'
 import { Session } from '../session/session.ts'
 import { isTaskReference, loadTaskReference } from '../task-reference.ts'
-import type { QueuedJob } from './job.ts'
+import type { QueuedJob } from './job-source.ts'
 import type { ResolvedPoolOptions } from './pool-options.ts'
 
 type AnySession = SessionLike<unknown>

@@ -1,8 +1,7 @@
+import { AsyncQueue, Fifo } from '../async-queue.ts'
 import type { Future } from '../future/future.ts'
-import type { QueuedJob } from './job.ts'
-import { ResultStream, type Failure } from './result-stream.ts'
-import { ThreadException } from './thread-exception.ts'
-import { toThreadResponse, type ThreadResponse } from './thread-response.ts'
+import type { QueuedJob } from './job-source.ts'
+import { ThreadException, type ThreadResponse, toThreadResponse } from './thread-response.ts'
 
 /** Takes a result when it is asked for one: leaving it early loses nothing. */
 export type ResultIterator<T> = AsyncIterableIterator<T, undefined> & AsyncDisposable
@@ -67,5 +66,101 @@ function errorOf(future: Future<unknown>): unknown {
     return future.exceptionNow()
   } catch (cancelledError) {
     return cancelledError
+  }
+}
+
+/** Why a pool failed: wrapped, for anything may be thrown, `undefined` too. */
+export interface Failure {
+  readonly error: unknown
+}
+
+/**
+ * One kind of a pool's results. Readers come and go: what one takes, the others don't get; what nobody has taken is kept,
+ * and each of them is told the end.
+ */
+class ResultStream<T> {
+  readonly #ready = new Fifo<T>()
+  readonly #waitingReaders = new Set<ResultReader<T>>()
+  readonly #onDemand: () => void
+  #end: { readonly failure: Failure | undefined } | undefined
+
+  /** @param onDemand called after somebody has taken a result, or waits for one */
+  constructor(onDemand: () => void) {
+    this.#onDemand = onDemand
+  }
+
+  /** How many results wait to be taken. */
+  get readyCount(): number {
+    return this.#ready.size
+  }
+
+  /** Somebody waits for a result. */
+  get isAwaited(): boolean {
+    return this.#waitingReaders.size > 0
+  }
+
+  push(result: T): void {
+    for (const reader of this.#waitingReaders) {
+      reader.push(result)
+      // In turns: the next result is for the next reader.
+      this.#waitingReaders.delete(reader)
+      if (reader.demand > 0) this.#waitingReaders.add(reader)
+      return
+    }
+    this.#ready.push(result)
+  }
+
+  take(): T | undefined {
+    const result = this.#ready.shift()
+    this.#onDemand()
+    return result
+  }
+
+  /** Nothing will be added any more. What is there can still be taken. */
+  end(failure: Failure | undefined): void {
+    this.#end = { failure }
+    for (const reader of this.#waitingReaders) this.supply(reader)
+    this.#waitingReaders.clear()
+  }
+
+  read(): ResultReader<T> {
+    return new ResultReader(this)
+  }
+
+  /** @internal Gives a reader what it has come for: a result or the end, if there is either. */
+  supply(reader: ResultReader<T>): void {
+    if (this.#ready.size > 0) reader.push(this.#ready.shift() as T)
+    else if (this.#end?.failure !== undefined) reader.fail(this.#end.failure.error)
+    else if (this.#end !== undefined) reader.finish()
+  }
+
+  /** @internal A reader has been served, waits, or has left. */
+  note(reader: ResultReader<T>): void {
+    if (reader.demand > 0) this.#waitingReaders.add(reader)
+    else this.#waitingReaders.delete(reader)
+    this.#onDemand()
+  }
+}
+
+/** Fetches a result when it is asked for one, and not before: leaving it loses nothing. */
+class ResultReader<T> extends AsyncQueue<T> {
+  readonly #stream: ResultStream<T>
+
+  constructor(stream: ResultStream<T>) {
+    super()
+    this.#stream = stream
+  }
+
+  override next(): Promise<IteratorResult<T, undefined>> {
+    if (!this.isClosed) this.#stream.supply(this)
+    const answer = super.next()
+    this.#stream.note(this)
+    return answer
+  }
+
+  override return(): Promise<IteratorResult<T, undefined>> {
+    const answer = super.return()
+    this.#stream.note(this)
+    return answer
   }
 }

@@ -8,9 +8,7 @@ import { PreparedRequest } from './prepared-request.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import type { SessionCore } from './session-core.ts'
 import { StreamBody } from './body/stream-body.ts'
-import { takeCredentials } from './credentials.ts'
-import type { Credentials } from './credentials.ts'
-import { parseUrl, textOfUrl } from './url.ts'
+import { type Credentials, parseUrl, takeCredentials, textOfUrl } from './url.ts'
 
 export interface Preparation {
   readonly request: PreparedRequest

@@ -1,11 +1,10 @@
 import { inspect } from 'node:util'
 import type { InspectOptions } from 'node:util'
-import { setOwnName } from '../own-name.ts'
+import { setOwnName } from '../checks.ts'
 import type { PreparedBody } from './body/body.ts'
 import { HeaderMap } from './headers.ts'
 import type { HeadersOption, RequestOptions } from './options/options.ts'
-import { takeCredentials } from './credentials.ts'
-import { parseUrl, textOfUrl } from './url.ts'
+import { parseUrl, takeCredentials, textOfUrl } from './url.ts'
 
 /** What a request is made of. */
 export interface PreparedRequestInit {

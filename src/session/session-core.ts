@@ -1,20 +1,17 @@
 import type { CookieJar } from 'tough-cookie'
 import { describe } from '../checks.ts'
 import { SessionClosedError } from '../errors.ts'
+import { Connections } from '../transport/connections.ts'
 import { acceptEncoding } from '../transport/decoding/content-encoding.ts'
-import type { Connections } from '../transport/connections.ts'
 import type { Dispatcher } from '../transport/exchange.ts'
 import type { PoolOptions } from '../transport/pool-options.ts'
 import type { AuthOption } from './auth/auth-flow.ts'
-import { createJar } from './cookies/cookie-jar.ts'
-import { Environment } from './network/environment.ts'
+import { createJar } from './cookies/cookies.ts'
 import { HeaderMap } from './headers.ts'
-import { makeSessionHooks } from './hooks.ts'
-import type { SessionHooks } from './hooks.ts'
+import { makeSessionHooks, type SessionHooks } from './hooks.ts'
+import { Environment } from './network/environment.ts'
 import type { ParamsOption, ProxiesOption, RetryOption, SessionOptions, TimeoutOption } from './options/options.ts'
-import { packageDefaults } from './options/resolve-options.ts'
-import type { ResolvedOptions } from './options/resolve-options.ts'
-import { SharedConnections } from './shared-connections.ts'
+import { packageDefaults, type ResolvedOptions } from './options/resolve-options.ts'
 import { defaultUserAgent } from './user-agent.ts'
 
 /** A body that is still coming in. */
@@ -168,4 +165,28 @@ function withHttp2(options: PoolOptions | undefined, http2: boolean | undefined)
   // What is wrong there is told by whom it is for.
   const isFit = options === undefined || (typeof options === 'object' && (options as unknown) !== null)
   return isFit && (allowH2 === undefined || typeof allowH2 === 'boolean') ? { ...options, allowH2: http2 } : options
+}
+
+/** The connections of a session and its clones: closed when the last of them is. */
+export class SharedConnections {
+  /** As they were given. */
+  readonly options: PoolOptions | undefined
+  readonly connections: Connections
+  #users = 1
+
+  /** @throws {TypeError | RangeError} bad options */
+  constructor(options: PoolOptions | undefined) {
+    this.options = options
+    this.connections = new Connections(options)
+  }
+
+  share(): this {
+    this.#users++
+    return this
+  }
+
+  /** Once by each user. Resolves when they are closed, for the last one; at once for the others. */
+  async release(): Promise<void> {
+    if (--this.#users === 0) await this.connections.close()
+  }
 }

@@ -1,6 +1,5 @@
 import { describe } from '../checks.ts'
 import { InvalidSchemaError, InvalidURLError, MissingSchemaError } from '../errors.ts'
-import { hasLongHost } from './long-host.ts'
 
 /** Nothing in it that a URL parser and requests see differently. */
 const undisputed = /^https?:\/\/[a-z0-9[][^\0-\x1f\s\\%@?#]*(?:\?[^\0-\x1f\s\\%?#]+)?(?:#[^\0-\x1f\s\\%#]+)?$/i
@@ -97,4 +96,50 @@ function construct(text: string, given: string, base?: string): URL {
 
 function invalid(text: string, problem: string): InvalidURLError {
   return new InvalidURLError(`Invalid URL ${describe(withoutCredentials(text))}: ${problem}`)
+}
+
+/**
+ * More characters than the name of a host can have (RFC 1035), and then some. To write a long one in ASCII takes time that
+ * grows with the square of its length, and a Location may hold any.
+ */
+export const longestHost = 1000
+
+/** Whether nobody needs to look at this URL. */
+export function hasLongHost(url: string): boolean {
+  if (url.length <= longestHost) return false
+  const authority = /^(?:[a-z][a-z0-9+.-]*:)?\/\/([^\\/?#]*)/i.exec(url)?.[1] ?? ''
+  return authority.length - authority.lastIndexOf('@') > longestHost
+}
+
+/** User and password as the URL spells them out, percent-decoded. */
+export type Credentials = readonly [user: string, password: string]
+
+/**
+ * Takes user and password out of a URL.
+ *
+ * @returns them, if there is a password, be it empty: a user alone is no credential, as in requests
+ */
+export function takeCredentials(url: URL, text: string): Credentials | undefined {
+  if (!text.includes('@') || (url.username === '' && url.password === '')) return undefined
+  const isPair = /^[^:]*:\/\/[^/?#\\]*:[^/?#\\]*@/.test(text)
+  const credentials = isPair ? ([unescape(url.username), unescape(url.password)] as const) : undefined
+  url.username = ''
+  url.password = ''
+  return credentials
+}
+
+/** Whether credentials for one URL may go to another: host, port and scheme are the same, or it is http becoming https. */
+export function keepsCredentials(from: URL, to: URL): boolean {
+  if (from.origin === to.origin) return true
+  const isUpgrade = from.protocol === 'http:' && to.protocol === 'https:'
+  return isUpgrade && from.hostname === to.hostname && from.port === '' && to.port === ''
+}
+
+/** As Python's `unquote`: what is no escape stays. */
+function unescape(text: string): string {
+  try {
+    return decodeURIComponent(text)
+  } catch {
+    return text
+  }
 }

@@ -1,9 +1,8 @@
 import { cancelling } from './contract/cancelling.ts'
 import type { ContractCase } from './contract/contract-case.ts'
 import { controllers } from './contract/controllers.ts'
-import { counting } from './contract/counting.ts'
+import { counting, outcomes } from './contract/outcomes.ts'
 import { limits } from './contract/limits.ts'
-import { outcomes } from './contract/outcomes.ts'
 import { shutdowns } from './contract/shutdowns.ts'
 import { starting } from './contract/starting.ts'
 

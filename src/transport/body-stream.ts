@@ -213,3 +213,24 @@ async function firstOf(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResul
   while (result.done !== true && result.value.byteLength === 0) result = await chunks.next()
   return result
 }
+
+/** A promise with its settlers beside it. */
+interface Deferred<T> {
+  readonly promise: Promise<T>
+  readonly resolve: (value: T | PromiseLike<T>) => void
+  readonly reject: (error: unknown) => void
+}
+
+let resolveNewest: (value: never) => void
+let rejectNewest: (error: unknown) => void
+
+/** One executor for all promises, instead of a closure for each. */
+const takeSettlers = (resolve: (value: never) => void, reject: (error: unknown) => void): void => {
+  resolveNewest = resolve
+  rejectNewest = reject
+}
+
+export function deferred<T>(): Deferred<T> {
+  const promise = new Promise<T>(takeSettlers)
+  return { promise, resolve: resolveNewest as Deferred<T>['resolve'], reject: rejectNewest }
+}

@@ -1,17 +1,14 @@
+import { AsyncContext } from '../async-context.ts'
 import { SessionClosedError } from '../errors.ts'
-import { boundRequest } from './bound-request.ts'
 import { Connector } from './connecting/connector.ts'
+import { type DestinationRoute, Route, type RouteOwner } from './connecting/route.ts'
 import { destinationKey, destinationOf } from './destination.ts'
-import { DispatcherCarrier } from './dispatcher-carrier.ts'
-import type { DispatcherOwner } from './dispatcher-carrier.ts'
-import type { Dispatcher, Exchange, ExchangeRequest } from './exchange.ts'
+import { DispatcherCarrier, type DispatcherOwner } from './dispatcher-carrier.ts'
 import { ExchangeHandler } from './exchange-handler.ts'
-import { resolvePoolOptions } from './pool-options.ts'
-import type { PoolOptions, ResolvedPoolOptions } from './pool-options.ts'
-import { Route } from './connecting/route.ts'
-import type { DestinationRoute, RouteOwner } from './connecting/route.ts'
+import type { Dispatcher, Exchange, ExchangeRequest, ProgressListener, StreamSource, WireBody } from './exchange.ts'
 import { NegotiatedRoute } from './http2/negotiated-route.ts'
-import { StreamLimits } from './http2/stream-limits.ts'
+import { StreamLimits } from './http2/stream-failures.ts'
+import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './pool-options.ts'
 
 /** Connections that are kept, at least; requests keeps the pools of 10 hosts. */
 const fewestKept = 10
@@ -153,5 +150,45 @@ export class Connections implements RouteOwner, DispatcherOwner {
 
   #checkClosed(): void {
     if (this.#routes.size === 0) this.#resolveClosing?.()
+  }
+}
+
+/**
+ * The request, whose listeners and body source run in the AsyncLocalStorage context of whoever calls this: undici and
+ * its sockets would run them in that of some other request. A request that has none is returned as it is.
+ */
+function boundRequest(request: ExchangeRequest): ExchangeRequest {
+  const { body, onUploadProgress, onDownloadProgress } = request
+  if (!isSource(body) && onUploadProgress === undefined && onDownloadProgress === undefined) return request
+  const context = new AsyncContext()
+  return {
+    ...request,
+    body: isSource(body) ? boundSource(body, context) : body,
+    onUploadProgress: onUploadProgress && boundListener(onUploadProgress, context),
+    onDownloadProgress: onDownloadProgress && boundListener(onDownloadProgress, context),
+  }
+}
+
+function isSource(body: WireBody | undefined): body is StreamSource {
+  return typeof body === 'object' && !(body instanceof Uint8Array)
+}
+
+function boundListener(listener: ProgressListener, context: AsyncContext): ProgressListener {
+  return (progress) => context.run(() => listener(progress))
+}
+
+function boundSource(source: StreamSource, context: AsyncContext): StreamSource {
+  return {
+    length: source.length,
+    isReplayable: source.isReplayable,
+    open: () => {
+      const iterator = context.run(() => source.open()[Symbol.asyncIterator]())
+      return {
+        [Symbol.asyncIterator]: () => ({
+          next: async () => context.run(async () => iterator.next()),
+          return: async () => context.run(async () => iterator.return?.() ?? { done: true, value: undefined }),
+        }),
+      }
+    },
   }
 }

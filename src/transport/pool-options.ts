@@ -1,9 +1,7 @@
 import type { LookupFunction, Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'undici/index.js'
-import { describe } from '../checks.ts'
-import { ownOptions } from '../own-options.ts'
-import { withGuardedCallbacks } from './connecting/guarded-callbacks.ts'
+import { describe, hush, isThenable, ownOptions } from '../checks.ts'
 
 /** A connector of one's own, as undici knows it; it does the TLS of https itself. Goes to the proxy, if there is one. */
 export type ConnectFunction = (
@@ -190,4 +188,45 @@ function check(client: Record<string, unknown>, socket: Record<string, unknown>,
 
 function unfit(name: string, expected: string, value: unknown): TypeError {
   return new TypeError(`Expected \`poolOptions.${name}\` to be ${expected}, got ${describe(value)}`)
+}
+
+type IdentityCheck = NonNullable<ConnectionOptions['checkServerIdentity']>
+
+/**
+ * Functions of the caller's that sockets call. Nobody would hear what they throw there, or reject with: it becomes the
+ * error of the connection.
+ */
+function withGuardedCallbacks(options: ConnectionOptions): ConnectionOptions {
+  const { lookup, checkServerIdentity } = options
+  if (typeof lookup === 'function') options.lookup = guardedLookup(lookup)
+  if (typeof checkServerIdentity === 'function') options.checkServerIdentity = guardedIdentityCheck(checkServerIdentity)
+  return options
+}
+
+/** An `async` one that rejects has answered; if it had answered before, that answer counts. */
+function guardedLookup(lookup: (...args: Parameters<LookupFunction>) => unknown): LookupFunction {
+  return (hostname, options, callback) => {
+    let isAnswered = false
+    const answer: typeof callback = (...results) => {
+      if (isAnswered) return
+      isAnswered = true
+      callback(...results)
+    }
+    const returned = lookup(hostname, options, answer)
+    if (isThenable(returned)) returned.then(undefined, (error: unknown) => answer(error as Error, ''))
+  }
+}
+
+/** Node wants errors returned, and would take a promise for one. */
+function guardedIdentityCheck(check: IdentityCheck): IdentityCheck {
+  return (hostname, certificate) => {
+    try {
+      const problem: unknown = check(hostname, certificate)
+      if (!isThenable(problem)) return problem as Error | undefined
+      hush(problem)
+      return new TypeError(`Expected \`checkServerIdentity\` to return an error or nothing, got ${describe(problem)}`)
+    } catch (error) {
+      return error instanceof Error ? error : new Error(String(error))
+    }
+  }
 }

@@ -1,5 +1,6 @@
-import { ProgressMeter } from './progress.ts'
-import type { ProgressListener, StreamSource } from './exchange.ts'
+import { isThenable } from '../checks.ts'
+import type { OpenBody } from './dispatcher-carrier.ts'
+import type { ExchangeRequest, ProgressListener, StreamSource, TransferProgress, WireBody } from './exchange.ts'
 
 /** Told how sending goes. */
 export interface UploadObserver {
@@ -113,4 +114,94 @@ export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
     this.#waiting = undefined
     waiting?.(result)
   }
+}
+
+/**
+ * Counts one way of an exchange for a listener. Its methods throw what the listener throws; what an `async` one rejects with
+ * fails the exchange as soon as it is known, if that is not over by then.
+ */
+export class ProgressMeter {
+  readonly #listener: (progress: TransferProgress) => unknown
+  readonly #total: number | undefined
+  readonly #fail: (error: unknown) => void
+  #transferred = 0
+  /** The listener has given a promise. */
+  isAsync = false
+
+  /** Tells the listener that it starts. */
+  constructor(listener: ProgressListener, total: number | undefined, fail: (error: unknown) => void) {
+    this.#listener = listener
+    this.#total = total
+    this.#fail = fail
+    this.#report(total === 0 ? 1 : 0)
+  }
+
+  add(bytes: number): void {
+    this.#transferred += bytes
+    this.#report(this.#total === undefined ? 0 : Math.min(1, this.#transferred / this.#total))
+  }
+
+  /** Where the total is not known, only now it can be said that this was all. */
+  end(): void {
+    if (this.#total === undefined) this.#report(1)
+  }
+
+  #report(percent: number): void {
+    const progress = { percent, transferredBytes: this.#transferred, totalBytes: this.#total }
+    const returned = this.#listener(progress)
+    if (!isThenable(returned)) return
+    this.isAsync = true
+    // Nobody waits for it: a listener must not slow down what it watches.
+    returned.then(undefined, this.#fail)
+  }
+}
+
+/** Bytes that are handed to the socket at once; more of them go chunk by chunk, so that progress can be seen. */
+const wholeSize = 1024 * 1024
+const chunkSize = 64 * 1024
+
+/** What undici gets: text and bytes as they are, everything else as an `Upload`. */
+export function openBody(
+  body: WireBody | undefined,
+  observer: UploadObserver,
+  listener: ProgressListener | undefined,
+): string | Uint8Array | Upload | undefined {
+  if (body === undefined) return undefined
+  if (typeof body === 'string') {
+    if (listener === undefined && body.length <= wholeSize) return body
+    return new Upload(new Chunks(Buffer.from(body)), observer, listener)
+  }
+  if (body instanceof Uint8Array) {
+    if (listener === undefined && body.byteLength <= wholeSize) return body
+    return new Upload(new Chunks(body), observer, listener)
+  }
+  return new Upload(body, observer, listener)
+}
+
+/** Bytes of a body, if that is known. */
+export function bodyLength(body: WireBody | undefined): number | undefined {
+  if (body === undefined) return undefined
+  return typeof body === 'string' ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.byteLength : body.length
+}
+
+/** Bytes in memory as a source. */
+class Chunks implements StreamSource {
+  readonly length: number
+  readonly #bytes: Uint8Array
+
+  constructor(bytes: Uint8Array) {
+    this.#bytes = bytes
+    this.length = bytes.byteLength
+  }
+
+  async *open(): AsyncIterable<Uint8Array> {
+    for (let start = 0; start < this.length; start += chunkSize) yield this.#bytes.subarray(start, start + chunkSize)
+  }
+}
+
+/** The headers of the request, with the length of a body that undici can't see by itself. */
+export function requestHeaders({ headers, body }: ExchangeRequest, open: OpenBody): string[] {
+  if (!(open instanceof Upload)) return headers
+  const length = bodyLength(body)
+  return length === undefined ? headers : headers.concat('content-length', String(length))
 }

@@ -5,7 +5,7 @@ import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
 import { asCompleted } from '../../src/future/as-completed.ts'
 import { FutureController } from '../../src/future/future-controller.ts'
 import { Future } from '../../src/future/future.ts'
-import { wait } from '../../src/future/wait.ts'
+import { wait } from '../../src/future/combine.ts'
 import { taskReference } from '../../src/task-reference.ts'
 import { gate, turn } from '../helpers/gate.ts'
 

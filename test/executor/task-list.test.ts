@@ -1,7 +1,7 @@
 import fc from '../helpers/fast-check.ts'
 import { expect, test } from 'vitest'
 import { QueuedTask } from '../../src/executor/queued-task.ts'
-import { TaskList } from '../../src/executor/task-list.ts'
+import { TaskList } from '../../src/executor/lane.ts'
 import { FutureController } from '../../src/future/future-controller.ts'
 
 test('TaskList does what an array does', () => {

@@ -2,7 +2,7 @@
 import { describe, expect, test } from 'vitest'
 import { asCompleted } from '../../src/future/as-completed.ts'
 import { Future } from '../../src/future/future.ts'
-import { wait } from '../../src/future/wait.ts'
+import { wait } from '../../src/future/combine.ts'
 import { turn, until } from '../helpers/gate.ts'
 import { at, InputLog, inputKinds, type Meddling } from '../helpers/inputs.ts'
 import { controllers, rejection } from './states.ts'

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import { FutureController } from '../../src/future/future-controller.ts'
 import type { Future } from '../../src/future/future.ts'
-import { isFuture, subscribe, unsubscribe } from '../../src/future/subscription.ts'
+import { isFuture, subscribe, unsubscribe } from '../../src/future/listeners.ts'
 import { controllerIn, futureIn, states } from './states.ts'
 
 class Listener {

@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest'
 import type { FutureController } from '../../src/future/future-controller.ts'
 import type { Future } from '../../src/future/future.ts'
-import { wait, type ReturnWhen } from '../../src/future/wait.ts'
+import { wait, type ReturnWhen } from '../../src/future/combine.ts'
 import { turn } from '../helpers/gate.ts'
 import { controllers, futureIn, rejection } from './states.ts'
 

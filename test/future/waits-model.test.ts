@@ -4,7 +4,7 @@ import { TimeoutError } from '../../src/errors.ts'
 import { asCompleted } from '../../src/future/as-completed.ts'
 import type { FutureController } from '../../src/future/future-controller.ts'
 import { Future } from '../../src/future/future.ts'
-import { wait } from '../../src/future/wait.ts'
+import { wait } from '../../src/future/combine.ts'
 import { controllers } from './states.ts'
 
 type Outcome = 'fulfilled' | 'rejected' | 'cancelled'

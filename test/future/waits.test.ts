@@ -5,7 +5,7 @@ import { asCompleted } from '../../src/future/as-completed.ts'
 import type { FutureController } from '../../src/future/future-controller.ts'
 import { Future } from '../../src/future/future.ts'
 import type { WaitOptions } from '../../src/future/wait-limits.ts'
-import { wait } from '../../src/future/wait.ts'
+import { wait } from '../../src/future/combine.ts'
 import { runSource } from '../helpers/run-source.ts'
 import { controllerIn, controllers, futureIn, rejection, timerCount } from './states.ts'
 

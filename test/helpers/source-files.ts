@@ -23,6 +23,8 @@ export interface SourceFile {
   /** The first folder below src/, `index` and `worker-entry` for those entries, `leaves` for the other files beside it. */
   readonly folder: string
   readonly lines: number
+  /** Without comments and blank lines. */
+  readonly codeLines: number
   readonly imports: readonly SourceImport[]
   /** Names of the exports that exist at run time. */
   readonly exportedValues: readonly string[]
@@ -74,6 +76,7 @@ function readSourceFile(file: string): SourceFile {
     path: file,
     folder: folderOf(file),
     lines: text.split('\n').length - 1,
+    codeLines: countCodeLines(tree),
     imports,
     exportedValues: tree.statements.flatMap(exportedValuesOf),
     functions,
@@ -81,6 +84,21 @@ function readSourceFile(file: string): SourceFile {
     consoles,
     globalImmediates: imports.some(({ target }) => target === 'node:timers') ? [] : immediates,
   }
+}
+
+/** Lines on which a token stands. */
+function countCodeLines(tree: ts.SourceFile): number {
+  const lines = new Set<number>()
+  const visit = (node: ts.Node): void => {
+    if (ts.isJSDoc(node)) return
+    const children = node.getChildren(tree)
+    if (children.length > 0) return children.forEach(visit)
+    const first = tree.getLineAndCharacterOfPosition(node.getStart(tree)).line
+    const last = tree.getLineAndCharacterOfPosition(node.end).line
+    if (node.end > node.getStart(tree)) for (let line = first; line <= last; line++) lines.add(line)
+  }
+  visit(tree)
+  return lines.size
 }
 
 function folderOf(file: string): string {

@@ -1,7 +1,6 @@
 /** SECURITY.md, "Credentials across origins": what is meant for one origin is not sent to another, whoever asks for it. */
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
-import { basic } from '../../src/session/auth/basic.ts'
-import { bearer } from '../../src/session/auth/bearer.ts'
+import { basic, bearer } from '../../src/session/auth/basic.ts'
 import { digest } from '../../src/session/auth/digest.ts'
 import type { RequestOptions, SessionOptions } from '../../src/session/options/options.ts'
 import { PreparedRequest } from '../../src/session/prepared-request.ts'

@@ -1,8 +1,7 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidSchemaError, InvalidURLError, MissingSchemaError } from '../../src/errors.ts'
-import { takeCredentials } from '../../src/session/credentials.ts'
-import { resolveLocation } from '../../src/session/call/location.ts'
-import { parseUrl, textOfUrl, withoutCredentials } from '../../src/session/url.ts'
+import { parseUrl, takeCredentials, textOfUrl, withoutCredentials } from '../../src/session/url.ts'
+import { resolveLocation } from '../../src/session/call/redirects.ts'
 
 describe('parseUrl', () => {
   it.each([

@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import type { TransferProgress } from '../../src/transport/exchange.ts'
-import { ProgressMeter } from '../../src/transport/progress.ts'
+import { ProgressMeter } from '../../src/transport/upload.ts'
 
 describe('ProgressMeter', () => {
   const percents = (total: number | undefined, ...chunks: number[]): number[] => {

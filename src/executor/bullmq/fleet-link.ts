@@ -3,13 +3,21 @@ import { clearInterval, setInterval, setTimeout } from 'node:timers'
 import type { Queue as BullQueue } from 'bullmq'
 import { realTime } from '../../deadline.ts'
 import { Connection } from './connection.ts'
-import { ignore, isReply } from './redis-errors.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
-import { fieldOf, Inbox, type Fields } from './inbox.ts'
+import { fieldOf, type Fields, Inbox } from './inbox.ts'
 import { Keys } from './keys.ts'
 import { Queue } from './peers.ts'
-import { Orders } from './orders.ts'
-import { contexts, fields, openLetter, openRefusal, type RefusedJob, type Word } from './protocol.ts'
+import {
+  type Command,
+  contexts,
+  fields,
+  openLetter,
+  openRefusal,
+  type RefusedJob,
+  sealLetter,
+  type Word,
+} from './protocol.ts'
+import { ignore, isReply } from './redis-errors.ts'
 import { Revocations } from './revocations.ts'
 import { Sealer } from './sealer.ts'
 import { times } from './times.ts'
@@ -211,5 +219,68 @@ export class FleetLink {
   /** What breaks because it is closed is no news. */
   #report(error: unknown): void {
     if (!this.#isOver) this.#options.onError(error)
+  }
+}
+
+interface Box {
+  readonly unsaid: Command[]
+  /** It is not known whether Redis has it. */
+  letter: Buffer | undefined
+  isBusy: boolean
+}
+
+/** What a submitter tells workers: to each in order, and again when Redis is back. Who is gone hears nothing. */
+class Orders {
+  readonly #link: FleetLink
+  readonly #onError: (error: unknown) => void
+  readonly #boxes = new Map<string, Box>()
+  #isWaiting = false
+  #lastLetter = 0
+
+  constructor(link: FleetLink, onError: (error: unknown) => void) {
+    this.#link = link
+    this.#onError = onError
+  }
+
+  /** With what else it is told in this turn. */
+  tell(worker: string, command: Command): void {
+    const box = this.#boxes.get(worker)
+    if (box === undefined) this.#boxes.set(worker, { unsaid: [command], letter: undefined, isBusy: false })
+    else box.unsaid.push(command)
+    if (this.#isWaiting) return
+    this.#isWaiting = true
+    queueMicrotask(() => {
+      this.#isWaiting = false
+      this.sayAll()
+    })
+  }
+
+  /** What there is to say, if Redis is there. */
+  sayAll(): void {
+    for (const [worker, box] of this.#boxes) if (!box.isBusy) void this.#say(worker, box)
+  }
+
+  async #say(worker: string, box: Box): Promise<void> {
+    box.isBusy = true
+    let isBroken = false
+    while (!isBroken && this.#link.isUp && (box.letter !== undefined || box.unsaid.length > 0)) {
+      box.letter ??= this.#seal(worker, box.unsaid.splice(0))
+      try {
+        await this.#link.redis.xadd(this.#link.keys.orders(worker), 'NOMKSTREAM', '*', fields.letter, box.letter)
+        box.letter = undefined
+      } catch (error) {
+        this.#onError(error)
+        // Redis itself, which is full, is asked again; a connection that broke comes again.
+        if (isReply(error)) await new Promise((resolve) => setTimeout(resolve, times.retry).unref())
+        else isBroken = true
+      }
+    }
+    box.isBusy = false
+    if (box.letter === undefined && box.unsaid.length === 0) this.#boxes.delete(worker)
+  }
+
+  #seal(worker: string, said: readonly Command[]): Buffer {
+    const letter = { from: this.#link.id, number: ++this.#lastLetter, said }
+    return sealLetter(this.#link.sealer, letter, contexts.commands(worker))
   }
 }

@@ -1,6 +1,5 @@
 import { setImmediate } from 'node:timers'
-import { checkCount, checkTimeout, checkType, describe } from '../../checks.ts'
-import { ownOptions } from '../../own-options.ts'
+import { checkCount, checkTimeout, checkType, describe, ownOptions } from '../../checks.ts'
 import type { SubmitOptions } from '../executor.ts'
 import { checkConnection, type FleetConnection } from './connection.ts'
 import { hideArguments, ignore } from './redis-errors.ts'

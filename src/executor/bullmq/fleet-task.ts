@@ -1,4 +1,4 @@
-import { subscribe, type DoneListener } from '../../future/subscription.ts'
+import { subscribe, type DoneListener } from '../../future/listeners.ts'
 import type { TaskReference } from '../../task-reference.ts'
 import type { QueuedTask } from '../queued-task.ts'
 import type { RemoteLink } from '../remote.ts'

@@ -1,16 +1,15 @@
 import { types } from 'node:util'
+import { realTime } from '../../deadline.ts'
+import { BrokenExecutorError, TaskNotCloneableError } from '../../errors.ts'
 import { readBlobs } from './blobs.ts'
 import { encodeValue } from './codec.ts'
 import type { FleetLink } from './fleet-link.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import type { FleetTask, SentJob } from './fleet-task.ts'
 import { protocolVersion, requestModule } from './keys.ts'
-import { contexts, largeBytes, type JobData, type PackedFunction, type PackedJob, type PackedTask } from './protocol.ts'
-import { countJobs, shouldHoldBack } from './batching.ts'
-import type { SharedStore, ValueToStore } from './shared-store.ts'
+import { contexts, type JobData, largeBytes, type PackedFunction, type PackedJob, type PackedTask } from './protocol.ts'
 import { ignore, isReply } from './redis-errors.ts'
-import { realTime } from '../../deadline.ts'
-import { BrokenExecutorError, TaskNotCloneableError } from '../../errors.ts'
+import type { SharedStore, ValueToStore } from './shared-store.ts'
 
 export interface SenderOwner {
   /** How many workers there are, as far as is known. */
@@ -234,4 +233,16 @@ export class JobSender {
       task.fail(new BrokenExecutorError(`Can't send \`${task.name}\` to the fleet: ${error.message}`, { cause: error }))
     }
   }
+}
+
+/** How tasks are put together into jobs. */
+
+/** How many jobs a number of tasks is sent in: one for each worker, if there are so many, and none too large. */
+export function countJobs(tasks: number, workers: number, batchSize: number): number {
+  return Math.max(Math.ceil(tasks / batchSize), Math.min(tasks, Math.max(1, workers)))
+}
+
+/** Workers have enough to take: what is sent now would lie there, and what is sent later in larger batches costs less. */
+export function shouldHoldBack(tasks: number, untakenJobs: number, workers: number, batchSize: number): boolean {
+  return tasks < batchSize && untakenJobs >= 2 * Math.max(1, workers)
 }

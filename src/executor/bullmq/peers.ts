@@ -1,5 +1,33 @@
 import { createRequire } from 'node:module'
-import { loadPeers } from './load-peers.ts'
+import type * as BullMQ from 'bullmq'
+import type * as IORedis from 'ioredis'
+
+interface Peers {
+  readonly bullmq: typeof BullMQ
+  readonly ioredis: typeof IORedis
+}
+
+const peers = ['bullmq', 'ioredis']
+
+/**
+ * The packages that do the work. They are optional peers: whoever has not got them is told which ones they are, both at once,
+ * and not when the first task is submitted. `require()`, for an import that can be caught would be a top-level await, and
+ * then the entry itself could not be required.
+ */
+export function loadPeers(require: NodeJS.Require): Peers {
+  try {
+    return { bullmq: require('bullmq') as typeof BullMQ, ioredis: require('ioredis') as typeof IORedis }
+  } catch (error) {
+    const { code, message } = error as { code?: unknown; message?: unknown }
+    const isMissing = code === 'MODULE_NOT_FOUND' && peers.some((name) => String(message).includes(`'${name}'`))
+    if (!isMissing) throw error
+    throw new Error(
+      "Can't load `undici-futures/bullmq`: it needs the packages `bullmq` and `ioredis`, which are not both installed " +
+        '(npm install bullmq ioredis)',
+      { cause: error },
+    )
+  }
+}
 
 const { bullmq, ioredis } = loadPeers(createRequire(import.meta.url))
 

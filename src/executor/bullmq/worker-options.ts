@@ -1,5 +1,4 @@
-import { checkCount, checkType, describe } from '../../checks.ts'
-import { ownOptions } from '../../own-options.ts'
+import { checkCount, checkType, describe, ownOptions } from '../../checks.ts'
 import type { ModuleTable } from '../../load-module.ts'
 import { taskReference } from '../../task-reference.ts'
 import type { Executor } from '../executor.ts'

@@ -1,8 +1,7 @@
 import type { Transferable, Worker } from 'node:worker_threads'
+import { findUnmovable } from '../../transfer-list.ts'
 import type { SharedValue } from '../remote.ts'
 import type { PackedTask, ToThread } from './messages.ts'
-import { findUnmovable } from '../../transfer-list.ts'
-import { SharedValues } from './shared-values.ts'
 import type { ThreadTask } from './thread-task.ts'
 
 /** What one thread is told. Tasks that are sent at a time cross in one message, as far as they have nothing in common. */
@@ -84,6 +83,52 @@ export class Outbox {
       key = ++this.#lastFunction
       keys.set(name, key)
       this.post({ kind: 'function', key, module, name, isOwn })
+    }
+    return key
+  }
+}
+
+/** Which versions of which shared values one thread has got. */
+class SharedValues {
+  readonly #post: (message: ToThread) => void
+  readonly #known = new WeakMap<SharedValue, { readonly key: number; version: unknown }>()
+  readonly #garbage: FinalizationRegistry<number>
+  #lastKey = 0
+
+  constructor(post: (message: ToThread) => void) {
+    this.#post = post
+    this.#garbage = new FinalizationRegistry((key) => post({ kind: 'forget', key }))
+  }
+
+  /**
+   * Sends what the thread has not got.
+   *
+   * @returns the keys, for the message that goes after it
+   * @throws {DOMException} a value can't be cloned
+   */
+  send(values: readonly SharedValue[]): number[] {
+    return values.map((each) => this.#send(each))
+  }
+
+  forget(shared: SharedValue): void {
+    const known = this.#known.get(shared)
+    if (known === undefined) return
+    this.#known.delete(shared)
+    this.#garbage.unregister(shared)
+    this.#post({ kind: 'forget', key: known.key })
+  }
+
+  #send(shared: SharedValue): number {
+    const known = this.#known.get(shared)
+    const { version } = shared
+    if (known !== undefined && known.version === version) return known.key
+    const key = known?.key ?? ++this.#lastKey
+    this.#post({ kind: 'share', key, version, value: shared.localValue ?? shared.value })
+    if (known === undefined) {
+      this.#known.set(shared, { key, version })
+      this.#garbage.register(shared, key, shared)
+    } else {
+      known.version = version
     }
     return key
   }

@@ -1,6 +1,12 @@
+import { extname } from 'node:path'
 import { setImmediate } from 'node:timers'
-import { Deadline } from '../../deadline.ts'
-import type { CauseOfDeath } from './cause-of-death.ts'
+import { pathToFileURL } from 'node:url'
+import { type ResourceLimits, Worker, type WorkerOptions } from 'node:worker_threads'
+import { messageOf, ownOptions } from '../../checks.ts'
+import { Deadline, monotonicTime } from '../../deadline.ts'
+import { WorkerCrashedError } from '../../errors.ts'
+import type { Initializer, ThreadData } from './messages.ts'
+import { presentScarcity, scarcityIn } from './scarcity.ts'
 
 export interface StartFailure {
   readonly error: unknown
@@ -45,4 +51,180 @@ export class StartWatch {
     if (failed !== undefined) causeOfDeath.noteLastWords(failed.error)
     return { ...causeOfDeath.toStartFailure(exitCode), isFinal: false }
   }
+}
+
+/** What is known of why a thread dies. */
+export class CauseOfDeath {
+  #uncaught: { readonly error: unknown } | undefined
+  #decision: string | undefined
+
+  /** As the Worker has it: its class and some of its data may be lost. */
+  noteError(error: unknown): void {
+    this.#uncaught ??= { error }
+  }
+
+  /** As the thread itself has told it. */
+  noteLastWords(error: unknown): void {
+    this.#uncaught = { error }
+  }
+
+  /** We ended it. */
+  noteDecision(why: string): void {
+    this.#decision ??= why
+  }
+
+  /** It never became ready. */
+  toStartFailure(exitCode: number): { error: WorkerCrashedError; isScarcity: boolean } {
+    const thrown = this.#uncaught?.error
+    const scarcity = this.#decision === undefined ? (scarcityIn(thrown) ?? presentScarcity()) : undefined
+    if (scarcity === undefined) return { error: this.toError('that was just starting', exitCode), isScarcity: false }
+    return { error: scarcityError(scarcity, thrown, exitCode), isScarcity: true }
+  }
+
+  /** @param which thread: `that ran ...` */
+  toError(which: string, exitCode: number): WorkerCrashedError {
+    const uncaught = this.#uncaught
+    const said = uncaught === undefined ? '' : `: ${messageOf(uncaught.error)}`
+    const message = `The worker thread ${which} ${this.#decision ?? `ended with exit code ${exitCode}${said}`}`
+    return new WorkerCrashedError(message, uncaught === undefined ? { exitCode } : { exitCode, cause: uncaught.error })
+  }
+}
+
+/** @param exitCode of a thread that has existed */
+export function scarcityError(scarcity: string, thrown: unknown, exitCode?: number): WorkerCrashedError {
+  const said = thrown === undefined ? scarcity : messageOf(thrown)
+  const message = `No worker thread could be started: ${said.includes(scarcity) ? said : `${scarcity} (${said})`}`
+  return new WorkerCrashedError(message, exitCode === undefined ? { cause: thrown } : { exitCode, cause: thrown })
+}
+
+/** Calls back when a thread has had nothing to do for a while. One timer for the whole while, not one for each task. */
+export class IdleTimer {
+  readonly #timeout: number
+  readonly #callback: () => void
+  #idleSince: number | undefined
+  #timer: Deadline | undefined
+
+  /** @param timeout ms; Infinity = never */
+  constructor(timeout: number, callback: () => void) {
+    this.#timeout = timeout
+    this.#callback = callback
+  }
+
+  start(): void {
+    if (this.#timeout === Infinity) return
+    this.#idleSince = monotonicTime()
+    // One that does not know the time is set anew: how much of its own time has passed, nobody knows.
+    if (this.#timer === undefined || this.#timer.isFake) this.#arm(this.#timeout)
+  }
+
+  /** There is something to do again. */
+  stop(): void {
+    this.#idleSince = undefined
+  }
+
+  clear(): void {
+    this.stop()
+    this.#timer?.clear()
+  }
+
+  #arm(delay: number): void {
+    this.#timer?.clear()
+    this.#timer = new Deadline(delay, () => {
+      this.#timer = undefined
+      if (this.#idleSince === undefined) return
+      const remaining = this.#idleSince + this.#timeout - monotonicTime()
+      if (remaining > 0) this.#arm(remaining)
+      else this.#callback()
+    }).unref()
+  }
+}
+
+/** How long work may take to stop before its thread is ended, in ms. */
+export const gracePeriod = 1000
+
+/** So many times a thread that has not heard of a cancellation yet, but is heard of itself, is given the time again. */
+const mostRenewals = 5
+
+/**
+ * The time that a cancelled task has for stopping. It counts from when its thread has heard of the cancellation: on a busy
+ * machine that may take longer than the stopping. A thread that says nothing at all meanwhile is busy with itself.
+ */
+export class GracePeriod {
+  readonly #countMessages: () => number
+  readonly #onEnd: () => void
+  #timer: Deadline
+  #renewals = 0
+  #isTold = false
+  #isOver = false
+
+  /**
+   * @param countMessages how many messages have come from the thread so far
+   * @param onEnd called once, unless `clear` is called before
+   */
+  constructor(countMessages: () => number, onEnd: () => void) {
+    this.#countMessages = countMessages
+    this.#onEnd = onEnd
+    this.#timer = this.#arm()
+  }
+
+  /** The thread has passed it on to the task. */
+  noteTold(): void {
+    if (this.#isTold || this.#isOver) return
+    this.#isTold = true
+    this.#timer.clear()
+    this.#timer = this.#arm()
+  }
+
+  clear(): void {
+    this.#isOver = true
+    this.#timer.clear()
+  }
+
+  #arm(): Deadline {
+    const heard = this.#countMessages()
+    // It may have stopped, while we were too busy to hear: messages are read before this is called.
+    return new Deadline(gracePeriod, () => setImmediate(() => this.#expire(heard))).unref()
+  }
+
+  #expire(heard: number): void {
+    if (this.#isOver) return
+    const isAlive = !this.#isTold && this.#countMessages() > heard && this.#renewals < mostRenewals
+    if (!isAlive) return this.#onEnd()
+    this.#renewals++
+    this.#timer = this.#arm()
+  }
+}
+
+/**
+ * @param entry of the bundle that this file is part of, if it has one
+ * @throws what Node has against it: a permission is missing, a limit is no number
+ */
+export function startWorker(
+  initializer: Initializer | undefined,
+  resourceLimits: ResourceLimits | undefined,
+  entry = entryOfBundle(import.meta.url),
+): Worker {
+  const workerData: ThreadData = { initializer }
+  const options: WorkerOptions = ownOptions({
+    name: 'undici-futures',
+    workerData,
+    ...(resourceLimits === undefined ? {} : { resourceLimits }),
+    // Threads inherit the process's options, and Node refuses this one for files.
+    ...(process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {}),
+  })
+  if (entry !== undefined) return new Worker(entry, options)
+  // Written just so: bundlers that know workers find the entry by this form, and put it where it is found.
+  return new Worker(new URL('./worker-entry.js', import.meta.url), options)
+}
+
+/**
+ * Bundlers that know nothing of workers build the entry as they build the rest: with the same extension, and CommonJS where that is
+ * asked for, which has no `import.meta.url`.
+ *
+ * @returns `undefined` where it has the usual name
+ */
+export function entryOfBundle(moduleUrl: string | undefined): URL | undefined {
+  const file = moduleUrl ?? pathToFileURL(__filename).href
+  const extension = extname(new URL(file).pathname)
+  return moduleUrl !== undefined && extension !== '.mjs' ? undefined : new URL(`./worker-entry${extension}`, file)
 }

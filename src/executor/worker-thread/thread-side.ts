@@ -8,10 +8,9 @@ import type { SharedCopy } from '../remote.ts'
 import { findUncloneable, notCloneable } from '../../cloneable.ts'
 import { decode, encode } from '../remote/error-codec.ts'
 import type { FromThread, Initializer, PackedTask, ThreadData, ToThread } from './messages.ts'
-import { Results } from './results.ts'
+import { Results, ThreadTaskContext } from './thread-task-context.ts'
 import { scarcityIn } from './scarcity.ts'
 import { TaskTable } from './task-table.ts'
-import { ThreadTaskContext } from './thread-task-context.ts'
 
 type TaskFunction = (...args: unknown[]) => unknown
 

@@ -2,14 +2,18 @@ import type { Worker } from 'node:worker_threads'
 import { Deadline } from '../../deadline.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
 import type { SharedValue } from '../remote.ts'
-import { CauseOfDeath } from './cause-of-death.ts'
+import {
+  CauseOfDeath,
+  GracePeriod,
+  gracePeriod,
+  IdleTimer,
+  type StartFailure,
+  StartWatch,
+  startWorker,
+} from './start-watch.ts'
 import { decode, encode } from '../remote/error-codec.ts'
-import { GracePeriod, gracePeriod } from './grace-period.ts'
-import { IdleTimer } from './idle-timer.ts'
 import type { FromThread } from './messages.ts'
 import { Outbox } from './outbox.ts'
-import { StartWatch, type StartFailure } from './start-watch.ts'
-import { startWorker } from './start-worker.ts'
 import { TaskTable } from './task-table.ts'
 import type { ThreadOptions } from './thread-options.ts'
 import type { TaskHolder, ThreadTask } from './thread-task.ts'

@@ -3,7 +3,7 @@ import { isBlob, fileNameOf } from '../../session/body/body-sources.ts'
 import { entriesOf, fieldsOf } from '../../session/body/form.ts'
 import { StreamBody, bytesOf } from '../../session/body/stream-body.ts'
 import type { FormEntry, PackedBody, PackedFields } from './protocol.ts'
-import type { Refusal } from './refusal.ts'
+import type { Refusal } from './pack-options.ts'
 
 /** A body as it crosses, and the content type that goes with it unless the caller wrote one. */
 export interface BodyParcel {

@@ -6,11 +6,9 @@ import type { RequestOptions, RequestSpec } from '../../session/options/options.
 import { flatHeaders, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
 import type { SessionCore } from '../../session/session-core.ts'
 import { bodyAsGiven, packBody } from './pack-body.ts'
-import { addContentType, packOptions } from './pack-options.ts'
+import { addContentType, packOptions, type Refusal, type Settings, sharedRecipe } from './pack-options.ts'
 import type { Order, PackedBody, SharedPlaces } from './protocol.ts'
-import type { Refusal } from './refusal.ts'
 import { ResponseUnpacker } from './response-unpacker.ts'
-import { sharedRecipe, type Settings } from './settings.ts'
 import type { SharedJar } from './shared-jar.ts'
 
 /** What requests have in common as long as nothing about their session changes. */

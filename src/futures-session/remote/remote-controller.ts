@@ -1,4 +1,4 @@
-import type { Continuation } from '../../session/call/continuation.ts'
+import type { Continuation } from '../../session/call/retry.ts'
 import type { Response } from '../../session/response/response.ts'
 import type { Ledger } from '../ledger.ts'
 import { ResponseController } from '../response-controller.ts'

@@ -10,12 +10,11 @@ import { Session } from '../../session/session.ts'
 import type { TaskReference } from '../../task-reference.ts'
 import { packRequest, type Common } from './pack-request.ts'
 import type { Order } from './protocol.ts'
-import { Refusal } from './refusal.ts'
+import { Refusal, Settings, sharedRecipe } from './pack-options.ts'
 import type { RemoteController } from './remote-controller.ts'
 import { RemoteRun } from './remote-run.ts'
-import { Settings, sharedRecipe } from './settings.ts'
 import { SharedJar } from './shared-jar.ts'
-import type { PackedHome } from './thread-session.ts'
+import type { PackedHome } from './thread-order.ts'
 
 /** Hands the requests of one session to an isolated executor. */
 export class RemoteDesk {

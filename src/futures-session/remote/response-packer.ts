@@ -1,4 +1,4 @@
-import { leastBytes } from '../../large-buffers.ts'
+import { leastBytes } from '../../cloneable.ts'
 import type { FailedRequest } from '../../errors.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
 import { flatHeaders, PreparedRequest, requestNotes, type RequestNotes } from '../../session/prepared-request.ts'

@@ -1,11 +1,12 @@
-import type { FailedRequest } from '../../errors.ts'
+import { attachRequest, type FailedRequest, RequestError } from '../../errors.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
 import { HeaderMap } from '../../session/headers.ts'
-import { PreparedRequest, requestNotes, type CarriedOptions } from '../../session/prepared-request.ts'
+import { type CarriedOptions, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
 import { Response } from '../../session/response/response.ts'
-import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
+import type { ErrorContext, PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
+import type { ResponsePacker } from './response-packer.ts'
 
-export interface UnpackingContext {
+interface UnpackingContext {
   readonly headers: readonly string[]
   /** Of a prepared request that was given: it carries them on. */
   readonly options: CarriedOptions | undefined
@@ -78,4 +79,54 @@ function bytesAt(parcel: Parcel, number: number): Buffer {
   const bytes = Buffer.allocUnsafeSlow(body.length)
   bytes.write(body, 'latin1')
   return bytes
+}
+
+const deepest = 10
+
+/** What an error and its causes have and their clones will not: their requests and responses. */
+export function packContexts(error: unknown, packer: ResponsePacker): ErrorContext[] {
+  const contexts: ErrorContext[] = []
+  for (const [depth, each] of chainOf(error).entries()) {
+    if (!(each instanceof RequestError)) continue
+    const { request, response } = each
+    contexts.push({
+      depth,
+      request: packer.packRequest(request),
+      response: response instanceof Response ? packer.pack(response) : response,
+    })
+  }
+  return contexts
+}
+
+/** Gives them back to the clones. */
+export function attachContexts(
+  error: unknown,
+  contexts: readonly ErrorContext[],
+  unpacker: ResponseUnpacker,
+  parcel: Parcel,
+): void {
+  const chain = chainOf(error)
+  for (const { depth, request, response } of contexts) {
+    const each = chain[depth]
+    if (!(each instanceof RequestError)) continue
+    attachRequest(each, unpacker.unpackFailedRequest(request, parcel))
+    if (response === undefined) continue
+    const isOutline = typeof response === 'object' && !('elapsed' in response)
+    const value = isOutline ? response : unpacker.unpack(response, parcel)
+    // As the constructor does it: not shown when the error is.
+    Object.defineProperty(each, 'response', { value, writable: true, configurable: true, enumerable: false })
+  }
+}
+
+function chainOf(error: unknown): unknown[] {
+  const chain: unknown[] = []
+  try {
+    for (let each = error; each !== undefined && chain.length < deepest; each = (each as { cause?: unknown }).cause) {
+      chain.push(each)
+      if (!(each instanceof Error)) break
+    }
+  } catch {
+    // A getter, or the trap of a Proxy: as far as it can be read.
+  }
+  return chain
 }

@@ -1,20 +1,26 @@
 import { monotonicTime } from '../../deadline.ts'
 import type { SharedCopy } from '../../executor/remote.ts'
+import type { AuthFunction } from '../../session/auth/auth-flow.ts'
+import { basic, bearer } from '../../session/auth/basic.ts'
+import { countedDigest } from '../../session/auth/digest.ts'
+import { NonceCounts } from '../../session/auth/nonce-counts.ts'
+import type { CallObserver, CallPosition, ResumedPosition } from '../../session/call/call-subject.ts'
 import type { Call } from '../../session/call/call.ts'
-import type { CallObserver } from '../../session/call/call-observer.ts'
-import type { CallPosition, ResumedPosition } from '../../session/call/call-position.ts'
+import type { JarRules } from '../../session/cookies/followed-jar.ts'
 import { HeaderMap } from '../../session/headers.ts'
-import type { RequestSpec } from '../../session/options/options.ts'
+import { Environment } from '../../session/network/environment.ts'
+import type { RequestSpec, SessionOptions } from '../../session/options/options.ts'
 import { PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response/response.ts'
-import { openCall } from '../../session/session.ts'
+import { adoptCore } from '../../session/session-attributes.ts'
+import { SessionCore, SharedConnections } from '../../session/session-core.ts'
+import { openCall, Session } from '../../session/session.ts'
 import { bodyAsGiven, unpackBody } from './pack-body.ts'
-import type { Order, PackedPosition, Parcel } from './protocol.ts'
+import type { PackedRecipe, PackedSettings } from './pack-options.ts'
+import type { Order, PackedPosition, Parcel, SharedPlaces } from './protocol.ts'
 import { ResponsePacker } from './response-packer.ts'
 import { ResponseUnpacker } from './response-unpacker.ts'
-import type { PackedSettings } from './settings.ts'
-import type { ThreadJar } from './thread-jar.ts'
-import { keepHome, ThreadSession } from './thread-session.ts'
+import { ThreadJar } from './shared-jar.ts'
 
 /** An order, unpacked in the thread. */
 export class ThreadOrder {
@@ -112,4 +118,93 @@ export class ThreadOrder {
     const elapsed = monotonicTime() - this.#startedAt
     return { request, isHome, history, redirects, attempts, counts, keepsBody, elapsed }
   }
+}
+
+/** What the thread keeps connections for. */
+export interface PackedHome {
+  readonly id: string
+  readonly poolOptions: SessionOptions['poolOptions']
+  /** How many requests may be at work in one thread. */
+  readonly workers: number
+}
+
+const connections = new WeakMap<SharedCopy, SharedConnections>()
+/** By settings and jar: a request that goes on may find another jar than the one that it began with. */
+const sessions = new WeakMap<SharedCopy, WeakMap<object, Session>>()
+const noJar = {}
+const jars = new WeakMap<SharedCopy, ThreadJar>()
+const authFunctions = new WeakMap<SharedCopy, AuthFunction>()
+/** Of executors that share nothing: their copies are new each time. */
+const homes = new Map<string, SharedCopy>()
+
+/** The thread's side of a session: made of the shared values, and as long-lived as they are. */
+class ThreadSession {
+  readonly session: Session
+  readonly jar: ThreadJar | undefined
+  readonly auth: AuthFunction | undefined
+
+  constructor(shared: readonly SharedCopy[], { auth, sessionAuth, jar }: SharedPlaces) {
+    const [home, settings] = shared as readonly [SharedCopy, SharedCopy]
+    this.jar = jar === undefined ? undefined : jarOf(shared[jar] as SharedCopy)
+    if (jar !== undefined) this.jar?.follow(shared.slice(jar + 1))
+    this.auth = auth === undefined ? undefined : authOf(shared[auth] as SharedCopy)
+    const known = sessions.get(settings) ?? new WeakMap<object, Session>()
+    let session = known.get(this.jar ?? noJar)
+    if (session === undefined) {
+      session = makeSession(connectionsOf(home), settings.value as PackedSettings, this.jar)
+      if (sessionAuth !== undefined) session.auth = authOf(shared[sessionAuth] as SharedCopy)
+      sessions.set(settings, known.set(this.jar ?? noJar, session))
+    }
+    this.session = session
+  }
+}
+
+/** As `SharedCopy`s of an executor that knows how to share would be. */
+function keepHome(shared: readonly SharedCopy[]): readonly SharedCopy[] {
+  const [home, ...rest] = shared as readonly [SharedCopy, ...SharedCopy[]]
+  const { id } = home.value as PackedHome
+  const kept = homes.get(id) ?? home
+  homes.set(id, kept)
+  return [kept, ...rest]
+}
+
+function makeSession(
+  shared: SharedConnections,
+  { headers, attributes, environment }: PackedSettings,
+  jar: ThreadJar | undefined,
+): Session {
+  const session = new Session()
+  adoptCore(session, new SessionCore(shared, undefined, environment && new Environment(environment)))
+  session.headers = HeaderMap.fromFlat(headers)
+  Object.assign(session, attributes)
+  session.cookies = jar?.jar ?? false
+  return session
+}
+
+function connectionsOf(home: SharedCopy): SharedConnections {
+  const known = connections.get(home)
+  if (known !== undefined) return known
+  const { poolOptions, workers } = home.value as PackedHome
+  const made = new SharedConnections(poolOptions)
+  made.connections.keepFor(workers)
+  connections.set(home, made)
+  home.onForget = () => void made.release()
+  return made
+}
+
+function jarOf(root: SharedCopy): ThreadJar {
+  const jar = jars.get(root) ?? new ThreadJar(root.value as JarRules)
+  jars.set(root, jar)
+  return jar
+}
+
+function authOf(copy: SharedCopy): AuthFunction {
+  const fn = authFunctions.get(copy) ?? cook(copy.value as PackedRecipe)
+  authFunctions.set(copy, fn)
+  return fn
+}
+
+function cook({ name, args: [first = '', second = ''], counts }: PackedRecipe): AuthFunction {
+  if (name === 'bearer') return bearer(first)
+  return name === 'basic' ? basic(first, second) : countedDigest(first, second, new NonceCounts(counts))
 }

@@ -1,10 +1,10 @@
 import { describe, isThenable } from '../../checks.ts'
 import { isTaskReference, loadTaskReference } from '../../task-reference.ts'
+import type { UserScope } from '../../user-scope.ts'
 import type { OrReference } from '../options/options.ts'
 import { PreparedRequest } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
-import type { UserScope } from '../../user-scope.ts'
-import { recipeOf } from './auth-recipe.ts'
+import type { NonceCounts } from './nonce-counts.ts'
 
 type OrPromise<T> = T | PromiseLike<T>
 
@@ -126,4 +126,26 @@ function isFlow(value: unknown): value is AuthFlow {
 function requestOf(value: unknown, verb: 'return' | 'yield'): PreparedRequest | undefined {
   if (value === undefined || value instanceof PreparedRequest) return value
   throw new TypeError(`Expected the auth function to ${verb} a PreparedRequest, got ${describe(value)}`)
+}
+
+/** What an auth function of ours was made of: a function can't leave this isolate, this can. */
+export interface AuthRecipe {
+  readonly name: 'basic' | 'bearer' | 'digest'
+  readonly args: readonly string[]
+  /** What a digest counts in; only threads of this process share it. */
+  readonly counts?: NonceCounts
+}
+
+/** Not on the functions themselves: whoever inspects one must not see a password. */
+const recipes = new WeakMap<object, AuthRecipe>()
+
+/** @returns the function */
+export function withRecipe(fn: AuthFunction, recipe: AuthRecipe): AuthFunction {
+  recipes.set(fn, recipe)
+  return fn
+}
+
+/** @returns `undefined` for a function of somebody else's, and for what is no function */
+export function recipeOf(auth: unknown): AuthRecipe | undefined {
+  return typeof auth === 'function' ? recipes.get(auth) : undefined
 }

@@ -3,8 +3,6 @@ import { homedir } from 'node:os'
 import { join } from 'node:path'
 import { realTime } from '../../deadline.ts'
 import { FileCache } from '../network/file-cache.ts'
-import { defaultMachine, parseNetrc } from './netrc-file.ts'
-import type { NetrcEntry } from './netrc-file.ts'
 
 /**
  * User and password for a host from the file that `NETRC` names, else from `~/.netrc` or `~/_netrc`, whichever is there.
@@ -60,4 +58,105 @@ function pathsFor(netrc: string | undefined, home: string | undefined): readonly
     netrc === undefined ? [join(folder, '.netrc'), join(folder, '_netrc')] : [netrc.replace(/^~(?=\/|$)/, folder)]
   places = { netrc, home, paths }
   return paths
+}
+
+interface NetrcEntry {
+  readonly login: string
+  readonly account: string
+  readonly password: string
+}
+
+/** Under this name stands what counts for every other host. */
+const defaultMachine = ''
+
+/**
+ * The machines of a `.netrc` file by name (in lower case), as Python's `netrc` reads it: quotes, backslashes, comments and
+ * macros; of two entries with one name the later counts. Takes any text, in linear time.
+ *
+ * @returns nothing for a file with a mistake anywhere: half of it could be the wrong half
+ */
+export function parseNetrc(text: string): ReadonlyMap<string, NetrcEntry> {
+  const machines = new Map<string, NetrcEntry>()
+  const words = new Words(text)
+  for (let word = words.next(); word !== undefined; word = words.next()) {
+    if (word.startsWith('#')) words.skipLine()
+    else if (word === 'macdef') {
+      if (words.next() === undefined || !words.skipMacro()) return new Map()
+    } else {
+      const name = word === 'machine' ? words.next() : word === 'default' ? defaultMachine : undefined
+      const entry = name === undefined ? undefined : readEntry(words)
+      if (name === undefined || entry === undefined) return new Map()
+      machines.set(name.toLowerCase(), entry)
+    }
+  }
+  return machines
+}
+
+function readEntry(words: Words): NetrcEntry | undefined {
+  const entry = { login: '', account: '', password: '' }
+  for (;;) {
+    const word = words.next()
+    if (word === undefined) return entry
+    if (word === 'machine' || word === 'default' || word === 'macdef') {
+      words.putBack(word)
+      return entry
+    }
+    if (word === 'login' || word === 'user') entry.login = words.next() ?? ''
+    else if (word === 'account' || word === 'password') entry[word] = words.next() ?? ''
+    else if (word.startsWith('#')) words.skipLine()
+    else return undefined
+  }
+}
+
+class Words {
+  readonly #text: string
+  #at = 0
+  #again: string | undefined
+
+  constructor(text: string) {
+    this.#text = text.replace(/\r\n?/g, '\n')
+  }
+
+  putBack(word: string): void {
+    this.#again = word
+  }
+
+  next(): string | undefined {
+    const again = this.#again
+    this.#again = undefined
+    if (again !== undefined) return again
+    while (isBlank(this.#text.charAt(this.#at))) this.#at++
+    if (this.#at >= this.#text.length) return undefined
+    const isQuoted = this.#text.charAt(this.#at) === '"'
+    if (isQuoted) this.#at++
+    let word = ''
+    let start = this.#at
+    for (; this.#at < this.#text.length; this.#at++) {
+      const char = this.#text.charAt(this.#at)
+      if (isQuoted ? char === '"' : isBlank(char)) break
+      if (char !== '\\') continue
+      word += this.#text.slice(start, this.#at)
+      // What follows it stands for itself.
+      start = ++this.#at
+    }
+    word += this.#text.slice(start, this.#at)
+    if (isQuoted) this.#at++
+    return word
+  }
+
+  skipLine(): void {
+    const end = this.#text.indexOf('\n', this.#at)
+    this.#at = end < 0 ? this.#text.length : end
+  }
+
+  /** A macro goes on to the next empty line; false if there is none. */
+  skipMacro(): boolean {
+    const end = this.#text.indexOf('\n\n', this.#at)
+    this.#at = end + 2
+    return end >= 0
+  }
+}
+
+function isBlank(char: string): boolean {
+  return char === ' ' || char === '\t' || char === '\n'
 }

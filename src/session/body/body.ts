@@ -1,12 +1,8 @@
 import { InvalidOptionError } from '../../errors.ts'
 import { isBlob, sourceOf } from './body-sources.ts'
-import { partsOfFields, partsOfFiles, partsOfFormData } from './file-parts.ts'
+import { encodeMultipart, makeBoundary, type Part, partsOfFields, partsOfFiles, partsOfFormData } from './multipart.ts'
 import { encodeForm, entriesOf, fieldsOf } from './form.ts'
-import { invalidBody } from './invalid-body.ts'
-import { encodeMultipart, makeBoundary } from './multipart.ts'
-import type { Part } from './multipart.ts'
-import { StreamBody, bytesOf } from './stream-body.ts'
-import type { BodySource } from './stream-body.ts'
+import { type BodySource, bytesOf, invalidBody, StreamBody } from './stream-body.ts'
 
 /** A body as a prepared request holds it. Text is sent as UTF-8. */
 export type PreparedBody = string | Uint8Array | StreamBody

@@ -1,4 +1,4 @@
-import { invalidBody } from './invalid-body.ts'
+import { invalidBody } from './stream-body.ts'
 
 /** A field of a form: text or bytes. */
 export type FormPair = readonly [name: string, value: string | Uint8Array]

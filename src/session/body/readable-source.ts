@@ -1,7 +1,6 @@
 import { ReadStream, statSync } from 'node:fs'
 import type { Readable } from 'node:stream'
-import { invalidBody } from './invalid-body.ts'
-import type { BodySource } from './stream-body.ts'
+import { type BodySource, invalidBody } from './stream-body.ts'
 
 /** By what it is and does: there are other Readables than Node's own. */
 export function isReadable(value: unknown): value is Readable {

@@ -1,6 +1,6 @@
 import { types } from 'node:util'
-import { UnrewindableBodyError } from '../../errors.ts'
-import { invalidBody } from './invalid-body.ts'
+import { className, hush } from '../../checks.ts'
+import { InvalidOptionError, UnrewindableBodyError } from '../../errors.ts'
 
 /** What a `StreamBody` reads from. */
 export interface BodySource {
@@ -103,4 +103,19 @@ async function* chunksOf(source: BodySource): AsyncGenerator<Uint8Array, void, v
     if (bytes === undefined) throw invalidBody('data', 'a stream of strings and bytes', chunk)
     if (bytes.byteLength > 0) yield bytes
   }
+}
+
+/**
+ * The error for a body that can't be sent. It tells the kind of the offending value, never the value: bodies hold secrets.
+ * A promise among them (an `async` function as `data`) may still reject: this error is enough.
+ */
+export function invalidBody(option: string, expected: string, value: unknown): InvalidOptionError {
+  hush(value)
+  return new InvalidOptionError(`Expected \`${option}\` to be ${expected}, got ${kindOf(value)}`, { option })
+}
+
+function kindOf(value: unknown): string {
+  if (value === null || value === undefined) return String(value)
+  if (Array.isArray(value)) return 'an array'
+  return typeof value === 'object' ? `an object (${className(value)})` : `a ${typeof value}`
 }

@@ -1,12 +1,12 @@
 import { hush } from '../../checks.ts'
-import { InvalidOptionError } from '../../errors.ts'
-import type { FailedRequest } from '../../errors.ts'
-import type { ResumedPosition } from './call-position.ts'
+import { type FailedRequest, InvalidOptionError } from '../../errors.ts'
+import type { UserScope } from '../../user-scope.ts'
 import type { RequestSpec, SendOptions } from '../options/options.ts'
+import { type ResolvedOptions, resolveOptions } from '../options/resolve-options.ts'
 import { PreparedRequest, requestNotes } from '../prepared-request.ts'
-import { resolveOptions } from '../options/resolve-options.ts'
-import type { ResolvedOptions } from '../options/resolve-options.ts'
+import type { Response } from '../response/response.ts'
 import { withoutCredentials } from '../url.ts'
+import type { RetryCounts } from './retry.ts'
 
 /** What a call is asked to do. */
 export interface CallSubject {
@@ -47,4 +47,46 @@ function checkSendOptions(options: SendOptions | undefined): SendOptions | undef
     throw new InvalidOptionError(`Unknown option \`${name}\`: it belongs to prepareRequest()`, { option: name })
   }
   return options
+}
+
+/** Where a call stands between two attempts. */
+export interface CallPosition {
+  /** Of the hop that failed, as it was before cookies, auth functions and hooks. */
+  readonly request: PreparedRequest
+  /** The redirects have not left the origin of the first request: its `auth` and `cookies` belong to this one, too. */
+  readonly isHome: boolean
+  readonly history: readonly Response[]
+  readonly redirects: number
+  /** How many there were, without one that is interrupted and goes on. */
+  readonly attempts: number
+  readonly counts: RetryCounts | undefined
+}
+
+/** The same for the Call that goes on from there. */
+export interface ResumedPosition extends CallPosition {
+  /** The body is that of the first request, which is prepared anew. */
+  readonly keepsBody: boolean
+  /** Milliseconds of the total timeout that have passed. */
+  readonly elapsed: number
+}
+
+/** What whoever drives a call is told on the way. */
+export interface CallObserver {
+  /** A hook or an auth function is about to be called. @returns the scope that it shall run in, for whoever wants to know of it */
+  enterUserCode?(): UserScope
+  /** A redirect is about to be followed. */
+  redirected?(response: Response, next: PreparedRequest): void
+  /** Whether the attempt is to stop, and be taken up anew, before a redirect leads it to this origin: where these are counted. */
+  stopsBefore?(origin: string): boolean
+  /** Cookies of a response were stored, before its body is in. */
+  cookiesStored?(): void
+  /** Wire bytes of a body, once it is in, and whose it is. */
+  received?(bytes: number, response: Response): void
+  /**
+   * The total timeout has run out, and nothing was on its way that could fail with this error: it was waiting for another
+   * attempt, or for a hook. An attempt that runs rejects with it as soon as its hooks let it.
+   */
+  abandoned?(error: unknown): void
+  /** The total timeout has made the sending fail, and error hooks are asked, however long they take. */
+  recovering?(): void
 }

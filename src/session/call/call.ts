@@ -4,10 +4,15 @@ import type { FailedRequest } from '../../errors.ts'
 import type { ExchangeResponse } from '../../transport/exchange.ts'
 import { sendWithAuth, type Correspondence } from '../auth/auth-flow.ts'
 import { CallHooks } from './call-hooks.ts'
-import type { CallObserver } from './call-observer.ts'
-import type { CallPosition } from './call-position.ts'
-import { describeRequest, hushInputs, optionsOf, type CallSubject } from './call-subject.ts'
-import { Continuation, Retries } from './continuation.ts'
+import {
+  type CallObserver,
+  type CallPosition,
+  type CallSubject,
+  describeRequest,
+  hushInputs,
+  optionsOf,
+} from './call-subject.ts'
+import { Continuation, Retries } from './retry.ts'
 import { Exchanges } from './exchanges.ts'
 import { nextHop, openRequest, type Hop } from './open-request.ts'
 import type { PreparedRequest } from '../prepared-request.ts'

@@ -1,11 +1,9 @@
 import { UnrewindableBodyError } from '../../errors.ts'
-import { requestNotes } from '../prepared-request.ts'
-import type { PreparedRequest } from '../prepared-request.ts'
-import { keepsCredentials } from '../credentials.ts'
-import { dropJarCookie } from '../cookies/request-cookies.ts'
-import type { Response } from '../response/response.ts'
 import { StreamBody } from '../body/stream-body.ts'
-import { resolveLocation } from './location.ts'
+import { dropJarCookie } from '../cookies/request-cookies.ts'
+import { type PreparedRequest, requestNotes } from '../prepared-request.ts'
+import type { Response } from '../response/response.ts'
+import { keepsCredentials, parseUrl, takeCredentials } from '../url.ts'
 
 /**
  * The request that a redirect asks for.
@@ -81,4 +79,22 @@ function dropHeaders(
 function dropOptions(request: PreparedRequest): void {
   const { options } = requestNotes.get(request)
   requestNotes.add(request, { options: { ...options, auth: null, cookies: undefined } })
+}
+
+/**
+ * Where a Location header leads (RFC 9110, 10.2.2): its bytes are read as UTF-8, as browsers and requests do, and the
+ * fragment of `base` is kept unless it has its own. Credentials in it are dropped. Throws as `parseUrl` does.
+ */
+export function resolveLocation(location: string, base: string): URL {
+  // No host at all is that of the base, as in requests; to browsers `///path` names a host.
+  const text = fromLatin1(location).replace(/^\s*(?:https?:)?\/\/(?=[/?#]|$)/i, '')
+  const url = parseUrl(text.startsWith('//') ? base.slice(0, base.indexOf(':') + 1) + text : text, base)
+  if (url.hash === '') url.hash = new URL(base).hash
+  takeCredentials(url, text)
+  return url
+}
+
+function fromLatin1(text: string): string {
+  const decoded = Buffer.from(text, 'latin1').toString()
+  return decoded.includes('\ufffd') ? text : decoded
 }

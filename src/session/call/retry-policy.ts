@@ -1,6 +1,5 @@
-import { checkCount, describe } from '../../checks.ts'
+import { checkCount, describe, ownOptions } from '../../checks.ts'
 import { unknownOption } from '../../unknown-option.ts'
-import { ownOptions } from '../../own-options.ts'
 import type { BackoffOptions, RetryOptions } from '../options/options.ts'
 
 /** Which of a policy's budgets a failure uses. */

@@ -1,14 +1,18 @@
+import { AsyncContext } from '../../async-context.ts'
 import {
   ChunkedEncodingError,
-  ConnectTimeoutError,
   ConnectionError,
+  ConnectTimeoutError,
   ProxyError,
   ReadTimeoutError,
   SSLError,
+  UnrewindableBodyError,
 } from '../../errors.ts'
-import { parseRetryAfter } from './retry-after.ts'
-import { resolveRetry } from './retry-policy.ts'
-import type { RetryClass, RetryPolicy } from './retry-policy.ts'
+import { StreamBody } from '../body/stream-body.ts'
+import type { PreparedRequest } from '../prepared-request.ts'
+import type { Response } from '../response/response.ts'
+import type { CallPosition } from './call-subject.ts'
+import { resolveRetry, type RetryClass, type RetryPolicy } from './retry-policy.ts'
 
 export { resolveRetry }
 export type { RetryPolicy }
@@ -81,4 +85,106 @@ const connectCodes = new Set(['ECONNREFUSED', 'ENOTFOUND', 'EAI_AGAIN', 'EHOSTUN
 function neverConnected(cause: unknown): boolean {
   const { code, syscall } = (cause ?? {}) as { code?: unknown; syscall?: unknown }
   return syscall === 'connect' || connectCodes.has(String(code))
+}
+
+const months = ['jan', 'feb', 'mar', 'apr', 'may', 'jun', 'jul', 'aug', 'sep', 'oct', 'nov', 'dec']
+
+/**
+ * What a Retry-After header asks for (RFC 9110, 10.2.3), in milliseconds; not below 0. Seconds may have a fraction; a date
+ * may have any of the three forms of HTTP.
+ *
+ * @param now milliseconds since 1970
+ * @returns `undefined` for what is neither: `Date.parse` would take almost anything for a date
+ */
+export function parseRetryAfter(header: string | undefined, now: number): number | undefined {
+  const text = header?.trim() ?? ''
+  if (/^-?\d+(?:\.\d+)?$/.test(text)) return Math.max(0, Number(text) * 1000)
+  const date = parseHttpDate(text)
+  return date === undefined ? undefined : Math.max(0, date - now)
+}
+
+function parseHttpDate(text: string): number | undefined {
+  const fixed = /^[a-z]+, (\d{1,2})[ -]([a-z]{3})[ -](\d{4}|\d{2}) (\d{2}):(\d{2}):(\d{2}) (?:gmt|utc|[+-]0000)$/i.exec(
+    text,
+  )
+  if (fixed !== null) {
+    const [, day, month, year, hour, minute, second] = fixed
+    return utc(year, month, day, hour, minute, second)
+  }
+  // asctime
+  const [, month, day, hour, minute, second, year] =
+    /^[a-z]{3} ([a-z]{3}) {1,2}(\d{1,2}) (\d{2}):(\d{2}):(\d{2}) (\d{4})$/i.exec(text) ?? []
+  return year === undefined ? undefined : utc(year, month, day, hour, minute, second)
+}
+
+function utc(year = '', month = '', day = '', hour = '', minute = '', second = ''): number | undefined {
+  const index = months.indexOf(month.toLowerCase())
+  // Two digits are a year of this century: RFC 9110 wants the nearest, and nobody retries in the past.
+  const full = year.length === 2 ? 2000 + Number(year) : Number(year)
+  return index < 0 ? undefined : Date.UTC(full, index, Number(day), Number(hour), Number(minute), Number(second))
+}
+
+/** How an attempt ended. */
+interface AttemptEnd {
+  readonly response?: Response | undefined
+  readonly error?: unknown
+}
+
+/**
+ * An attempt came to nothing, and another one is due; or, with an `origin`, it goes on there when there is room. In the
+ * async context of the attempt that has ended: what follows belongs in it.
+ */
+export class Continuation extends AsyncContext {
+  /** Milliseconds until then. */
+  readonly delay: number
+  /** The number of the attempt that came to nothing, from 1. */
+  readonly attempt: number
+  readonly response: Response | undefined
+  readonly error: unknown
+  /** Where a redirect leads, if whoever makes the attempts wants to see to it. */
+  readonly origin: string | undefined
+
+  constructor(delay: number, attempt: number, { response, error }: AttemptEnd, origin?: string) {
+    super()
+    this.delay = delay
+    this.attempt = attempt
+    this.response = response
+    this.error = error
+    this.origin = origin
+  }
+}
+
+/** The retries of one call, counted. */
+export class Retries {
+  readonly #policy: RetryPolicy
+  #counts: RetryCounts
+  #attempts: number
+
+  /** @param position where another call with this policy has stopped */
+  constructor(policy: RetryPolicy, position?: CallPosition) {
+    this.#policy = policy
+    this.#counts = position?.counts ?? noRetries
+    this.#attempts = (position?.attempts ?? 0) + 1
+  }
+
+  get counts(): RetryCounts {
+    return this.#counts
+  }
+
+  /**
+   * @returns `undefined`: this outcome is the last one
+   * @throws {UnrewindableBodyError} another attempt is due, and the body can't be sent again
+   */
+  after(outcome: AttemptEnd, { method, url, body }: PreparedRequest): Continuation | undefined {
+    const next = nextAttempt(this.#policy, this.#counts, { method, ...outcome })
+    if (next === undefined) return undefined
+    if (body instanceof StreamBody && body.isSpent) {
+      throw new UnrewindableBodyError(
+        `Could not send ${method} ${url} again: the body is a stream, read once. Pass a function that makes one for each send`,
+        { cause: outcome.error, response: outcome.response },
+      )
+    }
+    this.#counts = next.counts
+    return new Continuation(next.delay, this.#attempts++, outcome)
+  }
 }

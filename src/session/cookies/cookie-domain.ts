@@ -1,7 +1,7 @@
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { getPublicSuffix, type CookieJar } from 'tough-cookie'
-import { longestHost } from '../long-host.ts'
+import { longestHost } from '../url.ts'
 
 /**
  * A URL as jars see it. A dot at the end of a host says that the name is complete, and is no part of it: tough-cookie would

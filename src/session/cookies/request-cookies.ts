@@ -1,4 +1,4 @@
-import { keepsCredentials } from '../credentials.ts'
+import { keepsCredentials } from '../url.ts'
 import { cookieHeader } from './cookies.ts'
 import type { RequestCookies } from './cookies.ts'
 import { hasHeader } from '../headers.ts'

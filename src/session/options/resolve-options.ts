@@ -1,19 +1,22 @@
 import { checkCount, checkSignal, describe, refusePromise } from '../../checks.ts'
 import { InvalidOptionError } from '../../errors.ts'
 import type { ProgressListener } from '../../transport/exchange.ts'
-import { checkAuth } from '../auth/auth-flow.ts'
-import type { AuthOption } from '../auth/auth-flow.ts'
-import type { RequestCookies } from '../cookies/cookies.ts'
-import { checkHooks } from '../hooks.ts'
-import type { HookLists } from '../hooks.ts'
-import type { CertOption, HeadersOption, ParamsOption, ProxiesOption, VerifyOption } from './options.ts'
-import { checkParams } from '../params.ts'
-import { resolveRetry } from '../call/retry-policy.ts'
-import type { RetryPolicy } from '../call/retry-policy.ts'
-import { requestOptionNames } from './session-options.ts'
-import { defaultTimeout, mergeTimeout } from './timeouts.ts'
-import type { ResolvedTimeout } from './timeouts.ts'
 import { unknownOption } from '../../unknown-option.ts'
+import { type AuthOption, checkAuth } from '../auth/auth-flow.ts'
+import { resolveRetry, type RetryPolicy } from '../call/retry-policy.ts'
+import type { RequestCookies } from '../cookies/cookies.ts'
+import { checkHooks, type HookLists } from '../hooks.ts'
+import { checkParams } from '../params.ts'
+import type {
+  CertOption,
+  HeadersOption,
+  ParamsOption,
+  ProxiesOption,
+  RequestOptions,
+  SessionOptions,
+  VerifyOption,
+} from './options.ts'
+import { defaultTimeout, mergeTimeout, type ResolvedTimeout } from './timeouts.ts'
 
 /**
  * What one request goes by: its options merged over its session's, except for those that are merged when they are used
@@ -186,3 +189,64 @@ function checkPriority(value: unknown): void {
 }
 
 const checkLimit = (name: string, value: unknown): number => checkCount(name, value, { minimum: 0, infinite: true })
+
+const sessionNames = [
+  'headers',
+  'params',
+  'auth',
+  'cookies',
+  'hooks',
+  'proxies',
+  'verify',
+  'cert',
+  'timeout',
+  'allowRedirects',
+  'maxRedirects',
+  'trustEnv',
+  'baseUrl',
+  'retry',
+  'raiseForStatus',
+  'stream',
+  'maxResponseSize',
+  'dispatcher',
+  'http2',
+  'poolOptions',
+] as const satisfies readonly (keyof SessionOptions)[]
+
+/** Of a session that has an executor. */
+const futuresNames = ['executor', 'maxWorkers', 'maxWorkersPerOrigin', 'rateLimit', 'maxQueue', 'unobserved']
+
+/** Of a request; `method` and `url` are arguments of their own. */
+export const requestOptionNames = [
+  'params', 'data', 'json', 'files', 'headers', 'context', 'cookies', 'auth', 'timeout', 'allowRedirects', 'maxRedirects',
+  'proxies', 'verify', 'cert', 'hooks', 'stream', 'raiseForStatus', 'onUploadProgress', 'onDownloadProgress', 'signal',
+  'priority', 'retry', 'maxResponseSize',
+] as const satisfies readonly (keyof RequestOptions)[] // prettier-ignore
+
+/**
+ * @returns those that are given: own properties that are not `undefined`, on an object without a prototype
+ * @throws {TypeError} an unknown option, with a hint; a promise
+ */
+export function checkSessionOptions(options: unknown): SessionOptions {
+  if (typeof options !== 'object' || options === null) {
+    throw new TypeError(`Expected the options of a session to be an object, got ${describe(options)}`)
+  }
+  checkSessionNames(options)
+  const given = Object.create(null) as Record<string, unknown>
+  for (const [name, value] of Object.entries(options)) {
+    refusePromise(name, value)
+    if (value !== undefined) given[name] = value
+  }
+  return given
+}
+
+/**
+ * @param more what may be meant besides the options of a session
+ * @throws {TypeError} an unknown option, with a hint
+ */
+export function checkSessionNames(options: object, more: readonly string[] = []): void {
+  const stray = Object.keys(options).find((name) => !sessionNames.some((each) => each === name))
+  if (stray === undefined) return
+  const places = [['each request', requestOptionNames], ['a FuturesSession', futuresNames]] as const // prettier-ignore
+  throw new TypeError(unknownOption(stray, [...sessionNames, ...more], more.length > 0 ? places.slice(0, 1) : places))
+}

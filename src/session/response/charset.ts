@@ -1,5 +1,3 @@
-import { Utf32Decoder } from './utf32-decoder.ts'
-
 /** A TextDecoder, or what does the same for an encoding that TextDecoder does not have, or has wrong. */
 export interface Decoder {
   decode(bytes?: Uint8Array, options?: { stream?: boolean }): string
@@ -114,3 +112,69 @@ const singleByteDecoders: Readonly<Record<string, (bytes: Uint8Array) => string>
     decodeLatin1(bytes).replace(/[\x80-\x9f]/g, (char) => cp1252.charAt(char.charCodeAt(0) - 0x80)),
 }
 const cp1252 = '€\x81‚ƒ„…†‡ˆ‰Š‹Œ\x8dŽ\x8f\x90‘’“”•–—˜™š›œ\x9džŸ'
+
+/**
+ * Text of bytes that are JSON. Without a label, UTF-16 and UTF-32 are told by their byte order mark, or by where the
+ * zeros stand, for JSON begins with two ASCII characters (RFC 4627, 3; `guess_json_utf` of requests); else it is UTF-8.
+ */
+export function decodeJsonText(bytes: Uint8Array, label: string | undefined): string {
+  return decodeText(bytes, label ?? guess(bytes))
+}
+
+function guess(bytes: Uint8Array): string | undefined {
+  const [first, second] = [bytes[0], bytes[1]]
+  // Nearly always: neither a mark nor a zero.
+  if (first !== 0 && second !== 0 && first !== 0xff) return undefined
+  const [third, fourth] = [bytes[2], bytes[3]]
+  // Other marks are seen by decodeText; this one begins like that of UTF-16LE.
+  if (first === 0xff && second === 0xfe) return third === 0 && fourth === 0 ? 'utf-32le' : undefined
+  if (first !== 0 && second !== 0) return undefined
+  const zeros = [first, second, third, fourth]
+    .map((byte) => (byte === 0 ? '0' : byte === undefined ? '' : 'x'))
+    .join('')
+  return guesses.get(zeros)
+}
+
+/** What two characters, or one, look like. */
+const guesses = new Map([
+  ['0x0x', 'utf-16be'],
+  ['0x', 'utf-16be'],
+  ['x0x0', 'utf-16le'],
+  ['x0', 'utf-16le'],
+  ['000x', 'utf-32be'],
+  ['00xx', 'utf-32be'],
+  ['x000', 'utf-32le'],
+])
+
+const blank = Buffer.alloc(0)
+
+/** UTF-32, which TextDecoder does not have; servers that send JSON in it exist. */
+class Utf32Decoder {
+  #isBigEndian: boolean | undefined
+  #rest: Uint8Array = blank
+  #isStarted = false
+
+  /** `utf-32`: the byte order mark decides, without one it is little-endian; or `utf-32le`, `utf-32be`. */
+  constructor(name: string) {
+    this.#isBigEndian = name === 'utf-32' ? undefined : name === 'utf-32be'
+  }
+
+  decode(bytes: Uint8Array = blank, { stream = false } = {}): string {
+    const all = this.#rest.byteLength === 0 ? bytes : Buffer.concat([this.#rest, bytes])
+    const view = new DataView(all.buffer, all.byteOffset, all.byteLength)
+    const end = all.byteLength - (all.byteLength % 4)
+    let text = ''
+    for (let at = 0; at < end; at += 4) text += this.#read(view, at)
+    this.#rest = stream ? new Uint8Array(all.subarray(end)) : blank
+    return !stream && end < all.byteLength ? `${text}\ufffd` : text
+  }
+
+  #read(view: DataView, at: number): string {
+    const isFirst = !this.#isStarted
+    this.#isStarted = true
+    if (isFirst) this.#isBigEndian ??= view.getUint32(at) === 0xfeff
+    const code = view.getUint32(at, this.#isBigEndian !== true)
+    if (isFirst && code === 0xfeff) return ''
+    return code > 0x10ffff || (code >= 0xd800 && code <= 0xdfff) ? '\ufffd' : String.fromCodePoint(code)
+  }
+}

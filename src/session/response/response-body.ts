@@ -1,6 +1,7 @@
-import { BodyNotReadError, StreamConsumedError, attachRequest } from '../../errors.ts'
-import type { FailedRequest } from '../../errors.ts'
+import { Readable } from 'node:stream'
+import { attachRequest, BodyNotReadError, type FailedRequest, StreamConsumedError } from '../../errors.ts'
 import type { BodyStream } from '../../transport/exchange.ts'
+import { type Decoder, decoderFor } from './charset.ts'
 
 /** The body of a streamed response: read once, in whatever way, by whoever comes first. */
 export class ResponseBody {
@@ -95,4 +96,86 @@ export class ResponseBody {
     this.#content = chunks.length === 1 ? chunks[0] : Buffer.concat(chunks)
     return this.#content ?? new Uint8Array(0)
   }
+}
+
+/** Lines without their ends (`\n`, `\r\n` or `\r`); what follows the last end is a line if it is not empty. */
+export async function* linesOf(
+  chunks: AsyncIterable<Uint8Array>,
+  label: string | undefined,
+): AsyncGenerator<string, void, void> {
+  let line = ''
+  let isAfterReturn = false
+  for await (const text of decoded(chunks, label)) {
+    if (text === '') continue
+    const pieces = (isAfterReturn && text.startsWith('\n') ? text.slice(1) : text).split(/\r\n|\n|\r/)
+    isAfterReturn = text.endsWith('\r')
+    // Only the new text is searched: a long line in many chunks takes linear time.
+    const last = pieces.pop() ?? ''
+    for (const piece of pieces) {
+      yield line + piece
+      line = ''
+    }
+    line += last
+  }
+  if (line !== '') yield line
+}
+
+async function* decoded(
+  chunks: AsyncIterable<Uint8Array>,
+  label: string | undefined,
+): AsyncGenerator<string, void, void> {
+  let decoder: Decoder | undefined
+  for await (const chunk of chunks) {
+    decoder ??= decoderFor(label, chunk)
+    yield decoder.decode(chunk, { stream: true })
+  }
+  if (decoder !== undefined) yield decoder.decode()
+}
+
+/** Views of `size` bytes, one after the other. */
+export async function* sliced(bytes: Uint8Array, size: number): AsyncGenerator<Uint8Array, void, void> {
+  for (let start = 0; start < bytes.byteLength; start += size) yield bytes.subarray(start, start + size)
+}
+
+/** Pieces of exactly `size` bytes, the last one of what is left. */
+export async function* resized(
+  chunks: AsyncIterable<Uint8Array>,
+  size: number,
+): AsyncGenerator<Uint8Array, void, void> {
+  let kept: Uint8Array[] = []
+  let length = 0
+  for await (const chunk of chunks) {
+    kept.push(chunk)
+    length += chunk.byteLength
+    if (length < size) continue
+    const bytes = joined(kept)
+    const whole = length - (length % size)
+    yield* sliced(bytes.subarray(0, whole), size)
+    kept = whole === length ? [] : [bytes.subarray(whole)]
+    length -= whole
+  }
+  if (length > 0) yield joined(kept)
+}
+
+/**
+ * A Node stream that pulls a chunk when it is read. Unlike that of `Readable.from`, its end in any way closes what it
+ * reads from, even if nothing was read yet.
+ */
+export function toReadable(chunks: AsyncIterator<Uint8Array>, close: () => Promise<void>): Readable {
+  return new Readable({
+    read() {
+      chunks.next().then(
+        ({ done, value }) => this.push(done === true ? null : value),
+        (error: unknown) => this.destroy(error as Error),
+      )
+    },
+    destroy(error, callback) {
+      close().then(() => callback(error), callback)
+    },
+  })
+}
+
+function joined(chunks: readonly Uint8Array[]): Uint8Array {
+  const [only] = chunks
+  return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks)
 }

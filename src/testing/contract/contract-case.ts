@@ -1,4 +1,6 @@
 import { AssertionError } from 'node:assert'
+import assert from 'node:assert/strict'
+import { setImmediate } from 'node:timers'
 import type { Executor } from '../../executor/executor.ts'
 import { Lab } from './lab.ts'
 
@@ -47,4 +49,21 @@ function asAssertion(error: unknown): AssertionError {
   const assertion = new AssertionError({ message: `The executor threw unexpectedly: ${String(error)}` })
   assertion.cause = error
   return assertion
+}
+
+const events = ['unhandledRejection', 'uncaughtException'] as const
+
+/** @throws {AssertionError} while `check` ran, something was thrown or rejected where nobody could catch it */
+export async function withoutStrays(check: () => Promise<void>): Promise<void> {
+  const strays: unknown[] = []
+  const collect = (error: unknown): void => void strays.push(error)
+  for (const event of events) process.on(event, collect)
+  try {
+    await check()
+    // They are reported when the microtasks are done.
+    await new Promise((resolve) => setImmediate(resolve))
+  } finally {
+    for (const event of events) process.off(event, collect)
+  }
+  assert.deepEqual(strays, [], 'Errors that nobody could catch')
 }

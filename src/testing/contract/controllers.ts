@@ -1,12 +1,11 @@
 import assert from 'node:assert/strict'
 import { FutureController } from '../../future/future-controller.ts'
 import { Future } from '../../future/future.ts'
-import { contractCase } from './contract-case.ts'
+import { contractCase, withoutStrays } from './contract-case.ts'
 import type { Lab } from './lab.ts'
-import type { Probe } from './probe.ts'
+import type { Probe } from './board.ts'
 import { assertClosed } from './shutdowns.ts'
 import { assertOrder } from './starting.ts'
-import { withoutStrays } from './strays.ts'
 
 /** The `controller` option: futures that somebody else has made, and may settle. */
 export const controllers = [

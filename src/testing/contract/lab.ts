@@ -3,11 +3,10 @@ import { setImmediate } from 'node:timers'
 import type { Executor, ExecutorStats, SubmitOptions, Task } from '../../executor/executor.ts'
 import type { Future } from '../../future/future.ts'
 import { taskReference, type TaskReference } from '../../task-reference.ts'
-import { Board } from './board.ts'
+import { Board, Probe } from './board.ts'
 import { BoardServer } from './board-line.ts'
 import type { ContractOptions } from './contract-case.ts'
 import * as tasks from './testing-tasks.ts'
-import { Probe } from './probe.ts'
 
 /** Asked for when it is needed: a CommonJS bundle has no `import.meta.url`. */
 const tasksModule = (): URL => new URL('./testing-tasks.js', import.meta.url)

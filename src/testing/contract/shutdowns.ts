@@ -3,7 +3,7 @@ import { ExecutorClosedError } from '../../errors.ts'
 import type { SubmitOptions } from '../../executor/executor.ts'
 import { contractCase } from './contract-case.ts'
 import type { Lab } from './lab.ts'
-import type { Probe } from './probe.ts'
+import type { Probe } from './board.ts'
 
 /** The end of an executor, in all its forms. */
 export const shutdowns = [

@@ -3,7 +3,7 @@ import { AsyncLocalStorage } from 'node:async_hooks'
 import { inspect } from 'node:util'
 import type { Executor } from '../../executor/executor.ts'
 import { contractCase } from './contract-case.ts'
-import type { Probe } from './probe.ts'
+import type { Probe } from './board.ts'
 
 /** When tasks start, and in which order. */
 export const starting = [

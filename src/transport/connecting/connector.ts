@@ -1,16 +1,14 @@
 import net from 'node:net'
 import type { Socket } from 'node:net'
-import { isThenable } from '../../checks.ts'
-import { ConnectAttempt } from './connect-attempt.ts'
-import type { ConnectCallback } from './connect-attempt.ts'
+import tls from 'node:tls'
+import type { ConnectionOptions, SecureContext } from 'node:tls'
+import { isThenable, ownOptions } from '../../checks.ts'
 import type { Destination, Endpoint } from '../destination.ts'
-import type { ProxyTarget } from '../exchange.ts'
-import { translateFailure } from '../failures.ts'
-import type { ExchangePhase } from '../failures.ts'
+import type { ProxyTarget, TlsIdentity } from '../exchange.ts'
+import { type ExchangePhase, translateFailure } from '../failures.ts'
 import type { ResolvedPoolOptions } from '../pool-options.ts'
-import { openSocket, secureSocket } from './sockets.ts'
+import { ConnectAttempt, type ConnectCallback, openSocket, secureSocket } from './connect-attempt.ts'
 import { openSocksTunnel, resolveHere } from './socks.ts'
-import { TlsContexts } from './tls-contexts.ts'
 import { openTunnel } from './tunnel.ts'
 
 /** Makes sockets that requests can be written to: TCP, then the proxy's part, then TLS. */
@@ -136,4 +134,54 @@ export class Connector {
 function isOutOfFiles(error: unknown): boolean {
   const code = (error as NodeJS.ErrnoException | null)?.code
   return code === 'EMFILE' || code === 'ENFILE'
+}
+
+/** What tells how many identities are remembered; a session rarely has more than two. */
+const maxContexts = 100
+
+/**
+ * What TLS handshakes can share: the parsed certificates of an identity, and sessions to resume. A session is resumed
+ * only towards the same destination under the same identity: a resumed handshake checks no certificate again.
+ */
+export class TlsContexts {
+  readonly #options: ConnectionOptions
+  readonly #maxSessions: number
+  readonly #contexts = new Map<string, SecureContext>()
+  readonly #sessions = new Map<string, Buffer>()
+
+  constructor(options: ConnectionOptions, maxSessions: number) {
+    this.#options = options
+    this.#maxSessions = maxSessions
+  }
+
+  /**
+   * @param withCertificate whether our own certificate is offered
+   * @throws what OpenSSL says of a certificate or key that it can't read
+   */
+  context(identity: TlsIdentity | undefined, withCertificate: boolean): SecureContext {
+    const key = `${withCertificate ? 'own' : 'no'} ${identity?.id ?? ''}`
+    let context = this.#contexts.get(key)
+    if (context === undefined) {
+      const { ca, cert, key: privateKey, passphrase } = identity ?? {}
+      const own = withCertificate && cert !== undefined ? { cert, key: privateKey ?? cert, passphrase } : undefined
+      context = tls.createSecureContext(ownOptions({ ...this.#options, ...(ca && { ca: [...ca] }), ...own }))
+      put(this.#contexts, key, context, maxContexts)
+    }
+    return context
+  }
+
+  session(key: string): Buffer | undefined {
+    return this.#sessions.get(key)
+  }
+
+  remember(key: string, session: Buffer): void {
+    if (this.#maxSessions > 0) put(this.#sessions, key, session, this.#maxSessions)
+  }
+}
+
+/** Puts the newest last and drops the oldest. */
+function put<Value>(map: Map<string, Value>, key: string, value: Value, limit: number): void {
+  map.delete(key)
+  if (map.size >= limit) map.delete(map.keys().next().value as string)
+  map.set(key, value)
 }

@@ -1,7 +1,7 @@
 import { clearImmediate as clearOwn, setImmediate as setOwn } from 'node:timers'
 import type { Client } from 'undici'
 import type { ConnectAttempt, ConnectCallback } from './connect-attempt.ts'
-import type { Carrier } from '../carrier.ts'
+import type { Carrier } from '../dispatcher-carrier.ts'
 import { Connection } from '../connection.ts'
 import { proxiedHeaders } from '../destination.ts'
 import type { Destination } from '../destination.ts'

@@ -1,7 +1,7 @@
 import type { Transform } from 'node:stream'
 import { promisify } from 'node:util'
 import zlib from 'node:zlib'
-import { isTooLarge } from './decoding-failures.ts'
+import { ContentDecodingError, FuturesError, ResponseTooLargeError } from '../../errors.ts'
 import { gunzipMembers } from './gzip-members.ts'
 import { frameByFrame } from './zstd-frames.ts'
 
@@ -104,4 +104,31 @@ function optionsFor(limit: number): Options {
 function hasZlibHeader(bytes: Uint8Array): boolean {
   const [first = 0, second = 0] = bytes
   return (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0
+}
+
+/** What decoding has to know of the exchange. */
+export interface Decoding {
+  /** For messages. */
+  readonly origin: string
+  /** Bytes of the decoded body; Infinity = none. */
+  readonly limit: number
+}
+
+export function isTooLarge(error: unknown): boolean {
+  return (error as { code?: unknown } | null)?.code === 'ERR_BUFFER_TOO_LARGE'
+}
+
+/** What zlib says, in our words. What says it already, as it is. */
+export function decodingFailure(error: unknown, coding: { readonly name: string }, { origin, limit }: Decoding): Error {
+  if (error instanceof FuturesError) return error
+  if (isTooLarge(error)) return decodedTooLarge({ origin, limit }, error)
+  const reason = error instanceof Error ? error.message : String(error)
+  return new ContentDecodingError(`Could not decode the response of ${origin} as ${coding.name}: ${reason}`, {
+    cause: error,
+  })
+}
+
+export function decodedTooLarge({ origin, limit }: Decoding, cause?: unknown): ResponseTooLargeError {
+  const message = `Could not read the response of ${origin}: it is larger than ${limit} bytes once decoded`
+  return new ResponseTooLargeError(message, { cause, limit })
 }

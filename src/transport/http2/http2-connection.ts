@@ -1,16 +1,20 @@
 // undici has loaded it before.
-import { connect } from 'node:http2'
-import type { ClientHttp2Session, ClientHttp2Stream, OutgoingHttpHeaders, Settings } from 'node:http2'
 import { maxHeaderSize } from 'node:http'
+import {
+  type ClientHttp2Session,
+  type ClientHttp2Stream,
+  connect,
+  type OutgoingHttpHeaders,
+  type Settings,
+} from 'node:http2'
 import type { Socket } from 'node:net'
 import { setImmediate } from 'node:timers'
 import type { Client } from 'undici'
+import { ownOptions } from '../../checks.ts'
 import { Deadline, monotonicTime } from '../../deadline.ts'
-import { ownOptions } from '../../own-options.ts'
 import { ReadTimer } from '../read-timer.ts'
 import type { Http2Carrier } from './http2-carrier.ts'
 import type { NegotiatedRoute } from './negotiated-route.ts'
-import { PeerWatch } from './peer-watch.ts'
 
 /** Bytes that a server may send before somebody has read them: on a stream, and on all streams of a connection. */
 const streamWindow = 6 * 1024 * 1024
@@ -253,4 +257,44 @@ function keepHandle(session: ClientHttp2Session): void {
   const handle: unknown = Reflect.get(session, key)
   handlesInUse.add(handle)
   session.once('close', () => setImmediate(() => setImmediate(() => handlesInUse.delete(handle))))
+}
+
+/** Milliseconds between two looks. */
+const interval = 1_000
+
+/**
+ * Ends a socket whose peer has reset it. Once a write below TLS has failed, Node (up to 26) finishes no further one, and an
+ * HTTP/2 session reads nothing while it writes: the reset would never be seen. The system knows that there is no peer any more.
+ */
+export class PeerWatch {
+  readonly #socket: Socket
+  /** Those of other kinds (Unix, a caller's own) have none. */
+  readonly #hadPeer: boolean
+  #deadline: Deadline | undefined = undefined
+
+  constructor(socket: Socket) {
+    this.#socket = socket
+    this.#hadPeer = socket.remoteAddress !== undefined
+  }
+
+  /** @param isBusy whether to go on, asked before each look */
+  start(isBusy: () => boolean): void {
+    if (!this.#hadPeer || this.#deadline !== undefined) return
+    this.#deadline = new Deadline(interval, () => {
+      this.#deadline = undefined
+      if (!isBusy() || this.#socket.destroyed) return
+      if (this.#hasPeer()) this.start(isBusy)
+      else this.#socket.destroy(Object.assign(new Error('The connection was reset'), { code: 'ECONNRESET' }))
+    }).unref()
+  }
+
+  stop(): void {
+    this.#deadline?.clear()
+  }
+
+  #hasPeer(): boolean {
+    // Where Node remembers the address.
+    Reflect.deleteProperty(this.#socket, '_peername')
+    return this.#socket.remoteAddress !== undefined
+  }
 }

@@ -1,5 +1,5 @@
 import type { Socket } from 'node:net'
-import type { Carrier } from '../carrier.ts'
+import type { Carrier } from '../dispatcher-carrier.ts'
 import type { Connector } from '../connecting/connector.ts'
 import { nextRelease, Route } from '../connecting/route.ts'
 import type { DestinationRoute, RouteOwner } from '../connecting/route.ts'
@@ -11,7 +11,7 @@ import type { DialObserver } from './dials.ts'
 import { Http2Carrier } from './http2-carrier.ts'
 import type { Http2History } from './http2-carrier.ts'
 import { Http2Connection } from './http2-connection.ts'
-import type { StreamLimits } from './stream-limits.ts'
+import type { StreamLimits } from './stream-failures.ts'
 
 type ErrorClass = new (message: string, options: ErrorOptions) => Error
 

@@ -19,7 +19,7 @@ import {
   sealLetter,
   type Word,
 } from '../../../src/executor/bullmq/protocol.ts'
-import { loadPeers } from '../../../src/executor/bullmq/load-peers.ts'
+import { loadPeers } from '../../../src/executor/bullmq/peers.ts'
 import type { FleetLink } from '../../../src/executor/bullmq/fleet-link.ts'
 import { Revocations } from '../../../src/executor/bullmq/revocations.ts'
 import { warningsOf } from '../../../src/executor/bullmq/connection.ts'

@@ -1,5 +1,5 @@
 import { describe, expect, test } from 'vitest'
-import { countJobs, shouldHoldBack } from '../../../src/executor/bullmq/batching.ts'
+import { countJobs, shouldHoldBack } from '../../../src/executor/bullmq/job-sender.ts'
 import { afterLoss, isLost, judgeJob } from '../../../src/executor/bullmq/recovery.ts'
 
 describe('afterLoss()', () => {

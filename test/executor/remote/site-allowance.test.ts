@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { SiteAllowance } from '../../../src/executor/remote/site-allowance.ts'
+import { SiteAllowance } from '../../../src/executor/remote/submitted-task.ts'
 
 beforeEach(() => void vi.useFakeTimers({ toFake: ['performance'] }))
 afterEach(() => void vi.useRealTimers())

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { gate } from '../../helpers/gate.ts'
-import { IdleTimer } from '../../../src/executor/worker-thread/idle-timer.ts'
+import { IdleTimer } from '../../../src/executor/worker-thread/start-watch.ts'
 
 describe('IdleTimer', () => {
   beforeEach(() => {

@@ -1,8 +1,7 @@
 import { inspect } from 'node:util'
 import { describe, expect, it } from 'vitest'
 import { InvalidHeaderError } from '../../../src/errors.ts'
-import { basic } from '../../../src/session/auth/basic.ts'
-import { bearer } from '../../../src/session/auth/bearer.ts'
+import { basic, bearer } from '../../../src/session/auth/basic.ts'
 import type { AuthFunction } from '../../../src/session/auth/auth-flow.ts'
 import { PreparedRequest } from '../../../src/session/prepared-request.ts'
 

@@ -1,7 +1,6 @@
 import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
-import { parseChallenges, parseParameters, unquote } from '../../../src/session/auth/challenges.ts'
-import { strongestChallenge } from '../../../src/session/auth/digest-challenge.ts'
+import { parseChallenges, parseParameters, strongestChallenge, unquote } from '../../../src/session/auth/challenges.ts'
 import { superlinear } from '../../helpers/growth.ts'
 
 const plain = (header: string): unknown =>

@@ -3,8 +3,7 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import fc from '../../helpers/fast-check.ts'
 import { afterAll, beforeAll, describe, expect, it } from 'vitest'
-import { netrcAuth } from '../../../src/session/auth/netrc.ts'
-import { parseNetrc } from '../../../src/session/auth/netrc-file.ts'
+import { netrcAuth, parseNetrc } from '../../../src/session/auth/netrc.ts'
 import { superlinear } from '../../helpers/growth.ts'
 
 describe('netrcAuth()', () => {

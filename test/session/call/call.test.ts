@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SessionClosedError, TotalTimeoutError } from '../../../src/errors.ts'
 import { Call } from '../../../src/session/call/call.ts'
-import { Continuation } from '../../../src/session/call/continuation.ts'
+import { Continuation } from '../../../src/session/call/retry.ts'
 import { Response } from '../../../src/session/response/response.ts'
 import { Session, openCall } from '../../../src/session/session.ts'
 import { fakeTime } from '../../helpers/fake-time.ts'

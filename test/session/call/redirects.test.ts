@@ -8,7 +8,7 @@ import {
   UnrewindableBodyError,
 } from '../../../src/errors.ts'
 import type { RequestOptions } from '../../../src/session/options/options.ts'
-import { keepsCredentials } from '../../../src/session/credentials.ts'
+import { keepsCredentials } from '../../../src/session/url.ts'
 import type { Response } from '../../../src/session/response/response.ts'
 import { Session } from '../../../src/session/session.ts'
 import { readBody, startServer } from '../../helpers/server.ts'

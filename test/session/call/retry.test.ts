@@ -1,9 +1,14 @@
 import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import * as errors from '../../../src/errors.ts'
-import { parseRetryAfter } from '../../../src/session/call/retry-after.ts'
-import { nextAttempt, noRetries, resolveRetry } from '../../../src/session/call/retry.ts'
-import type { NextAttempt, Outcome } from '../../../src/session/call/retry.ts'
+import {
+  nextAttempt,
+  type NextAttempt,
+  noRetries,
+  type Outcome,
+  parseRetryAfter,
+  resolveRetry,
+} from '../../../src/session/call/retry.ts'
 
 const headers = (retryAfter?: string): { get(name: string): string | undefined } => ({
   get: (name) => (name === 'retry-after' ? retryAfter : undefined),

@@ -1,8 +1,7 @@
 import { CookieJar } from 'tough-cookie'
 import { afterAll, describe, expect, it } from 'vitest'
 import fc from '../../helpers/fast-check.ts'
-import { createJar } from '../../../src/session/cookies/cookie-jar.ts'
-import { cookieHeader, responseCookies, storeCookies } from '../../../src/session/cookies/cookies.ts'
+import { cookieHeader, createJar, responseCookies, storeCookies } from '../../../src/session/cookies/cookies.ts'
 import { Session, WorkerThreadExecutor } from '../../../src/index.ts'
 import { closeRemoteSessionsAfterEach, openHere, openRemote, serve } from '../../helpers/remote-sessions.ts'
 

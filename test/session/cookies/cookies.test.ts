@@ -3,8 +3,13 @@ import fc from '../../helpers/fast-check.ts'
 import { Cookie, CookieJar, MemoryCookieStore, Store } from 'tough-cookie'
 import { describe, expect, it, vi } from 'vitest'
 import { InvalidHeaderError } from '../../../src/errors.ts'
-import { checkJar, createJar } from '../../../src/session/cookies/cookie-jar.ts'
-import { cookieHeader, responseCookies, storeCookies } from '../../../src/session/cookies/cookies.ts'
+import {
+  checkJar,
+  cookieHeader,
+  createJar,
+  responseCookies,
+  storeCookies,
+} from '../../../src/session/cookies/cookies.ts'
 
 const url = 'http://127.0.0.1:8080/in/x'
 

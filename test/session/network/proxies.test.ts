@@ -2,10 +2,8 @@ import { inspect } from 'node:util'
 import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import { InvalidOptionError, InvalidProxyURLError } from '../../../src/errors.ts'
-import { isDirect } from '../../../src/session/network/no-proxy.ts'
+import { isDirect, parseProxyUrl, resolveProxy } from '../../../src/session/network/proxies.ts'
 import type { ProxiesOption } from '../../../src/session/options/options.ts'
-import { resolveProxy } from '../../../src/session/network/proxies.ts'
-import { parseProxyUrl } from '../../../src/session/network/proxy-url.ts'
 import { superlinear } from '../../helpers/growth.ts'
 
 interface Sources {

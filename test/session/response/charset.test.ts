@@ -1,7 +1,6 @@
 import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
-import { decodeText, decoderFor, encodingFrom } from '../../../src/session/response/charset.ts'
-import { decodeJsonText } from '../../../src/session/response/json-text.ts'
+import { decodeJsonText, decoderFor, decodeText, encodingFrom } from '../../../src/session/response/charset.ts'
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
 

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { TlsContexts } from '../../../src/transport/connecting/tls-contexts.ts'
+import { TlsContexts } from '../../../src/transport/connecting/connector.ts'
 
 describe('TlsContexts', () => {
   const [first, second, third] = ['1', '2', '3'].map((text) => Buffer.from(text)) as [Buffer, Buffer, Buffer]

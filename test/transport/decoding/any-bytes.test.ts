@@ -2,8 +2,7 @@ import zlib from 'node:zlib'
 import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import { ContentDecodingError } from '../../../src/errors.ts'
-import { decodeBody, parseCodings } from '../../../src/transport/decoding/content-encoding.ts'
-import { decoderFor } from '../../../src/transport/decoding/decoding-stream.ts'
+import { decodeBody, decoderFor, parseCodings } from '../../../src/transport/decoding/content-encoding.ts'
 import { exchangeRequest, readAll } from '../../helpers/exchanges.ts'
 
 const { zstdCompressSync } = zlib as unknown as { zstdCompressSync?: (body: Uint8Array) => Buffer }

@@ -1,5 +1,5 @@
 import { describe, expect, it } from 'vitest'
-import { ByteInput } from '../../../src/transport/decoding/byte-input.ts'
+import { ByteInput } from '../../../src/transport/decoding/gzip-members.ts'
 
 function inputOf(...chunks: readonly string[]): ByteInput {
   return new ByteInput(

@@ -1,6 +1,6 @@
 import type { Socket } from 'node:net'
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
-import { PeerWatch } from '../../../src/transport/http2/peer-watch.ts'
+import { PeerWatch } from '../../../src/transport/http2/http2-connection.ts'
 
 beforeEach(() => void vi.useFakeTimers())
 afterEach(() => void vi.useRealTimers())
