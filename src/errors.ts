@@ -15,7 +15,6 @@
  *     MissingSchemaError · InvalidSchemaError · InvalidURLError · InvalidHeaderError · InvalidProxyURLError
  *     InvalidOptionError
  *     JSONDecodeError · StreamConsumedError · BodyNotReadError · UnrewindableBodyError
- *
  * Misuse of the API is a plain `TypeError` or `RangeError`.
  */
 import { setOwnName } from './checks.ts'
@@ -23,12 +22,6 @@ import type { Response } from './session/response/response.ts'
 
 /** Which clock of a request, or which wait, ran out. */
 export type TimeoutScope = 'wait' | 'connect' | 'read' | 'total' | 'queue'
-
-/** Gives a class its literal name and code: on the prototype, so that an instance pays nothing and minifiers can't change it. */
-function define(errorClass: { prototype: Error }, name: string, code: string): void {
-  Object.defineProperty(errorClass.prototype, 'name', { value: name, writable: true, configurable: true })
-  Object.defineProperty(errorClass.prototype, 'code', { value: code, writable: true, configurable: true })
-}
 
 /** Sets a property that `util.inspect` and `JSON.stringify` pass over: it may hold secrets or be large. */
 function setHidden(error: Error, key: string, value: unknown): void {
@@ -43,10 +36,6 @@ export class FuturesError extends Error {
   constructor(message?: string, options: ErrorOptions = {}) {
     super(message, 'cause' in options ? { cause: options.cause } : undefined)
   }
-
-  static {
-    define(this, 'FuturesError', 'ERR_FUTURES')
-  }
 }
 
 /**
@@ -56,10 +45,6 @@ export class FuturesError extends Error {
 export class CancelledError extends FuturesError {
   constructor(message = 'The future was cancelled', options?: ErrorOptions) {
     super(message, options)
-  }
-
-  static {
-    define(this, 'AbortError', 'ABORT_ERR')
   }
 }
 
@@ -97,54 +82,25 @@ export class TimeoutError extends FuturesError {
     // JavaScript has no second base class: a ConnectTimeoutError is a ConnectionError first.
     return this === TimeoutError && value instanceof RequestError && 'scope' in value
   }
-
-  static {
-    define(this, 'TimeoutError', 'ERR_TIMEOUT')
-    setOwnName(this, 'TimeoutError')
-  }
 }
 
 /** A future or its controller was used in a state that does not allow it. */
-export class InvalidStateError extends FuturesError {
-  static {
-    define(this, 'InvalidStateError', 'ERR_INVALID_STATE')
-  }
-}
+export class InvalidStateError extends FuturesError {}
 
 /** Something about where the work runs, not about the work. */
-export class ExecutorError extends FuturesError {
-  static {
-    define(this, 'ExecutorError', 'ERR_EXECUTOR')
-  }
-}
+export class ExecutorError extends FuturesError {}
 
 /** `submit()` after `shutdown()`. */
-export class ExecutorClosedError extends ExecutorError {
-  static {
-    define(this, 'ExecutorClosedError', 'ERR_EXECUTOR_CLOSED')
-  }
-}
+export class ExecutorClosedError extends ExecutorError {}
 
 /** A request on a session that was closed or disposed. */
-export class SessionClosedError extends ExecutorError {
-  static {
-    define(this, 'SessionClosedError', 'ERR_SESSION_CLOSED')
-  }
-}
+export class SessionClosedError extends ExecutorError {}
 
 /** More than `maxQueue` tasks are waiting. */
-export class QueueFullError extends ExecutorError {
-  static {
-    define(this, 'QueueFullError', 'ERR_QUEUE_FULL')
-  }
-}
+export class QueueFullError extends ExecutorError {}
 
 /** The executor can't run anything any more: its initializer failed, or its workers die while starting. */
-export class BrokenExecutorError extends ExecutorError {
-  static {
-    define(this, 'BrokenExecutorError', 'ERR_BROKEN_EXECUTOR')
-  }
-}
+export class BrokenExecutorError extends ExecutorError {}
 
 /** The worker that ran the task died. */
 export class WorkerCrashedError extends ExecutorError {
@@ -154,10 +110,6 @@ export class WorkerCrashedError extends ExecutorError {
   constructor(message?: string, options: ErrorOptions & { exitCode?: number } = {}) {
     super(message, options)
     if (options.exitCode !== undefined) this.exitCode = options.exitCode
-  }
-
-  static {
-    define(this, 'WorkerCrashedError', 'ERR_WORKER_CRASHED')
   }
 }
 
@@ -170,18 +122,10 @@ export class TaskNotCloneableError extends ExecutorError {
     super(message, options)
     if (options.path !== undefined) this.path = options.path
   }
-
-  static {
-    define(this, 'TaskNotCloneableError', 'ERR_TASK_NOT_CLONEABLE')
-  }
 }
 
 /** A worker of a fleet was asked to import a module that is not on its `modules` list. */
-export class ModuleNotAllowedError extends ExecutorError {
-  static {
-    define(this, 'ModuleNotAllowedError', 'ERR_MODULE_NOT_ALLOWED')
-  }
-}
+export class ModuleNotAllowedError extends ExecutorError {}
 
 /** What a failed request knows of itself: at least method and URL. */
 export interface FailedRequest {
@@ -219,10 +163,6 @@ export class RequestError extends FuturesError {
     if (options.request !== undefined) setHidden(this, 'request', options.request)
     if (options.response !== undefined) setHidden(this, 'response', options.response)
   }
-
-  static {
-    define(this, 'RequestError', 'ERR_REQUEST')
-  }
 }
 
 /** Fills in what the place that found the failure did not know. What is there stays. */
@@ -236,98 +176,54 @@ export function attachRequest(error: unknown, request: FailedRequest): void {
 export class HTTPError extends RequestError {
   /** Always there. Not shown when the error is inspected. */
   declare readonly response: Response
-
-  static {
-    define(this, 'HTTPError', 'ERR_HTTP')
-  }
 }
 
 /** No usable answer: refused, reset, no such host, or what came was not HTTP. */
 export class ConnectionError extends RequestError {
   /** What the connection failed with; `code` is the system's or undici's: `ECONNREFUSED`, `ENOTFOUND`, `UND_ERR_SOCKET`. */
   declare cause?: { code?: string }
-
-  static {
-    define(this, 'ConnectionError', 'ERR_CONNECTION')
-  }
 }
 
 /** The proxy could not be reached, or refused. */
-export class ProxyError extends ConnectionError {
-  static {
-    define(this, 'ProxyError', 'ERR_PROXY')
-  }
-}
+export class ProxyError extends ConnectionError {}
 
 /** The TLS handshake failed, or a certificate could not be read or was not accepted. */
-export class SSLError extends ConnectionError {
-  static {
-    define(this, 'SSLError', 'ERR_SSL')
-  }
-}
+export class SSLError extends ConnectionError {}
 
 /** No connection within `timeout.connect`. */
 export class ConnectTimeoutError extends ConnectionError {
   /** It was the clock for connecting. */
   readonly scope = 'connect' as const
-
-  static {
-    define(this, 'ConnectTimeoutError', 'ERR_CONNECT_TIMEOUT')
-  }
 }
 
 /** No byte within `timeout.read`. */
 export class ReadTimeoutError extends RequestError {
   /** It was the clock for the gap between bytes. */
   readonly scope = 'read' as const
-
-  static {
-    define(this, 'ReadTimeoutError', 'ERR_READ_TIMEOUT')
-  }
 }
 
 /** The whole request, its redirects, retries and waits included, took longer than `timeout.total`. */
 export class TotalTimeoutError extends RequestError {
   /** It was the clock for the whole request. */
   readonly scope = 'total' as const
-
-  static {
-    define(this, 'TotalTimeoutError', 'ERR_TOTAL_TIMEOUT')
-  }
 }
 
 /** No worker within `timeout.queue`. */
 export class QueueTimeoutError extends RequestError {
   /** It was the clock for waiting for a worker. */
   readonly scope = 'queue' as const
-
-  static {
-    define(this, 'QueueTimeoutError', 'ERR_QUEUE_TIMEOUT')
-  }
 }
 
 /** More redirects than `maxRedirects`; `response` is the last one. */
 export class TooManyRedirectsError extends RequestError {
   declare readonly response: Response
-
-  static {
-    define(this, 'TooManyRedirectsError', 'ERR_TOO_MANY_REDIRECTS')
-  }
 }
 
 /** The body ended early, or its framing was broken. */
-export class ChunkedEncodingError extends RequestError {
-  static {
-    define(this, 'ChunkedEncodingError', 'ERR_CHUNKED_ENCODING')
-  }
-}
+export class ChunkedEncodingError extends RequestError {}
 
 /** The body is not what its Content-Encoding says. */
-export class ContentDecodingError extends RequestError {
-  static {
-    define(this, 'ContentDecodingError', 'ERR_CONTENT_DECODING')
-  }
-}
+export class ContentDecodingError extends RequestError {}
 
 /** The body is larger than `maxResponseSize`, on the wire or decoded. */
 export class ResponseTooLargeError extends RequestError {
@@ -338,46 +234,22 @@ export class ResponseTooLargeError extends RequestError {
     super(message, options)
     if (options.limit !== undefined) this.limit = options.limit
   }
-
-  static {
-    define(this, 'ResponseTooLargeError', 'ERR_RESPONSE_TOO_LARGE')
-  }
 }
 
 /** A URL without a scheme. */
-export class MissingSchemaError extends RequestError {
-  static {
-    define(this, 'MissingSchemaError', 'ERR_MISSING_SCHEMA')
-  }
-}
+export class MissingSchemaError extends RequestError {}
 
 /** A URL with a scheme that is not http or https. */
-export class InvalidSchemaError extends RequestError {
-  static {
-    define(this, 'InvalidSchemaError', 'ERR_INVALID_SCHEMA')
-  }
-}
+export class InvalidSchemaError extends RequestError {}
 
 /** A URL that can't be used. */
-export class InvalidURLError extends RequestError {
-  static {
-    define(this, 'InvalidURLError', 'ERR_INVALID_URL')
-  }
-}
+export class InvalidURLError extends RequestError {}
 
 /** A header name or value that can't be sent. */
-export class InvalidHeaderError extends RequestError {
-  static {
-    define(this, 'InvalidHeaderError', 'ERR_INVALID_HEADER')
-  }
-}
+export class InvalidHeaderError extends RequestError {}
 
 /** A proxy URL that can't be used. */
-export class InvalidProxyURLError extends RequestError {
-  static {
-    define(this, 'InvalidProxyURLError', 'ERR_INVALID_PROXY_URL')
-  }
-}
+export class InvalidProxyURLError extends RequestError {}
 
 /** An unknown option, or one with a value that can't be used. */
 export class InvalidOptionError extends RequestError {
@@ -388,36 +260,41 @@ export class InvalidOptionError extends RequestError {
     super(message, options)
     if (options.option !== undefined) this.option = options.option
   }
-
-  static {
-    define(this, 'InvalidOptionError', 'ERR_INVALID_OPTION')
-  }
 }
 
 /** The body is no JSON. */
-export class JSONDecodeError extends RequestError {
-  static {
-    define(this, 'JSONDecodeError', 'ERR_JSON_DECODE')
-  }
-}
+export class JSONDecodeError extends RequestError {}
 
 /** A streamed body was read twice. */
-export class StreamConsumedError extends RequestError {
-  static {
-    define(this, 'StreamConsumedError', 'ERR_STREAM_CONSUMED')
-  }
-}
+export class StreamConsumedError extends RequestError {}
 
 /** A synchronous reader was used on a streamed body that was not read yet. */
-export class BodyNotReadError extends RequestError {
-  static {
-    define(this, 'BodyNotReadError', 'ERR_BODY_NOT_READ')
-  }
-}
+export class BodyNotReadError extends RequestError {}
 
 /** A redirect or a retry needs the body again, and it can't be produced again. */
-export class UnrewindableBodyError extends RequestError {
-  static {
-    define(this, 'UnrewindableBodyError', 'ERR_UNREWINDABLE_BODY')
-  }
+export class UnrewindableBodyError extends RequestError {}
+
+setOwnName(TimeoutError, 'TimeoutError')
+const byName = {
+  ...{ FuturesError, TimeoutError, InvalidStateError, ExecutorError, ExecutorClosedError, SessionClosedError },
+  ...{ QueueFullError, BrokenExecutorError, WorkerCrashedError, TaskNotCloneableError, ModuleNotAllowedError },
+  ...{ RequestError, HTTPError, ConnectionError, ProxyError, SSLError, ConnectTimeoutError, ReadTimeoutError },
+  ...{ TotalTimeoutError, QueueTimeoutError, TooManyRedirectsError, ChunkedEncodingError, ContentDecodingError },
+  ...{ ResponseTooLargeError, MissingSchemaError, InvalidSchemaError, InvalidURLError, InvalidHeaderError },
+  ...{ InvalidProxyURLError, InvalidOptionError, JSONDecodeError, StreamConsumedError, BodyNotReadError },
+  ...{ UnrewindableBodyError },
+}
+// The names are literal, for minifiers, and stand on the prototype, where an instance pays nothing for them.
+for (const [name, { prototype }] of Object.entries(byName)) define(prototype, name, codeOf(name))
+define(CancelledError.prototype, 'AbortError', 'ABORT_ERR')
+
+function define(prototype: FuturesError, name: string, code: string): void {
+  Object.defineProperty(prototype, 'name', { value: name, writable: true, configurable: true })
+  Object.defineProperty(prototype, 'code', { value: code, writable: true, configurable: true })
+}
+
+/** `InvalidURLError` has the code `ERR_INVALID_URL`. */
+function codeOf(name: string): string {
+  const words = name.slice(0, -'Error'.length).replace(/(?<=[a-z])(?=[A-Z])|(?<=[A-Z])(?=[A-Z][a-z])/g, '_')
+  return `ERR_${words.toUpperCase()}`
 }
