@@ -18,8 +18,8 @@ import {
   type FuturesSessionOptions,
   type InnerSession,
 } from './futures-session-options.ts'
-import { Ledger } from './ledger.ts'
-import { RequestDesk, type Refusal } from './request-desk.ts'
+import { Ledger } from './open-requests.ts'
+import { RequestDesk, type Refusal } from './request-submitter.ts'
 import { Pages } from './pages.ts'
 import { PageTrail, type PaginateOptions } from './page-trail.ts'
 import { RequestMap, specOf } from './request-map.ts'

@@ -4,7 +4,7 @@ import { Input } from '../input.ts'
 import type { RequestSpec } from '../session/options/options.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
 import { FullQueue } from './full-queue.ts'
-import { Flights, type FlightOwner } from './flights.ts'
+import { Flights, type FlightOwner } from './in-flight.ts'
 import { checkMapNames } from './futures-session-options.ts'
 import type { ResponseFuture } from './response-future.ts'
 

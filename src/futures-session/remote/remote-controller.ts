@@ -1,8 +1,8 @@
 import type { Continuation } from '../../session/call/retry.ts'
 import type { Response } from '../../session/response/response.ts'
-import type { Ledger } from '../ledger.ts'
+import type { Ledger } from '../open-requests.ts'
 import { ResponseController } from '../response-controller.ts'
-import type { RequestDesk } from '../request-desk.ts'
+import type { RequestDesk } from '../request-submitter.ts'
 import type { ResponseFuture } from '../response-future.ts'
 import type { RemoteRun, RunObserver } from './remote-run.ts'
 

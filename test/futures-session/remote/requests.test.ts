@@ -1,10 +1,10 @@
 import { createHash } from 'node:crypto'
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import { basic, bearer, digest, PreparedRequest, Response, TaskNotCloneableError } from '../../src/index.ts'
-import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
-import { readBody, type Handler } from '../helpers/server.ts'
-import { closeExecutorsAfterEach } from '../helpers/thread-executors.ts'
+import { basic, bearer, digest, PreparedRequest, Response, TaskNotCloneableError } from '../../../src/index.ts'
+import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../../helpers/remote-sessions.ts'
+import { readBody, type Handler } from '../../helpers/server.ts'
+import { closeExecutorsAfterEach } from '../../helpers/thread-executors.ts'
 
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()
@@ -236,7 +236,7 @@ describe('Hooks by task reference', () => {
 
   test('also run in process, unchanged', async () => {
     const server = await serve()
-    const { FuturesSession } = await import('../../src/index.ts')
+    const { FuturesSession } = await import('../../../src/index.ts')
     await using session = new FuturesSession()
     const response = await session.get(server.url, { hooks: { response: hook('parse') } }).result()
     expect(response.data).toEqual({ method: 'GET', url: '/' })

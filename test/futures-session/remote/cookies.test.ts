@@ -1,11 +1,11 @@
 import { CookieJar, MemoryCookieStore } from 'tough-cookie'
 import { describe, expect, test } from 'vitest'
-import type { FuturesSession } from '../../src/index.ts'
-import { Session } from '../../src/index.ts'
-import { gate } from '../helpers/gate.ts'
-import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
-import type { Handler, TestServer } from '../helpers/server.ts'
-import { closeExecutorsAfterEach, open } from '../helpers/thread-executors.ts'
+import type { FuturesSession } from '../../../src/index.ts'
+import { Session } from '../../../src/index.ts'
+import { gate } from '../../helpers/gate.ts'
+import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../../helpers/remote-sessions.ts'
+import type { Handler, TestServer } from '../../helpers/server.ts'
+import { closeExecutorsAfterEach, open } from '../../helpers/thread-executors.ts'
 
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()

@@ -1,9 +1,9 @@
 import { CookieJar } from 'tough-cookie'
 import { describe, expect, test } from 'vitest'
-import type { SharedCopy } from '../../src/executor/remote.ts'
-import type { JarReport } from '../../src/futures-session/remote/protocol.ts'
-import { SharedJar, ThreadJar } from '../../src/futures-session/remote/shared-jar.ts'
-import type { JarRules } from '../../src/session/cookies/followed-jar.ts'
+import type { SharedCopy } from '../../../src/executor/remote.ts'
+import type { JarReport } from '../../../src/futures-session/remote/protocol.ts'
+import { SharedJar, ThreadJar } from '../../../src/futures-session/remote/shared-jar.ts'
+import type { JarRules } from '../../../src/session/cookies/followed-jar.ts'
 
 const url = 'http://site.example/'
 

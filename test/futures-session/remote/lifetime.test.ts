@@ -7,11 +7,11 @@ import {
   SessionClosedError,
   taskReference,
   WorkerCrashedError,
-} from '../../src/index.ts'
-import { gate, until } from '../helpers/gate.ts'
-import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
-import { closeExecutorsAfterEach, fixture, open } from '../helpers/thread-executors.ts'
-import { ThreadGate } from '../helpers/thread-gate.ts'
+} from '../../../src/index.ts'
+import { gate, until } from '../../helpers/gate.ts'
+import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../../helpers/remote-sessions.ts'
+import { closeExecutorsAfterEach, fixture, open } from '../../helpers/thread-executors.ts'
+import { ThreadGate } from '../../helpers/thread-gate.ts'
 
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()

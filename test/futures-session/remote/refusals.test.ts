@@ -7,10 +7,10 @@ import {
   Session,
   SessionClosedError,
   TaskNotCloneableError,
-} from '../../src/index.ts'
-import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
-import { closeExecutorsAfterEach, open } from '../helpers/thread-executors.ts'
-import { madeThreads } from '../helpers/thread-watch.ts'
+} from '../../../src/index.ts'
+import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../../helpers/remote-sessions.ts'
+import { closeExecutorsAfterEach, open } from '../../helpers/thread-executors.ts'
+import { madeThreads } from '../../helpers/thread-watch.ts'
 
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()

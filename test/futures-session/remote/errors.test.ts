@@ -1,6 +1,6 @@
 import { gzipSync } from 'node:zlib'
 import { describe, expect, test } from 'vitest'
-import type { RequestError } from '../../src/index.ts'
+import type { RequestError } from '../../../src/index.ts'
 import {
   ConnectionError,
   ContentDecodingError,
@@ -12,9 +12,9 @@ import {
   Response,
   ResponseTooLargeError,
   TooManyRedirectsError,
-} from '../../src/index.ts'
-import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
-import { closeExecutorsAfterEach, fixture } from '../helpers/thread-executors.ts'
+} from '../../../src/index.ts'
+import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../../helpers/remote-sessions.ts'
+import { closeExecutorsAfterEach, fixture } from '../../helpers/thread-executors.ts'
 
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()
@@ -29,7 +29,7 @@ describe('An error of a request in a thread', () => {
     expect(error.request).toMatchObject({ method: 'GET', url: 'http://127.0.0.1:1/a', body: '1' })
     expect(Object.keys(error)).not.toContain('request')
     expect(error.stack).toContain('submitted to a worker thread')
-    expect(error.stack).toContain('remote-errors.test')
+    expect(error.stack).toContain('errors.test')
   })
 
   test.each<[string, object, new () => RequestError]>([

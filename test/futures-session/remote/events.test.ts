@@ -1,9 +1,9 @@
 import { describe, expect, test } from 'vitest'
-import type { FuturesSession, Response } from '../../src/index.ts'
-import { gate } from '../helpers/gate.ts'
-import { closeRemoteSessionsAfterEach, openRemote, serve } from '../helpers/remote-sessions.ts'
-import type { Handler } from '../helpers/server.ts'
-import { closeExecutorsAfterEach } from '../helpers/thread-executors.ts'
+import type { FuturesSession, Response } from '../../../src/index.ts'
+import { gate } from '../../helpers/gate.ts'
+import { closeRemoteSessionsAfterEach, openRemote, serve } from '../../helpers/remote-sessions.ts'
+import type { Handler } from '../../helpers/server.ts'
+import { closeExecutorsAfterEach } from '../../helpers/thread-executors.ts'
 
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()

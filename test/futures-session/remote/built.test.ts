@@ -3,8 +3,8 @@ import { mkdir, mkdtemp, rm, writeFile } from 'node:fs/promises'
 import path from 'node:path'
 import { build } from 'esbuild'
 import { afterAll, beforeAll, describe, expect, test } from 'vitest'
-import { projectRoot, run, runNode, type Run } from '../helpers/run-node.ts'
-import { startServer, type TestServer } from '../helpers/server.ts'
+import { projectRoot, run, runNode, type Run } from '../../helpers/run-node.ts'
+import { startServer, type TestServer } from '../../helpers/server.ts'
 
 let folder: string
 let server: TestServer

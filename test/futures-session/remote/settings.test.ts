@@ -1,11 +1,11 @@
 import { Worker } from 'node:worker_threads'
 import type { CookieJar } from 'tough-cookie'
 import { afterEach, describe, expect, test, vi } from 'vitest'
-import { startHttpProxy } from '../helpers/proxy.ts'
-import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
-import type { Handler } from '../helpers/server.ts'
-import { closeExecutorsAfterEach } from '../helpers/thread-executors.ts'
-import { startTlsServer, tlsFixture } from '../helpers/tls.ts'
+import { startHttpProxy } from '../../helpers/proxy.ts'
+import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../../helpers/remote-sessions.ts'
+import type { Handler } from '../../helpers/server.ts'
+import { closeExecutorsAfterEach } from '../../helpers/thread-executors.ts'
+import { startTlsServer, tlsFixture } from '../../helpers/tls.ts'
 
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()

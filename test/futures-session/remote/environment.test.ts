@@ -3,11 +3,11 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import { Worker } from 'node:worker_threads'
 import { afterAll, afterEach, beforeAll, beforeEach, describe, expect, test, vi } from 'vitest'
-import { SSLError, WorkerThreadExecutor, type FuturesSession, type RetryOptions } from '../../src/index.ts'
-import { gate } from '../helpers/gate.ts'
-import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
-import type { TestServer } from '../helpers/server.ts'
-import { startTlsServer, tlsFixture, type TlsServer } from '../helpers/tls.ts'
+import { SSLError, WorkerThreadExecutor, type FuturesSession, type RetryOptions } from '../../../src/index.ts'
+import { gate } from '../../helpers/gate.ts'
+import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../../helpers/remote-sessions.ts'
+import type { TestServer } from '../../helpers/server.ts'
+import { startTlsServer, tlsFixture, type TlsServer } from '../../helpers/tls.ts'
 
 /** Its threads have started before any of the variables is set. */
 const executor = new WorkerThreadExecutor({ threads: 2 })

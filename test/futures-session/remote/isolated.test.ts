@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { bearer, ConnectionError, FuturesSession, TaskNotCloneableError } from '../../src/index.ts'
-import { CloningExecutor } from '../helpers/cloning-executor.ts'
-import { until } from '../helpers/gate.ts'
-import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
+import { bearer, ConnectionError, FuturesSession, TaskNotCloneableError } from '../../../src/index.ts'
+import { CloningExecutor } from '../../helpers/cloning-executor.ts'
+import { until } from '../../helpers/gate.ts'
+import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../../helpers/remote-sessions.ts'
 
 closeRemoteSessionsAfterEach()
 

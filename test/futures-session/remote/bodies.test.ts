@@ -1,8 +1,8 @@
 import { describe, expect, test } from 'vitest'
-import { HTTPError, type Response } from '../../src/index.ts'
-import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../helpers/remote-sessions.ts'
-import { readBody, type Handler } from '../helpers/server.ts'
-import { closeExecutorsAfterEach } from '../helpers/thread-executors.ts'
+import { HTTPError, type Response } from '../../../src/index.ts'
+import { closeRemoteSessionsAfterEach, hook, openRemote, serve } from '../../helpers/remote-sessions.ts'
+import { readBody, type Handler } from '../../helpers/server.ts'
+import { closeExecutorsAfterEach } from '../../helpers/thread-executors.ts'
 
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()

@@ -1,9 +1,9 @@
 import type { IncomingMessage } from 'node:http'
 import { afterAll, describe, expect, test } from 'vitest'
-import type { FuturesSession } from '../../src/index.ts'
-import { digest, WorkerThreadExecutor } from '../../src/index.ts'
-import { closeRemoteSessionsAfterEach, openHere, openRemote, serve } from '../helpers/remote-sessions.ts'
-import type { TestServer } from '../helpers/server.ts'
+import type { FuturesSession } from '../../../src/index.ts'
+import { digest, WorkerThreadExecutor } from '../../../src/index.ts'
+import { closeRemoteSessionsAfterEach, openHere, openRemote, serve } from '../../helpers/remote-sessions.ts'
+import type { TestServer } from '../../helpers/server.ts'
 
 const executors = [1, 3].map((threads) => new WorkerThreadExecutor({ threads, maxWorkers: 12 }))
 const [one, three] = executors as [WorkerThreadExecutor, WorkerThreadExecutor]
