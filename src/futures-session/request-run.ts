@@ -1,7 +1,7 @@
 import { Deadline } from '../deadline.ts'
 import { CancelledError, TotalTimeoutError, type FailedRequest } from '../errors.ts'
 import type { Call } from '../session/call/call.ts'
-import type { Continuation } from '../session/call/retry.ts'
+import type { NextAttempt } from '../session/call/retry.ts'
 import type { RequestOptions } from '../session/options/options.ts'
 import { openBody, Response } from '../session/response/response.ts'
 import { UserScope } from '../user-scope.ts'
@@ -9,8 +9,6 @@ import type { RequestSpan } from './tracing.ts'
 
 /** How one request is done, on which session ever. Exists from its start on a worker on. */
 export abstract class RequestRun<R> {
-  /** How many attempts have begun. */
-  attempts = 0
   span: RequestSpan | undefined = undefined
   /** Where redirects have led it, if that is counted. */
   origin: string | undefined = undefined
@@ -26,7 +24,10 @@ export abstract class RequestRun<R> {
     this.mayStream = mayStream
   }
 
-  abstract attempt(): PromiseLike<R | Continuation>
+  /** The number of the attempt that has begun last, from 1; 0: none has. */
+  abstract get attempts(): number
+
+  abstract attempt(): PromiseLike<R | NextAttempt>
 
   /** Makes the running attempt reject, or ends the body that is still coming in. */
   abstract abort(error: unknown): void
@@ -64,7 +65,11 @@ export class CallRun extends RequestRun<Response> {
     this.#call = call
   }
 
-  override attempt(): Promise<Response | Continuation> {
+  override get attempts(): number {
+    return this.#call.attempts
+  }
+
+  override attempt(): Promise<Response | NextAttempt> {
     return this.#call.attempt()
   }
 
@@ -95,6 +100,7 @@ export class ForeignRun<R> extends RequestRun<R> {
   readonly #send: (signal: AbortSignal) => PromiseLike<R>
   readonly #limits: ForeignLimits
   readonly #abortController = new AbortController()
+  #attempts = 0
 
   constructor(send: (signal: AbortSignal) => PromiseLike<R>, limits: ForeignLimits) {
     super(true)
@@ -102,7 +108,12 @@ export class ForeignRun<R> extends RequestRun<R> {
     this.#limits = limits
   }
 
+  override get attempts(): number {
+    return this.#attempts
+  }
+
   override async attempt(): Promise<R> {
+    this.#attempts = 1
     const total = this.#limits.findTotal()
     const deadline = total === Infinity ? undefined : new Deadline(total, () => this.#timeOut(total))
     try {

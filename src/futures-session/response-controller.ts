@@ -6,7 +6,7 @@ import { access } from '../future/future.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { CancelHandler } from '../future/listeners.ts'
 import { type CallObserver, describeRequest } from '../session/call/call-subject.ts'
-import { Continuation } from '../session/call/retry.ts'
+import { isNextAttempt, type NextAttempt } from '../session/call/retry.ts'
 import type { PreparedRequest } from '../session/prepared-request.ts'
 import type { Response } from '../session/response/response.ts'
 import { listen, unlisten } from '../shared-signal.ts'
@@ -75,8 +75,8 @@ export class ResponseController<R>
 
   override resolve(value: R): boolean {
     if (this.future.done()) return false
-    if (value instanceof Continuation) {
-      value.run(() => ResponseController.#continueAfter(this, value))
+    if (isNextAttempt(value)) {
+      value.run(() => ResponseController.#continueWith(this, value))
       return true
     }
     return ResponseController.#settle(this, 'fulfilled', value, () => super.resolve(value))
@@ -88,11 +88,10 @@ export class ResponseController<R>
   }
 
   /** The task: one attempt, to the end of its body. */
-  perform(): PromiseLike<R | Continuation> {
+  perform(): PromiseLike<R | NextAttempt> {
     const { ledger } = this.#desk
     const run = runOf(this) as RequestRun<R>
     ledger.attemptBegan()
-    run.attempts++
     const attempt = run.span === undefined ? run.attempt() : run.span.run(() => run.attempt())
     if (run.mayStream) return ResponseController.#streamed(this, run, attempt)
     attempt.then(ledger.attemptEnded, ledger.attemptEnded)
@@ -174,8 +173,8 @@ export class ResponseController<R>
   static async #streamed<R>(
     controller: ResponseController<R>,
     run: RequestRun<R>,
-    attempt: PromiseLike<R | Continuation>,
-  ): Promise<R | Continuation> {
+    attempt: PromiseLike<R | NextAttempt>,
+  ): Promise<R | NextAttempt> {
     const { ledger } = controller.#desk
     try {
       const value = await attempt
@@ -243,17 +242,16 @@ export class ResponseController<R>
   }
 
   /** The state stays *running*, but no worker is held: the next attempt is submitted when its time has come. */
-  static #continueAfter<R>(controller: ResponseController<R>, continuation: Continuation): void {
+  static #continueWith<R>(controller: ResponseController<R>, next: NextAttempt): void {
     const { ledger } = controller.#desk
-    const { delay, response, error, origin } = continuation
     const run = runOf(controller)
     if (run === undefined) return
-    if (origin !== undefined) {
-      run.origin = origin
-      run.attempts--
+    if (next.kind === 'redirect') {
+      run.origin = next.origin
       ResponseController.#resubmit(controller, run)
       return
     }
+    const { delay, response, error } = next
     if (ledger.hears('retry')) {
       ResponseController.#tell(controller, 'retry', { ...attemptOf(controller), delay, response, error })
     }

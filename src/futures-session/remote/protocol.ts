@@ -81,11 +81,11 @@ export interface Parcel {
   /** `data` of responses, by number. */
   readonly data?: readonly unknown[] | undefined
   readonly cookies?: JarReport | undefined
-  /** With `again`: a PackedPosition. */
+  /** With `next`: a PackedPosition. */
   readonly position?: Parcel | undefined
   /** What an executor that has no line could not be told before. */
   readonly unsaid?: readonly Parcel[] | undefined
-  /** With `again`, if there is no line: what the attempt has failed with. */
+  /** With `next`, if there is no line: what the attempt has failed with. */
   readonly error?: unknown
 }
 
@@ -99,7 +99,7 @@ export type MessageContent = (
   | { readonly kind: 'recovering' }
   /** Goes before an error. */
   | { readonly kind: 'failure'; readonly contexts: readonly ErrorContext[] }
-  | PackedContinuation
+  | PackedNextAttempt
   /** The outcome. */
   | { readonly kind: 'done'; readonly response: ResponseRef }
 ) & {
@@ -107,15 +107,15 @@ export type MessageContent = (
   bytes?: number | undefined
 }
 
-/** Another attempt is due. After an error this goes before it. */
-export interface PackedContinuation {
-  readonly kind: 'again'
+/** The request is not settled. After an error this goes before it. */
+export interface PackedNextAttempt {
+  readonly kind: 'next'
   /** ms since the first attempt has begun: the total timeout counts from then. */
   readonly elapsed: number
-  readonly delay: number
-  readonly attempt: number
-  readonly response: ResponseRef | undefined
-  readonly origin: string | undefined
+  readonly nextNumber: number
+  readonly due:
+    | { readonly kind: 'retry'; readonly delay: number; readonly response: ResponseRef | undefined }
+    | { readonly kind: 'redirect'; readonly origin: string }
   readonly contexts: readonly ErrorContext[]
 }
 
@@ -124,7 +124,7 @@ export interface PackedPosition {
   readonly request: PackedRequest
   readonly isHome: boolean
   readonly redirects: number
-  readonly attempts: number
+  readonly nextNumber: number
   readonly counts: RetryCounts | undefined
   readonly history: readonly ResponseRef[]
   /** The numbers that those of the history have for the parent, and how many responses it has got. */

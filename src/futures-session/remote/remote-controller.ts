@@ -1,4 +1,4 @@
-import type { Continuation } from '../../session/call/retry.ts'
+import type { NextAttempt } from '../../session/call/retry.ts'
 import type { Response } from '../../session/response/response.ts'
 import type { Ledger } from '../open-requests.ts'
 import { ResponseController } from '../response-controller.ts'
@@ -33,7 +33,7 @@ export class RemoteController<R> extends ResponseController<R> implements RunObs
 
   override resolve(value: R): boolean {
     if (this.run === undefined || this.isDone) return super.resolve(value)
-    let outcome: Response | Continuation
+    let outcome: Response | NextAttempt
     try {
       outcome = this.run.unpack(value)
     } catch (error) {

@@ -5,12 +5,13 @@ import type { TaskContext } from '../../executor/executor.ts'
 import type { RemoteContext } from '../../executor/remote.ts'
 import type { Call } from '../../session/call/call.ts'
 import type { CallObserver } from '../../session/call/call-subject.ts'
-import { Continuation } from '../../session/call/retry.ts'
+import { isNextAttempt, type NextAttempt, type RetryAttempt } from '../../session/call/retry.ts'
 import type { PreparedRequest } from '../../session/prepared-request.ts'
 import { findLargeBuffers } from '../../cloneable.ts'
 import { openBody, Response } from '../../session/response/response.ts'
 import { packContexts } from './response-unpacker.ts'
-import type { MessageContent, Order, Parcel } from './protocol.ts'
+import type { MessageContent, Order, PackedNextAttempt, Parcel } from './protocol.ts'
+import type { ResponsePacker } from './response-packer.ts'
 import { ThreadOrder } from './thread-order.ts'
 
 /** The task: one attempt at a request, with its redirects, its authentication and its hooks. */
@@ -36,7 +37,7 @@ class RemoteRequest implements CallObserver {
   async run(): Promise<Parcel> {
     const call = this.#order.open(this)
     this.#context.onCancel(() => call.abort(this.#context.signal.reason))
-    let outcome: Response | Continuation
+    let outcome: Response | NextAttempt
     try {
       outcome = await call.attempt()
       // One that a hook has put there.
@@ -49,7 +50,7 @@ class RemoteRequest implements CallObserver {
       this.#isOver = true
     }
     this.#order.packer.spend(this.#last)
-    if (outcome instanceof Continuation) return this.#goOn(call, outcome)
+    if (isNextAttempt(outcome)) return this.#goOn(call, outcome)
     return this.#seal({ kind: 'done', response: this.#order.packer.pack(outcome) })
   }
 
@@ -83,18 +84,18 @@ class RemoteRequest implements CallObserver {
     this.#say({ kind: 'recovering' })
   }
 
-  #goOn(call: Call, { delay, attempt, response, error, origin }: Continuation): Parcel {
+  #goOn(call: Call, next: NextAttempt): Parcel {
     const { packer } = this.#order
+    const { position } = call
+    const error = next.kind === 'retry' ? next.error : undefined
     const content: MessageContent = {
-      kind: 'again',
+      kind: 'next',
       elapsed: this.#order.elapsed,
-      delay,
-      attempt,
-      origin,
-      response: response && packer.pack(response),
+      nextNumber: position.nextNumber,
+      due: next.kind === 'retry' ? packRetry(next, packer) : { kind: 'redirect', origin: next.origin },
       contexts: packContexts(error, packer),
     }
-    const beside = { position: this.#order.packPosition(call.position) }
+    const beside = { position: this.#order.packPosition(position) }
     if (error === undefined) return this.#seal(content, beside)
     if (this.#context.post === undefined) return this.#seal(content, { ...beside, error })
     this.#say(content, beside)
@@ -139,4 +140,8 @@ class RemoteRequest implements CallObserver {
     const cookies = this.#order.jar?.report()
     if (cookies !== undefined) this.#context.post({ text: '{"kind":"cookies"}', cookies })
   }
+}
+
+function packRetry({ delay, response }: RetryAttempt, packer: ResponsePacker): PackedNextAttempt['due'] {
+  return { kind: 'retry', delay, response: response && packer.pack(response) }
 }

@@ -3,7 +3,7 @@ import { Deadline, monotonicTime } from '../../deadline.ts'
 import { TotalTimeoutError } from '../../errors.ts'
 import type { RemoteLink, RemoteTask, SharedValue } from '../../executor/remote.ts'
 import { describeRequest } from '../../session/call/call-subject.ts'
-import { Continuation } from '../../session/call/retry.ts'
+import { type NextAttempt, RedirectAttempt, RetryAttempt } from '../../session/call/retry.ts'
 import type { PreparedRequest } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response/response.ts'
 import { RequestRun } from '../request-run.ts'
@@ -24,7 +24,7 @@ export interface RunObserver {
 
 type ContentOf<Kind> = Extract<MessageContent, { kind: Kind }>
 
-interface Aside<Kind extends 'again' | 'failure'> {
+interface Aside<Kind extends 'next' | 'failure'> {
   readonly content: ContentOf<Kind>
   readonly parcel: Parcel
 }
@@ -43,11 +43,14 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   /** Of the attempt: what is told of it belongs there. */
   #scope: AsyncContext | undefined
   #isAtWork = false
+  #attempts = 0
+  /** The thread has the count. */
+  #nextNumber = 1
   /** As the thread says, once it has said so: it may have to load us first. */
   #startedAt: number | undefined
   #clock: Deadline | undefined
   /** What was said of an error, before that comes. */
-  #aside: Aside<'again' | 'failure'> | undefined
+  #aside: Aside<'next' | 'failure'> | undefined
   /** Where the last attempt stopped. */
   #position: Parcel | undefined
   /** Of the attempt. */
@@ -107,6 +110,10 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     }
   }
 
+  override get attempts(): number {
+    return this.#attempts
+  }
+
   /** Nobody calls it: attempts are made by the executor. */
   override attempt(): never {
     throw new TypeError('Attempts of this request are made in threads')
@@ -120,7 +127,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   begin(): void {
     this.#isAtWork = true
     this.#startedAt ??= monotonicTime()
-    this.attempts++
+    this.#attempts = this.#nextNumber
     this.#observer.attemptBegan()
     const enter = (): void => void (this.#scope = new AsyncContext())
     if (this.span === undefined) enter()
@@ -155,22 +162,22 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   }
 
   /** @param value what the task was fulfilled with */
-  unpack(value: unknown): Response | Continuation {
+  unpack(value: unknown): Response | NextAttempt {
     const parcel = value as Parcel
     for (const each of parcel.unsaid ?? []) this.handleMessage(each)
     const content = this.#open(parcel)
     if (content.kind === 'done') return this.#unpacker.unpack(content.response, parcel)
-    return this.#rest({ content: content as ContentOf<'again'>, parcel }, parcel.error)
+    return this.#rest({ content: content as ContentOf<'next'>, parcel }, parcel.error)
   }
 
   /** Gives the error of a task what it had in its thread. @returns what follows, if another attempt does */
-  explain(error: unknown): Continuation | undefined {
+  explain(error: unknown): NextAttempt | undefined {
     const aside = this.#aside
     this.#aside = undefined
     if (aside === undefined) return undefined
     const { content, parcel } = aside
     attachContexts(error, content.contexts, this.#unpacker, parcel)
-    return content.kind === 'again' ? this.#rest({ content, parcel }, error) : undefined
+    return content.kind === 'next' ? this.#rest({ content, parcel }, error) : undefined
   }
 
   get #unpacker(): ResponseUnpacker {
@@ -189,7 +196,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
       this.#observer.abandoned(new TotalTimeoutError(content.text, { request }))
     } else if (content.kind === 'recovering') {
       this.#clock?.clear()
-    } else if (content.kind === 'failure' || content.kind === 'again') {
+    } else if (content.kind === 'failure' || content.kind === 'next') {
       this.#aside = { content, parcel }
     }
   }
@@ -201,14 +208,18 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     return content
   }
 
-  #rest({ content, parcel }: Aside<'again'>, error: unknown): Continuation {
-    const { elapsed, delay, attempt, origin } = content
-    const response = content.response === undefined ? undefined : this.#unpacker.unpack(content.response, parcel)
+  #rest({ content, parcel }: Aside<'next'>, error: unknown): NextAttempt {
+    const { elapsed, nextNumber, due } = content
+    this.#nextNumber = nextNumber
     this.#position = parcel.position
     this.#startedAt = monotonicTime() - elapsed
     if (!this.isLinked) this.end()
     this.#limit(0)
-    const make = (): Continuation => new Continuation(delay, attempt, { response, error }, origin)
+    const make = (): NextAttempt => {
+      if (due.kind === 'redirect') return new RedirectAttempt(due.origin)
+      const response = due.response === undefined ? undefined : this.#unpacker.unpack(due.response, parcel)
+      return new RetryAttempt(due.delay, { response, error })
+    }
     return this.#scope === undefined ? make() : this.#scope.run(make)
   }
 

@@ -78,13 +78,13 @@ export class ThreadOrder {
     return boundTo !== undefined && boundTo !== origin
   }
 
-  packPosition({ request, isHome, history, redirects, attempts, counts }: CallPosition): Parcel {
+  packPosition({ request, isHome, history, redirects, nextNumber, counts }: CallPosition): Parcel {
     const packer = new ResponsePacker(this.#packing)
     const position: PackedPosition = {
       request: packer.packRequest(request),
       isHome,
       redirects,
-      attempts,
+      nextNumber,
       counts,
       history: history.map((each) => packer.pack(each)),
       numbers: history.map((each) => this.packer.numberOf(each) ?? null),
@@ -106,7 +106,7 @@ export class ThreadOrder {
   }
 
   #unpackPosition(position: PackedPosition, parcel: Parcel): ResumedPosition {
-    const { isHome, redirects, attempts, counts } = position
+    const { isHome, redirects, nextNumber, counts } = position
     const unpacker = new ResponseUnpacker({
       headers: this.#headers,
       options: this.#order.prepared?.options,
@@ -116,7 +116,7 @@ export class ThreadOrder {
     const request = unpacker.unpackRequest(position.request, parcel)
     const keepsBody = position.request.hasGivenBody === true
     const elapsed = monotonicTime() - this.#startedAt
-    return { request, isHome, history, redirects, attempts, counts, keepsBody, elapsed }
+    return { request, isHome, history, redirects, nextNumber, counts, keepsBody, elapsed }
   }
 }
 

@@ -9,7 +9,9 @@ import type { SessionCore } from '../session-core.ts'
 import type { Session } from '../session.ts'
 import type { CallObserver } from './call-subject.ts'
 
-interface Abortable {
+/** What hooks know of their call. */
+interface HookedCall {
+  readonly attempts: number
   /** @throws what it was aborted with */
   throwIfAborted(): void
 }
@@ -19,14 +21,13 @@ export class CallHooks {
   readonly #core: SessionCore
   readonly #session: Session
   readonly #observer: CallObserver
-  readonly #call: Abortable
+  readonly #call: HookedCall
   #own: HookLists | undefined
   #context: unknown
-  attempt = 0
   #controller: AbortController | undefined
   #aborted: { readonly error: unknown } | undefined
 
-  constructor(core: SessionCore, session: Session, observer: CallObserver, call: Abortable) {
+  constructor(core: SessionCore, session: Session, observer: CallObserver, call: HookedCall) {
     this.#core = core
     this.#session = session
     this.#observer = observer
@@ -84,7 +85,7 @@ export class CallHooks {
 
   /** The signal is made when a hook asks for it. */
   #contextOf(request: FailedRequest): HookContext {
-    const known = { request, session: this.#session, attempt: this.attempt, context: this.#context }
+    const known = { request, session: this.#session, attempt: this.#call.attempts, context: this.#context }
     const get = (): AbortSignal => this.#signal
     return Object.defineProperty(known, 'signal', { get, enumerable: true }) as HookContext
   }

@@ -57,8 +57,8 @@ export interface CallPosition {
   readonly isHome: boolean
   readonly history: readonly Response[]
   readonly redirects: number
-  /** How many there were, without one that is interrupted and goes on. */
-  readonly attempts: number
+  /** Of the attempt that goes on from here, from 1: that of a redirect that waits has begun already. */
+  readonly nextNumber: number
   readonly counts: RetryCounts | undefined
 }
 

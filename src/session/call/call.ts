@@ -12,7 +12,7 @@ import {
   hushInputs,
   optionsOf,
 } from './call-subject.ts'
-import { Continuation, Retries } from './retry.ts'
+import { type NextAttempt, RedirectAttempt, Retries, type RetryAttempt } from './retry.ts'
 import { Exchanges } from './exchanges.ts'
 import { nextHop, openRequest, type Hop } from './open-request.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
@@ -48,6 +48,9 @@ export class Call implements Correspondence {
   #retries: Retries | undefined
   #redirects = 0
   #history: readonly Response[] = []
+  /** The number of the attempt that has begun last, from 1; 0: none has. */
+  attempts = 0
+  #nextNumber: number
   /** What the last sending failed with, where others have a hand in it: the only failure that may be tried again. */
   #sendFailure: { readonly error: unknown } | undefined
 
@@ -57,16 +60,17 @@ export class Call implements Correspondence {
     this.#observer = observer
     this.#exchanges = new Exchanges(core, observer)
     this.#hooks = new CallHooks(core, session, observer, this)
+    this.#nextNumber = subject.position?.nextNumber ?? 1
   }
 
   /**
    * Makes an attempt; after the first, from the hop on at which the last one failed.
    *
-   * @returns the response, or a Continuation: call again after its delay
+   * @returns the response, or why to call again
    * @throws what the request fails with
    */
-  async attempt(): Promise<Response | Continuation> {
-    this.#hooks.attempt++
+  async attempt(): Promise<Response | NextAttempt> {
+    this.attempts = this.#nextNumber
     try {
       this.#hop = this.#hop === undefined ? this.#open() : this.#openAgain(this.#hop)
       for (;;) {
@@ -80,8 +84,8 @@ export class Call implements Correspondence {
         if (response === undefined) {
           const { origin } = this.#hop.location
           if (this.#observer.stopsBefore?.(origin) !== true) continue
-          // No failure: when it goes on it is counted as the same attempt.
-          return new Continuation(0, this.#hooks.attempt--, {}, origin)
+          // No failure: it goes on as the same attempt.
+          return new RedirectAttempt(origin)
         }
         const outcome = this.#conclude(response)
         return outcome instanceof Promise ? await outcome : outcome
@@ -95,7 +99,7 @@ export class Call implements Correspondence {
   get position(): CallPosition {
     const { request, auth, cookies } = this.#hop as Hop
     const hop = { request, isHome: auth !== undefined || cookies !== undefined, history: this.#history }
-    return { ...hop, redirects: this.#redirects, attempts: this.#hooks.attempt, counts: this.#retries?.counts }
+    return { ...hop, redirects: this.#redirects, nextNumber: this.#nextNumber, counts: this.#retries?.counts }
   }
 
   /** The request as far as it is known. */
@@ -144,11 +148,10 @@ export class Call implements Correspondence {
     this.#isCounted = true
     const { total } = options.timeout
     this.#followsRedirects = options.allowRedirects ?? hop.request.method !== 'HEAD'
-    if (options.retry !== undefined) this.#retries = new Retries(options.retry, this.#subject.position)
+    if (options.retry !== undefined) this.#retries = new Retries(options.retry, this.#subject.position?.counts)
     this.#isPlain = hop.auth === undefined && !this.#hooks.has('request')
     const { position } = this.#subject
     if (position !== undefined) {
-      this.#hooks.attempt += position.attempts
       this.#redirects = position.redirects
       this.#history = position.history
     }
@@ -210,11 +213,17 @@ export class Call implements Correspondence {
     throw new TooManyRedirectsError(message, { request, response })
   }
 
-  #conclude(response: Response): Response | Promise<Response | Continuation> {
-    const again = this.#retries?.after({ response }, response.request)
-    if (again !== undefined) return this.#exchanges.release(response).then(() => again)
+  #conclude(response: Response): Response | Promise<Response | NextAttempt> {
+    const next = this.#retryAfter({ response }, response.request)
+    if (next !== undefined) return this.#exchanges.release(response).then(() => next)
     this.#exchanges.demandBody()
     return this.#hooks.has('response') ? this.#show(response) : this.#finish(response)
+  }
+
+  #retryAfter(end: Parameters<Retries['after']>[0], request: PreparedRequest): RetryAttempt | undefined {
+    const next = this.#retries?.after(end, request)
+    if (next !== undefined) this.#nextNumber = this.attempts + 1
+    return next
   }
 
   async #show(response: Response): Promise<Response> {
@@ -230,7 +239,7 @@ export class Call implements Correspondence {
     return response
   }
 
-  async #recover(error: unknown): Promise<Response | Continuation> {
+  async #recover(error: unknown): Promise<Response | NextAttempt> {
     const request = this.described
     const isOfSending = this.#isOfSending(error)
     this.#exchanges.endSending()
@@ -238,8 +247,8 @@ export class Call implements Correspondence {
     try {
       this.#exchanges.throwIfAborted()
       attachRequest(error, request)
-      const again = isOfSending && this.#hop ? this.#retries?.after({ error }, this.#hop.request) : undefined
-      if (again !== undefined) return again
+      const next = isOfSending && this.#hop ? this.#retryAfter({ error }, this.#hop.request) : undefined
+      if (next !== undefined) return next
       const response = this.#hooks.has('error') ? await this.#hooks.runError(error, request) : undefined
       this.#exchanges.throwIfAborted()
       if (response === undefined) throw error

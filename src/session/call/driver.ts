@@ -2,7 +2,7 @@ import { Deadline } from '../../deadline.ts'
 import { cancelledRequest } from '../../cancelled-request.ts'
 import { listen, unlisten } from '../../shared-signal.ts'
 import type { AbortListener } from '../../shared-signal.ts'
-import { Continuation } from './retry.ts'
+import { isNextAttempt, type NextAttempt } from './retry.ts'
 import type { Call } from './call.ts'
 import type { CallObserver } from './call-subject.ts'
 import { openBody } from '../response/response.ts'
@@ -20,7 +20,7 @@ export class Driver implements AbortListener, CallObserver {
   #resolve!: (response: Response) => void
   #reject!: (error: unknown) => void
 
-  /** @param signal what is none is left to the call to refuse */
+  /** @param signal what is no AbortSignal is passed over: the call rejects it */
   constructor(signal: unknown) {
     const { addEventListener } = (signal ?? {}) as Partial<AbortSignal>
     if (typeof addEventListener === 'function') this.#signal = signal as AbortSignal
@@ -53,15 +53,18 @@ export class Driver implements AbortListener, CallObserver {
     )
   }
 
-  #settle(outcome: Response | Continuation): void {
-    if (outcome instanceof Continuation) {
-      if (!this.#isOver) this.#wait = new Deadline(outcome.delay, () => this.#attempt())
-      return
-    }
+  #settle(outcome: Response | NextAttempt): void {
+    if (isNextAttempt(outcome)) return this.#waitFor(outcome)
     this.#resolve(outcome)
     const body = openBody(outcome)
     if (body === undefined) this.#leave()
     else void body.ended.then(() => this.#leave())
+  }
+
+  /** Nobody here makes redirects wait. */
+  #waitFor(next: NextAttempt): void {
+    const delay = next.kind === 'retry' ? next.delay : 0
+    if (!this.#isOver) this.#wait = new Deadline(delay, () => this.#attempt())
   }
 
   #stop(error: unknown): void {

@@ -11,7 +11,6 @@ import {
 import { StreamBody } from '../body/stream-body.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
-import type { CallPosition } from './call-subject.ts'
 import { resolveRetry, type RetryClass, type RetryPolicy } from './retry-policy.ts'
 
 export { resolveRetry }
@@ -29,10 +28,11 @@ export interface Outcome {
   readonly error?: unknown
 }
 
-export interface NextAttempt {
-  /** Milliseconds to wait before it. */
+/** When to retry. */
+export interface RetryPlan {
+  /** Milliseconds to wait first. */
   readonly delay: number
-  /** For the decision after it. */
+  /** For the decision after that attempt. */
   readonly counts: RetryCounts
 }
 
@@ -46,13 +46,13 @@ export const noRetries: RetryCounts = Object.freeze({ connect: 0, read: 0, statu
  *
  * @returns `undefined`: this outcome is the last one
  */
-export function nextAttempt(
+export function planRetry(
   policy: RetryPolicy,
   counts: RetryCounts,
   outcome: Outcome,
   random: () => number = Math.random,
   now: () => number = Date.now,
-): NextAttempt | undefined {
+): RetryPlan | undefined {
   const kind = kindOf(policy, outcome)
   if (kind === undefined || !policy.methods.has(outcome.method.toUpperCase())) return undefined
   const retries = counts.connect + counts.read + counts.status
@@ -130,41 +130,54 @@ interface AttemptEnd {
   readonly error?: unknown
 }
 
-/**
- * An attempt came to nothing, and another one is due; or, with an `origin`, it goes on there when there is room. In the
- * async context of the attempt that has ended: what follows belongs in it.
- */
-export class Continuation extends AsyncContext {
+/** The attempt has failed, and the request is tried again. */
+export class RetryAttempt extends AsyncContext {
+  readonly kind = 'retry'
   /** Milliseconds until then. */
   readonly delay: number
-  /** The number of the attempt that came to nothing, from 1. */
-  readonly attempt: number
+  /** What the attempt brought, if its status is the reason. */
   readonly response: Response | undefined
+  /** What it failed with, else. */
   readonly error: unknown
-  /** Where a redirect leads, if whoever makes the attempts wants to see to it. */
-  readonly origin: string | undefined
 
-  constructor(delay: number, attempt: number, { response, error }: AttemptEnd, origin?: string) {
+  constructor(delay: number, { response, error }: AttemptEnd) {
     super()
     this.delay = delay
-    this.attempt = attempt
     this.response = response
     this.error = error
+  }
+}
+
+/** A redirect leads to an origin where the request has to wait for a worker. It goes on there as the same attempt. */
+export class RedirectAttempt extends AsyncContext {
+  readonly kind = 'redirect'
+  readonly origin: string
+
+  constructor(origin: string) {
+    super()
     this.origin = origin
   }
+}
+
+/**
+ * What an attempt ends with when its request is not settled: why there is a next one. It keeps the async context of the
+ * attempt that has ended, for what follows.
+ */
+export type NextAttempt = RetryAttempt | RedirectAttempt
+
+export function isNextAttempt(outcome: unknown): outcome is NextAttempt {
+  return outcome instanceof RetryAttempt || outcome instanceof RedirectAttempt
 }
 
 /** The retries of one call, counted. */
 export class Retries {
   readonly #policy: RetryPolicy
   #counts: RetryCounts
-  #attempts: number
 
-  /** @param position where another call with this policy has stopped */
-  constructor(policy: RetryPolicy, position?: CallPosition) {
+  /** @param counts of another call with this policy, where this one goes on */
+  constructor(policy: RetryPolicy, counts = noRetries) {
     this.#policy = policy
-    this.#counts = position?.counts ?? noRetries
-    this.#attempts = (position?.attempts ?? 0) + 1
+    this.#counts = counts
   }
 
   get counts(): RetryCounts {
@@ -175,16 +188,16 @@ export class Retries {
    * @returns `undefined`: this outcome is the last one
    * @throws {UnrewindableBodyError} another attempt is due, and the body can't be sent again
    */
-  after(outcome: AttemptEnd, { method, url, body }: PreparedRequest): Continuation | undefined {
-    const next = nextAttempt(this.#policy, this.#counts, { method, ...outcome })
-    if (next === undefined) return undefined
+  after(outcome: AttemptEnd, { method, url, body }: PreparedRequest): RetryAttempt | undefined {
+    const plan = planRetry(this.#policy, this.#counts, { method, ...outcome })
+    if (plan === undefined) return undefined
     if (body instanceof StreamBody && body.isSpent) {
       throw new UnrewindableBodyError(
         `Could not send ${method} ${url} again: the body is a stream, read once. Pass a function that makes one for each send`,
         { cause: outcome.error, response: outcome.response },
       )
     }
-    this.#counts = next.counts
-    return new Continuation(next.delay, this.#attempts++, outcome)
+    this.#counts = plan.counts
+    return new RetryAttempt(plan.delay, outcome)
   }
 }

@@ -1,7 +1,7 @@
 import { afterEach, beforeEach, describe, expect, it, vi } from 'vitest'
 import { SessionClosedError, TotalTimeoutError } from '../../../src/errors.ts'
 import { Call } from '../../../src/session/call/call.ts'
-import { Continuation } from '../../../src/session/call/retry.ts'
+import { RetryAttempt } from '../../../src/session/call/retry.ts'
 import { Response } from '../../../src/session/response/response.ts'
 import { Session, openCall } from '../../../src/session/session.ts'
 import { fakeTime } from '../../helpers/fake-time.ts'
@@ -31,7 +31,7 @@ describe('openCall', () => {
     await expect(call.attempt()).rejects.toThrow(/nonsense/)
   })
 
-  it('attempt() gives the response, or a Continuation to come back after', async () => {
+  it('attempt() gives the response, or why to call it again', async () => {
     handler = (_, response) => response.writeHead(server.seen.length === 1 ? 503 : 200).end()
     const retry = { total: 1, backoff: { base: 40, jitter: false } }
     const call = openCall(session, { method: 'GET', url: server.url, retry }, {})
@@ -39,8 +39,8 @@ describe('openCall', () => {
     const first = await call.attempt()
     const second = await call.attempt()
 
-    expect(first).toBeInstanceOf(Continuation)
-    expect(first).toMatchObject({ delay: 40, attempt: 1, response: { status: 503 }, error: undefined })
+    expect(first).toBeInstanceOf(RetryAttempt)
+    expect(first).toMatchObject({ kind: 'retry', delay: 40, response: { status: 503 }, error: undefined })
     expect(second).toBeInstanceOf(Response)
     expect(second).toMatchObject({ status: 200 })
   })
@@ -127,7 +127,7 @@ describe('openCall', () => {
     fakeTime.enable()
     try {
       const call = openCall(session, { url: server.url, retry, timeout: { total: 60 } }, { abandoned })
-      expect(await call.attempt()).toBeInstanceOf(Continuation)
+      expect(await call.attempt()).toBeInstanceOf(RetryAttempt)
 
       fakeTime.tick(59)
       expect(abandoned).not.toHaveBeenCalled()

@@ -2,8 +2,8 @@ import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import * as errors from '../../../src/errors.ts'
 import {
-  nextAttempt,
-  type NextAttempt,
+  planRetry,
+  type RetryPlan,
   noRetries,
   type Outcome,
   parseRetryAfter,
@@ -20,11 +20,11 @@ const answered = (status: number, retryAfter?: string): Outcome => ({
 const failed = (error: unknown, method = 'GET'): Outcome => ({ method, error })
 
 /** Without jitter. */
-function next(option: object | number, outcome: Outcome, counts = noRetries, now = 0): NextAttempt | undefined {
+function next(option: object | number, outcome: Outcome, counts = noRetries, now = 0): RetryPlan | undefined {
   const policy = resolveRetry(typeof option === 'number' ? option : { backoff: { jitter: false }, ...option })
   return (
     policy &&
-    nextAttempt(
+    planRetry(
       policy,
       counts,
       outcome,
@@ -37,7 +37,7 @@ function next(option: object | number, outcome: Outcome, counts = noRetries, now
 const refused = (code = 'ECONNREFUSED'): Error =>
   new errors.ConnectionError('no', { cause: Object.assign(new Error('no'), { code }) })
 
-describe('nextAttempt()', () => {
+describe('planRetry()', () => {
   it.each([408, 429, 500, 502, 503, 504])('%s is tried again', (status) => {
     expect(next(1, answered(status))?.counts).toEqual({ connect: 0, read: 0, status: 1 })
   })
