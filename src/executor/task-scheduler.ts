@@ -2,13 +2,13 @@ import { checkCount, messageOf } from '../checks.ts'
 import { BrokenExecutorError, ExecutorClosedError, QueueFullError } from '../errors.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { Future } from '../future/future.ts'
+import { LinkedList } from '../linked-list.ts'
 import type { TaskReference } from '../task-reference.ts'
 import { UserScope } from '../user-scope.ts'
 import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor.ts'
 import { checkShutdownNames } from './option-names.ts'
 import { checkSubmission, QueuedTask, RunningContext, SignalledTask, type TaskOwner } from './queued-task.ts'
 import type { RateLimit } from './start-log.ts'
-import { TaskList } from './lane.ts'
 import { TaskQueue } from './task-queue.ts'
 
 export interface SchedulerOptions {
@@ -41,8 +41,7 @@ export class TaskScheduler implements TaskOwner {
   readonly #maxQueue: number
   readonly #waiting: TaskQueue
   /** Started and not ended yet, whatever became of their futures. */
-  readonly #alive = new TaskList()
-  #aliveCount = 0
+  readonly #alive = new LinkedList<QueuedTask>()
   /** Ended, with a future that is still running: its next attempt waits for its time, or for a worker. */
   readonly #resting = new Set<QueuedTask>()
   readonly #stats: ExecutorStats = { pending: 0, running: 0, fulfilled: 0, rejected: 0, cancelled: 0 }
@@ -77,7 +76,7 @@ export class TaskScheduler implements TaskOwner {
   }
 
   get aliveCount(): number {
-    return this.#aliveCount
+    return this.#alive.size
   }
 
   stats(): ExecutorStats {
@@ -111,7 +110,6 @@ export class TaskScheduler implements TaskOwner {
     for (; task !== undefined && !this.#start(task); task = this.#waiting.take()) this.#waiting.release(task)
     if (task !== undefined) {
       this.#alive.push(task)
-      this.#aliveCount++
       this.#run(task, onEnd)
       this.#waiting.confirm(task)
     }
@@ -190,7 +188,7 @@ export class TaskScheduler implements TaskOwner {
 
   get #isIdle(): boolean {
     const { pending, running } = this.#stats
-    return pending + running + this.#waitingContinuations + this.#aliveCount === 0
+    return pending + running + this.#waitingContinuations + this.#alive.size === 0
   }
 
   /** @throws when nothing more is accepted */
@@ -236,7 +234,6 @@ export class TaskScheduler implements TaskOwner {
 
   #end(task: QueuedTask): void {
     this.#alive.remove(task)
-    this.#aliveCount--
     this.#waiting.release(task)
     task.letGo()
     if (!task.controller.future.done()) this.#resting.add(task)
