@@ -8,12 +8,12 @@ import { PreparedRequest } from './prepared-request.ts'
 import type { ResolvedOptions } from './options/resolve-options.ts'
 import type { SessionCore } from './session-core.ts'
 import { StreamBody } from './body/stream-body.ts'
-import { type Credentials, parseUrl, takeCredentials, textOfUrl } from './url.ts'
+import { locate, takeCredentials, textOfUrl, type Credentials, type Location } from './url.ts'
 
 export interface Preparation {
   readonly request: PreparedRequest
   /** The URL of the request, parsed. */
-  readonly location: URL
+  readonly location: Location
   /** From the URL, that holds them no longer. */
   readonly credentials: Credentials | undefined
 }
@@ -25,13 +25,13 @@ export interface Preparation {
  */
 export function prepare(core: SessionCore, method: unknown, url: unknown, options: ResolvedOptions): Preparation {
   const text = urlText(core, url, options)
-  const parsed = parseUrl(text)
-  const credentials = takeCredentials(parsed, text)
+  const location = locate(text)
+  const credentials = location instanceof URL ? takeCredentials(location, text) : undefined
   const typed = bodyOf(options)
   const headers = headersFor(core, options, typed)
   const body = typed && withOwnLength(typed.body, headers)
-  const request = new PreparedRequest({ method: checkMethod(method), url: parsed, headers, body })
-  return { request, location: parsed, credentials }
+  const request = new PreparedRequest({ method: checkMethod(method), url: location as URL, headers, body })
+  return { request, location, credentials }
 }
 
 function urlText({ baseUrl, params }: SessionCore, url: unknown, options: ResolvedOptions): string {

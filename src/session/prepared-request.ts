@@ -4,7 +4,7 @@ import { setOwnName } from '../checks.ts'
 import type { PreparedBody } from './body/body.ts'
 import { HeaderMap } from './headers.ts'
 import type { HeadersOption, RequestOptions } from './options/options.ts'
-import { parseUrl, takeCredentials, textOfUrl } from './url.ts'
+import { parseUrl, PlainLocation, takeCredentials, textOfUrl } from './url.ts'
 
 /** What a request is made of. */
 export interface PreparedRequestInit {
@@ -118,6 +118,7 @@ export class PreparedRequest {
 }
 
 function hrefOf(url: unknown): string {
+  if (url instanceof PlainLocation) return url.href
   if (url instanceof URL && url.username === '' && url.password === '') {
     if (url.protocol === 'http:' || url.protocol === 'https:') return url.href
   }

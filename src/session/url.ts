@@ -25,6 +25,48 @@ export function parseUrl(text: string, base?: string): URL {
   return url
 }
 
+/** What is asked of the URL of a request on its way. A URL is one. */
+export type Location = Pick<URL, 'href' | 'origin' | 'protocol' | 'hostname' | 'port'>
+
+/** The location of a text that is its own `href`: it was not parsed, for another one of its origin was. */
+export class PlainLocation implements Location {
+  readonly href: string
+  readonly origin: string
+  readonly protocol: string
+  readonly hostname: string
+  readonly port: string
+
+  constructor(href: string, { origin, protocol, hostname, port }: Location) {
+    this.href = href
+    this.origin = origin
+    this.protocol = protocol
+    this.hostname = hostname
+    this.port = port
+  }
+}
+
+/** Of the URL that was parsed last. Most requests of a program go to few origins, one after the other. */
+let lastOrigin: Location | undefined
+/** Path and query as no parser changes them, but for segments of dots. */
+const plainPath = /\/[\w\-.~!$&()*+,;=:/]*(?:\?[\w\-.~!$&()*+,;=:/]+)?$/y
+
+/**
+ * The URL of a request, parsed only as far as it has to be.
+ *
+ * @throws {RequestError} what `parseUrl` throws
+ */
+export function locate(text: string): URL | PlainLocation {
+  if (lastOrigin !== undefined && text.startsWith(lastOrigin.href)) {
+    plainPath.lastIndex = lastOrigin.href.length - 1
+    if (plainPath.test(text) && !text.includes('/.')) return new PlainLocation(text, lastOrigin)
+  }
+  const url = parseUrl(text)
+  const { href, origin, hostname } = url
+  if (origin !== lastOrigin?.origin && href.startsWith(`${origin}/`) && !hostname.endsWith('.'))
+    lastOrigin = new PlainLocation(`${origin}/`, url)
+  return url
+}
+
 /**
  * The text of what a caller calls a URL.
  *
@@ -129,7 +171,7 @@ export function takeCredentials(url: URL, text: string): Credentials | undefined
 }
 
 /** Whether credentials for one URL may go to another: host, port and scheme are the same, or it is http becoming https. */
-export function keepsCredentials(from: URL, to: URL): boolean {
+export function keepsCredentials(from: Location, to: Location): boolean {
   if (from.origin === to.origin) return true
   const isUpgrade = from.protocol === 'http:' && to.protocol === 'https:'
   return isUpgrade && from.hostname === to.hostname && from.port === '' && to.port === ''

@@ -1,6 +1,14 @@
+import fc from '../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import { InvalidSchemaError, InvalidURLError, MissingSchemaError } from '../../src/errors.ts'
-import { parseUrl, takeCredentials, textOfUrl, withoutCredentials } from '../../src/session/url.ts'
+import {
+  parseUrl,
+  takeCredentials,
+  textOfUrl,
+  withoutCredentials,
+  locate,
+  type Location,
+} from '../../src/session/url.ts'
 import { resolveLocation } from '../../src/session/call/redirects.ts'
 
 describe('parseUrl', () => {
@@ -138,6 +146,108 @@ describe('resolveLocation', () => {
 
   it('refuses a bad host', () => {
     expect(() => resolveLocation('http://h:99999/', base)).toThrow(InvalidURLError)
+  })
+})
+
+describe('locate', () => {
+  const origins = [
+    'http://h.test',
+    'https://h.test',
+    'http://h.test:8080',
+    'http://[::1]:8080',
+    'http://127.0.0.1',
+    'http://h.test.',
+  ]
+  const origin = fc.constantFrom(
+    ...origins,
+    'http://H.test',
+    'http://u:p@h.test',
+    'http://h.test:80',
+    'http://bücher.test',
+  )
+  const piece = fc.constantFrom(
+    ...[
+      '/',
+      '/a',
+      '/.',
+      '/..',
+      '.',
+      '/./',
+      '?',
+      '?q=1',
+      '&b=2',
+      '#',
+      '#f',
+      '@',
+      ':',
+      '%',
+      '%2e',
+      '%zz',
+      '\\',
+      '//',
+      ' ',
+      '\t',
+      '\n',
+      '\0',
+    ],
+    ...[
+      "'",
+      '"',
+      '<',
+      '>',
+      '`',
+      '{',
+      '}',
+      '^',
+      '|',
+      '[',
+      ']',
+      '*',
+      '(',
+      '!',
+      '~',
+      '$',
+      ';',
+      '=',
+      '+',
+      ',',
+      'é',
+      '\u{1f600}',
+      '\ud800',
+    ],
+  )
+  const text = fc.tuple(origin, fc.array(piece, { maxLength: 6 })).map(([start, pieces]) => start + pieces.join(''))
+  const partsOf = (parse: (text: string) => Location, given: string): object => {
+    try {
+      const { href, origin: itsOrigin, protocol, hostname, port } = parse(given)
+      return { href, itsOrigin, protocol, hostname, port }
+    } catch (error) {
+      return { message: (error as Error).message }
+    }
+  }
+
+  it('is what parseUrl says, whatever came before', () => {
+    fc.assert(
+      fc.property(fc.array(text, { minLength: 2, maxLength: 6 }), (texts) => {
+        for (const each of texts) expect(partsOf(locate, each)).toEqual(partsOf(parseUrl, each))
+      }),
+      { numRuns: 2_000 },
+    )
+  })
+
+  it('parses no plain URL of the origin that it has parsed last', () => {
+    for (const first of ['http://other.test/', 'http://h.test/a']) expect(locate(first)).toBeInstanceOf(URL)
+    for (const plain of ['http://h.test/', 'http://h.test/b.c/d?e=f&g=1', 'http://h.test//x:y;z'])
+      expect(locate(plain)).not.toBeInstanceOf(URL)
+    for (const other of [
+      'http://h.test',
+      'http://h.test/.',
+      'http://h.test/?',
+      'http://h.test/#a',
+      "http://h.test/?'",
+      'http://h.test:8/',
+    ])
+      expect(locate(other)).toBeInstanceOf(URL)
   })
 })
 

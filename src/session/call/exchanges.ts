@@ -16,6 +16,7 @@ import type { ResolvedOptions } from '../options/resolve-options.ts'
 import { flatHeaders, type PreparedRequest } from '../prepared-request.ts'
 import { openBody, Response } from '../response/response.ts'
 import type { OpenBody, SessionCore } from '../session-core.ts'
+import type { Location } from '../url.ts'
 
 /** Bytes of a body nobody wants that are still read, so that its connection can be used again. */
 const drainLimit = 64 * 1024
@@ -84,7 +85,7 @@ export class Exchanges implements OpenBody, HeadersListener {
     this.#isSending = false
   }
 
-  start(options: ResolvedOptions, request: PreparedRequest, location: URL | undefined): Promise<ExchangeResponse> {
+  start(options: ResolvedOptions, request: PreparedRequest, location: Location | undefined): Promise<ExchangeResponse> {
     this.throwIfAborted()
     if (this.#expired !== undefined) throw this.#expired.error
     this.#url = request.url
@@ -175,7 +176,7 @@ function toExchange(
   options: ResolvedOptions,
   request: PreparedRequest,
   headersListener: HeadersListener,
-  location: URL = new URL(request.url),
+  location: Location = new URL(request.url),
 ): ExchangeRequest {
   const { method, url } = request
   const body = wireBody(request)
@@ -208,7 +209,7 @@ function toExchange(
   }
 }
 
-function proxyFor(core: SessionCore, options: ResolvedOptions, location: URL): ExchangeRequest['proxy'] {
+function proxyFor(core: SessionCore, options: ResolvedOptions, location: Location): ExchangeRequest['proxy'] {
   const { proxies, trustEnv, environment } = core
   const isGiven = proxies !== undefined || options.proxies !== undefined
   if (!isGiven && !(trustEnv && environment.namesProxy)) return undefined

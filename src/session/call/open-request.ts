@@ -8,7 +8,7 @@ import type { RequestCookies } from '../cookies/cookies.ts'
 import { prepare } from '../prepare.ts'
 import type { Preparation } from '../prepare.ts'
 import { flatHeaders, PreparedRequest } from '../prepared-request.ts'
-import { keepsCredentials } from '../url.ts'
+import { keepsCredentials, type Location } from '../url.ts'
 import { hasHeader } from '../headers.ts'
 import type { ResolvedOptions } from '../options/resolve-options.ts'
 import type { SessionCore } from '../session-core.ts'
@@ -17,7 +17,7 @@ import type { SessionCore } from '../session-core.ts'
 export interface Hop {
   /** Without cookies, and what auth functions and hooks do. */
   readonly request: PreparedRequest
-  readonly location: URL
+  readonly location: Location
   /** To be asked before each send. Plain credentials are in the headers already. */
   readonly auth: OrReference<AuthFunction> | undefined
   /** The request's own. */
@@ -68,7 +68,7 @@ export function nextHop(core: SessionCore, { auth }: ResolvedOptions, hop: Hop, 
  * A server that we come from names the host: it gets no password that is there for any (`default`), and none over http
  * that the caller has not sent there himself.
  */
-function addNetrc({ environment }: SessionCore, from: URL, request: PreparedRequest): void {
+function addNetrc({ environment }: SessionCore, from: Location, request: PreparedRequest): void {
   const { protocol, hostname } = new URL(request.url)
   if (from.protocol === 'https:' && protocol === 'http:') return
   const pair = netrcAuth(hostname, environment.variables, { mayBeDefault: false })

@@ -1,14 +1,14 @@
 import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { getPublicSuffix, type CookieJar } from 'tough-cookie'
-import { longestHost } from '../url.ts'
+import { longestHost, type Location } from '../url.ts'
 
 /**
  * A URL as jars see it. A dot at the end of a host says that the name is complete, and is no part of it: tough-cookie would
  * store the cookies of such a host, and never find them.
  */
-export function cookieUrl(url: string | URL): URL {
-  const target = typeof url === 'string' ? new URL(url) : url
+export function cookieUrl(url: string | Location): URL {
+  const target = url instanceof URL ? url : new URL(typeof url === 'string' ? url : url.href)
   const { hostname } = target
   if (!hostname.endsWith('.')) return target
   const bare = new URL(target)
@@ -17,7 +17,7 @@ export function cookieUrl(url: string | URL): URL {
 }
 
 /** The name that a jar stores cookies of this host under. */
-export function cookieHost({ hostname }: URL): string {
+export function cookieHost({ hostname }: Pick<URL, 'hostname'>): string {
   return hostname.startsWith('[') ? hostname.slice(1, -1) : hostname
 }
 

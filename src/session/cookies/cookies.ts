@@ -2,6 +2,7 @@ import { type Cookie, cookieCompare, CookieJar, pathMatch } from 'tough-cookie'
 import { describe, hush } from '../../checks.ts'
 import { InvalidHeaderError } from '../../errors.ts'
 import { checkHeaderValue } from '../header-rules.ts'
+import { PlainLocation, type Location } from '../url.ts'
 import { cookieHost, cookieUrl, withOwnDomain } from './cookie-domain.ts'
 import { mayHold, storedCookies, touchesSecureCookie } from './stored-cookies.ts'
 
@@ -17,7 +18,7 @@ export type RequestCookies = Readonly<Record<string, string | number | null | un
  */
 export function cookieHeader(
   jar: CookieJar | undefined,
-  url: string | URL,
+  url: string | Location,
   requestCookies: RequestCookies | undefined,
 ): string | undefined {
   const stored = jar === undefined ? [] : cookiesFor(jar, url)
@@ -102,7 +103,9 @@ function fixExpiry(cookie: Cookie): void {
   cookie.maxAge = null
 }
 
-function cookiesFor(jar: CookieJar, url: string | URL): Cookie[] {
+function cookiesFor(jar: CookieJar, url: string | Location): Cookie[] {
+  // Its host has no dot at its end.
+  if (url instanceof PlainLocation && !mayHold(jar, cookieHost(url))) return []
   const target = cookieUrl(url)
   if (!mayHold(jar, cookieHost(target))) return []
   // tough-cookie also sends Secure cookies to http://localhost and 127.0.0.1.

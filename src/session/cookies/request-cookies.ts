@@ -1,4 +1,4 @@
-import { keepsCredentials } from '../url.ts'
+import { keepsCredentials, type Location } from '../url.ts'
 import { cookieHeader } from './cookies.ts'
 import type { RequestCookies } from './cookies.ts'
 import { hasHeader } from '../headers.ts'
@@ -44,6 +44,6 @@ export function hasJarCookie(request: PreparedRequest): boolean {
 
 /** A hop, as far as cookies go. */
 interface CookieSource {
-  readonly location: URL
+  readonly location: Location
   readonly cookies: RequestCookies | undefined
 }

@@ -4,7 +4,7 @@ import { describe, ownOptions } from '../../checks.ts'
 import { InvalidOptionError, InvalidProxyURLError } from '../../errors.ts'
 import type { ProxyTarget } from '../../transport/exchange.ts'
 import type { ProxiesOption } from '../options/options.ts'
-import { hasLongHost, longestHost } from '../url.ts'
+import { hasLongHost, longestHost, type Location } from '../url.ts'
 
 interface ProxySources {
   readonly request?: ProxiesOption | undefined
@@ -28,7 +28,7 @@ interface ProxySources {
  * @throws {InvalidProxyURLError} a URL that names no proxy; shown without credentials
  * @throws {InvalidOptionError} a value that is no URL at all
  */
-export function resolveProxy(url: URL, sources: ProxySources): ProxyTarget | undefined {
+export function resolveProxy(url: Location, sources: ProxySources): ProxyTarget | undefined {
   const { request, session, trustEnv, environment = process.env } = sources
   let noProxy: string | undefined
   for (const given of [request, session]) {
@@ -42,7 +42,7 @@ export function resolveProxy(url: URL, sources: ProxySources): ProxyTarget | und
   return trustEnv ? environmentProxy(url, environment, noProxy) : undefined
 }
 
-function keysFor({ protocol, hostname }: URL): string[] {
+function keysFor({ protocol, hostname }: Location): string[] {
   const scheme = protocol.slice(0, -1)
   const host = hostname.replace(/^\[|\]$/g, '')
   return [`${scheme}://${host}`, scheme, `all://${host}`, 'all']
@@ -61,7 +61,7 @@ function noProxyOf({ no_proxy: list }: ProxiesOption): string | undefined {
 }
 
 function environmentProxy(
-  url: URL,
+  url: Location,
   environment: NodeJS.ProcessEnv,
   noProxy: string | undefined,
 ): ProxyTarget | undefined {
@@ -195,7 +195,7 @@ const lists = new Map<string, DirectHosts>()
  * (with or without a leading dot or `*.`; what is below counts too), `host:port`, addresses, blocks of addresses (CIDR) and
  * `*`. Host names are not looked up. What is nothing of this is passed over.
  */
-export function isDirect(url: URL, noProxy: string): boolean {
+export function isDirect(url: Location, noProxy: string): boolean {
   if (noProxy === '') return false
   const { isAll, hosts, addresses } = listOf(noProxy)
   if (isAll) return true
