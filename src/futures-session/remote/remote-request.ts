@@ -12,7 +12,7 @@ import { openBody, Response } from '../../session/response/response.ts'
 import { packContexts } from './response-unpacker.ts'
 import type { MessageContent, Order, PackedNextAttempt, Parcel } from './protocol.ts'
 import type { ResponsePacker } from './response-packer.ts'
-import { ThreadOrder } from './thread-order.ts'
+import { ThreadOrder } from './thread-call.ts'
 
 /** The task: one attempt at a request, with its redirects, its authentication and its hooks. */
 export function performRequest(order: Order, context: TaskContext & Partial<RemoteContext>): Promise<Parcel> {

@@ -14,7 +14,7 @@ import { Refusal, Settings, sharedRecipe } from './pack-options.ts'
 import type { RemoteController } from './remote-controller.ts'
 import { RemoteRun } from './remote-run.ts'
 import { SharedJar } from './shared-jar.ts'
-import type { PackedHome } from './thread-order.ts'
+import type { PackedHome } from './thread-call.ts'
 
 /** Hands the requests of one session to an isolated executor. */
 export class RemoteDesk {
