@@ -18,8 +18,8 @@ import {
   type FuturesSessionOptions,
   type InnerSession,
 } from './futures-session-options.ts'
-import { Ledger } from './open-requests.ts'
-import { RequestDesk, type Refusal } from './request-submitter.ts'
+import { OpenRequests } from './open-requests.ts'
+import { RequestSubmitter, type Refusal } from './request-submitter.ts'
 import { Pages } from './pages.ts'
 import { PageTrail, type PaginateOptions } from './page-trail.ts'
 import { RequestMap, specOf } from './request-map.ts'
@@ -53,8 +53,8 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
   readonly #ownsSession: boolean
   readonly #ownsExecutor: boolean
   readonly #unobserved: UnobservedFailures<R>
-  readonly #ledger: Ledger<R>
-  readonly #desk: RequestDesk<R>
+  readonly #openRequests: OpenRequests<R>
+  readonly #submitter: RequestSubmitter<R>
   #isClosed = false
   #closing: Promise<void> | undefined
   /** Within `trySubmit`: a full queue is back-pressure, not an outcome. */
@@ -75,11 +75,11 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
     this.executor = executor ?? new InProcessExecutor({ maxWorkers, rateLimit, maxQueue })
     if (inner instanceof Session) coreOf(inner).connections.keepFor(this.executor.maxWorkers)
     this.#unobserved = new UnobservedFailures((future, error) => reportUnobserved(this, future, error, unobserved))
-    this.#ledger = new Ledger(this, this.#unobserved)
-    this.#desk = new RequestDesk({
+    this.#openRequests = new OpenRequests(this, this.#unobserved)
+    this.#submitter = new RequestSubmitter({
       session: this.session,
       executor: this.executor,
-      ledger: this.#ledger,
+      openRequests: this.#openRequests,
       maxWorkersPerOrigin,
       isGrouped: maxWorkersPerOrigin !== undefined || rateLimit?.perGroup === true || executor !== undefined,
     })
@@ -108,7 +108,7 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
     this.#throwsIfFull = false
     try {
       const { future, refusal } = makeFuture<R>(method, url, options)
-      return this.#desk.submit(future, throwsIfFull, refusal)
+      return this.#submitter.submit(future, throwsIfFull, refusal)
     } finally {
       this.#throwsIfFull = throwsIfFull
     }
@@ -120,7 +120,7 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
     options?: SendOptions<C>,
   ): ResponseFuture<WithData<R, NoInfer<D>>, C> {
     this.#checkOpen('a prepared request')
-    return this.#desk.submitPrepared(request, options) as ResponseFuture<WithData<R, NoInfer<D>>, C>
+    return this.#submitter.submitPrepared(request, options) as ResponseFuture<WithData<R, NoInfer<D>>, C>
   }
 
   /**
@@ -169,7 +169,7 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
 
   /** How many requests are in which state, and the bytes of the bodies they have received. */
   stats(): Progress {
-    return this.#ledger.progress
+    return this.#openRequests.progress
   }
 
   /**
@@ -178,14 +178,14 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
    * @returns how many requests that stopped
    */
   cancelAll(reason?: unknown): number {
-    const open = this.#ledger.list()
+    const open = this.#openRequests.list()
     for (const controller of open) controller.stop(reason)
     return open.length
   }
 
   /** @returns a promise that resolves when nothing is pending or running, follow-ups that were submitted meanwhile included */
   onIdle(): Promise<void> {
-    return this.#ledger.onIdle()
+    return this.#openRequests.onIdle()
   }
 
   /**
@@ -219,10 +219,10 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
   }
 
   async #close(): Promise<void> {
-    if (this.#ledger.isIdle) this.#isClosed = true
-    else await this.#ledger.onIdle()
+    if (this.#openRequests.isIdle) this.#isClosed = true
+    else await this.#openRequests.onIdle()
     this.#isClosed = true
-    for (const controller of this.#ledger.list()) controller.dropUnreadBody()
+    for (const controller of this.#openRequests.list()) controller.dropUnreadBody()
     await this.#release(true)
   }
 
@@ -235,8 +235,8 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
   async #release(wait: boolean): Promise<void> {
     this.#unobserved.flush()
     const shutdown = this.#ownsExecutor ? this.executor.shutdown({ wait }) : undefined
-    if (wait) await this.#ledger.onStopped()
-    this.#desk.close()
+    if (wait) await this.#openRequests.onStopped()
+    this.#submitter.close()
     await shutdown
     if (this.#ownsSession) await this.session.close?.()
   }

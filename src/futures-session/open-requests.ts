@@ -9,7 +9,7 @@ type Outcome = 'fulfilled' | 'rejected' | 'cancelled'
  * The books of one session: which requests are open, how many ended how, how many attempts are at work. The open ones
  * are a list that runs through the controllers themselves, for there may be very many.
  */
-export class Ledger<R> {
+export class OpenRequests<R> {
   readonly #emitter: GuardedEmitter<SessionEvents<R>>
   readonly #unobserved: UnobservedFailures<R>
   readonly #counts: Progress = {

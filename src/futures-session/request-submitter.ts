@@ -7,18 +7,18 @@ import { describeRequest, hushInputs } from '../session/call/call-subject.ts'
 import type { RequestOptions, SendOptions, TimeoutOption } from '../session/options/options.ts'
 import { PreparedRequest, requestNotes } from '../session/prepared-request.ts'
 import { openCall, Session } from '../session/session.ts'
-import type { Ledger } from './open-requests.ts'
+import type { OpenRequests } from './open-requests.ts'
 import { RemoteController } from './remote/remote-controller.ts'
-import { RemoteDesk } from './remote/remote-submitter.ts'
+import { RemoteSubmitter } from './remote/remote-submitter.ts'
 import { CallRun, ForeignRun, type RequestRun, type SessionLike } from './request-run.ts'
 import { ResponseController } from './response-controller.ts'
 import { ResponseFuture } from './response-future.ts'
 import { holdInputs } from '../session/body/body-sources.ts'
 
-export interface DeskOptions<R> {
+export interface SubmitterOptions<R> {
   readonly session: SessionLike<R>
   readonly executor: Executor
-  readonly ledger: Ledger<R>
+  readonly openRequests: OpenRequests<R>
   readonly maxWorkersPerOrigin: number | undefined
   /** Whether the executor is told the origin as a group: where something counts by it. */
   readonly isGrouped: boolean
@@ -35,8 +35,8 @@ interface Sending {
 }
 
 /** Where requests are taken in, handed to the executor, and opened on the session when their turn has come. */
-export class RequestDesk<R> {
-  readonly ledger: Ledger<R>
+export class RequestSubmitter<R> {
+  readonly openRequests: OpenRequests<R>
   readonly #session: SessionLike<R>
   readonly #executor: Executor
   readonly #maxPerOrigin: number | undefined
@@ -44,15 +44,15 @@ export class RequestDesk<R> {
   /** Of those that came through `send`. */
   readonly #sendings = new WeakMap<ResponseFuture<R>, Sending>()
   /** Where requests can't be done here. */
-  readonly #remote: RemoteDesk | undefined
+  readonly #remote: RemoteSubmitter | undefined
 
-  constructor({ session, executor, ledger, maxWorkersPerOrigin, isGrouped }: DeskOptions<R>) {
-    this.ledger = ledger
+  constructor({ session, executor, openRequests, maxWorkersPerOrigin, isGrouped }: SubmitterOptions<R>) {
+    this.openRequests = openRequests
     this.#session = session
     this.#executor = executor
     this.#maxPerOrigin = maxWorkersPerOrigin
     this.#isGrouped = isGrouped
-    this.#remote = executor.isolated ? new RemoteDesk(session, executor) : undefined
+    this.#remote = executor.isolated ? new RemoteSubmitter(session, executor) : undefined
   }
 
   /**
@@ -76,13 +76,13 @@ export class RequestDesk<R> {
       const isThrown = error instanceof TaskNotCloneableError || (throwsIfFull && error instanceof QueueFullError)
       // An executor of somebody else's may have led to a `cancelAll()` meanwhile: then it has its outcome.
       if (isThrown && !future.done()) {
-        this.ledger.retract(controller)
+        this.openRequests.retract(controller)
         throw error
       }
       failure = { error }
       hushInputs(future.request)
     }
-    if (this.ledger.hears('submit')) this.ledger.tell('submit', { future, request: future.request })
+    if (this.openRequests.hears('submit')) this.openRequests.tell('submit', { future, request: future.request })
     if (isAborted) future.cancel(signal.reason)
     else if (failure !== undefined) controller.reject(this.#refusal(failure.error, future))
     return future

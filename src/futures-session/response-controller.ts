@@ -13,7 +13,7 @@ import { listen, unlisten } from '../shared-signal.ts'
 import { UserScope, userScope, type ScopeHolder } from '../user-scope.ts'
 import type { AttemptEvent, RequestEvent, SessionEvents } from './events.ts'
 import { patience } from './full-queue.ts'
-import type { RequestDesk } from './request-submitter.ts'
+import type { RequestSubmitter } from './request-submitter.ts'
 import { RequestRun } from './request-run.ts'
 import type { ResponseFuture } from './response-future.ts'
 import { RequestSpan } from './tracing.ts'
@@ -31,8 +31,8 @@ export class ResponseController<R>
   implements CancelHandler, CallObserver, ContextAdopter, ScopeHolder
 {
   declare readonly future: ResponseFuture<R>
-  readonly #desk: RequestDesk<R>
-  /** The neighbours in the ledger. */
+  readonly #submitter: RequestSubmitter<R>
+  /** The neighbours in the openRequests. */
   previous: ResponseController<R> | undefined = undefined
   next: ResponseController<R> | undefined = undefined
   /** Of whoever submitted it: events are told there. While it is being submitted there is none, and we are in it. */
@@ -40,10 +40,10 @@ export class ResponseController<R>
   /** Before the start: the time it may wait for a worker, if that is limited. From then on how it is done. */
   #phase: Deadline | RequestRun<R> | undefined = undefined
 
-  constructor(future: ResponseFuture<R>, desk: RequestDesk<R>) {
+  constructor(future: ResponseFuture<R>, submitter: RequestSubmitter<R>) {
     super(future)
-    this.#desk = desk
-    desk.ledger.add(this)
+    this.#submitter = submitter
+    submitter.openRequests.add(this)
     this.onCancel(this)
   }
 
@@ -63,13 +63,13 @@ export class ResponseController<R>
 
   override start(): boolean {
     if (!super.start()) return false
-    const { ledger } = this.#desk
+    const { openRequests } = this.#submitter
     ResponseController.#stopClock(this)
-    const run = this.#desk.open(this)
+    const run = this.#submitter.open(this)
     run.span = RequestSpan.open(this.future)
     this.#phase = run
-    ledger.countStart()
-    if (ledger.hears('start')) ResponseController.#tell(this, 'start', eventOf(this))
+    openRequests.countStart()
+    if (openRequests.hears('start')) ResponseController.#tell(this, 'start', eventOf(this))
     return !this.future.done()
   }
 
@@ -89,12 +89,12 @@ export class ResponseController<R>
 
   /** The task: one attempt, to the end of its body. */
   perform(): PromiseLike<R | NextAttempt> {
-    const { ledger } = this.#desk
+    const { openRequests } = this.#submitter
     const run = runOf(this) as RequestRun<R>
-    ledger.attemptBegan()
+    openRequests.attemptBegan()
     const attempt = run.span === undefined ? run.attempt() : run.span.run(() => run.attempt())
     if (run.mayStream) return ResponseController.#streamed(this, run, attempt)
-    attempt.then(ledger.attemptEnded, ledger.attemptEnded)
+    attempt.then(openRequests.attemptEnded, openRequests.attemptEnded)
     return attempt
   }
 
@@ -110,11 +110,11 @@ export class ResponseController<R>
   }
 
   handleCancel(reason: unknown): void {
-    const { ledger } = this.#desk
+    const { openRequests } = this.#submitter
     const run = runOf(this)
     ResponseController.#stopClock(this)
-    ledger.countEnd(run !== undefined, 'cancelled')
-    ledger.remove(this)
+    openRequests.countEnd(run !== undefined, 'cancelled')
+    openRequests.remove(this)
     if (run === undefined) {
       dropStreams(this.future.detail)
     } else {
@@ -122,8 +122,8 @@ export class ResponseController<R>
       run.span?.close({ error })
       run.abort(error)
     }
-    if (ledger.hears('cancel')) ResponseController.#tell(this, 'cancel', { ...eventOf(this), reason })
-    ledger.announceEnd(this)
+    if (openRequests.hears('cancel')) ResponseController.#tell(this, 'cancel', { ...eventOf(this), reason })
+    openRequests.announceEnd(this)
     this.context = undefined
   }
 
@@ -141,7 +141,7 @@ export class ResponseController<R>
   }
 
   stopsBefore(origin: string): boolean {
-    return this.#desk.countsAt(this, origin)
+    return this.#submitter.countsAt(this, origin)
   }
 
   /** Where redirects have led it, if that is counted. */
@@ -150,12 +150,13 @@ export class ResponseController<R>
   }
 
   redirected(response: Response, next: PreparedRequest): void {
-    const { ledger } = this.#desk
-    if (ledger.hears('redirect')) ResponseController.#tell(this, 'redirect', { ...attemptOf(this), response, next })
+    const { openRequests } = this.#submitter
+    if (openRequests.hears('redirect'))
+      ResponseController.#tell(this, 'redirect', { ...attemptOf(this), response, next })
   }
 
   received(bytes: number): void {
-    this.#desk.ledger.countBytes(bytes)
+    this.#submitter.openRequests.countBytes(bytes)
   }
 
   abandoned(error: unknown): void {
@@ -175,7 +176,7 @@ export class ResponseController<R>
     run: RequestRun<R>,
     attempt: PromiseLike<R | NextAttempt>,
   ): Promise<R | NextAttempt> {
-    const { ledger } = controller.#desk
+    const { openRequests } = controller.#submitter
     try {
       const value = await attempt
       const bodyEnd = run.bodyEnd(value)
@@ -185,8 +186,8 @@ export class ResponseController<R>
       }
       return value
     } finally {
-      ledger.attemptEnded()
-      if (controller.future.done()) ledger.remove(controller)
+      openRequests.attemptEnded()
+      if (controller.future.done()) openRequests.remove(controller)
     }
   }
 
@@ -208,22 +209,22 @@ export class ResponseController<R>
     outcome: unknown,
     settle: () => boolean,
   ): boolean {
-    const { ledger } = controller.#desk
+    const { openRequests } = controller.#submitter
     const run = runOf(controller)
     ResponseController.#stopClock(controller)
-    ledger.countEnd(run !== undefined, state)
+    openRequests.countEnd(run !== undefined, state)
     const isStreaming = run?.isStreaming === true
-    if (!isStreaming) ledger.remove(controller)
+    if (!isStreaming) openRequests.remove(controller)
     const isSettled = settle()
     run?.span?.close(state === 'fulfilled' ? { result: outcome } : { error: outcome })
     if (state === 'fulfilled') {
       const response = outcome as R
-      if (ledger.hears('response'))
+      if (openRequests.hears('response'))
         ResponseController.#tell(controller, 'response', { ...attemptOf(controller), response })
-    } else if (ledger.hears('failure')) {
+    } else if (openRequests.hears('failure')) {
       ResponseController.#tell(controller, 'failure', { ...attemptOf(controller), error: outcome })
     }
-    ledger.announceEnd(controller)
+    openRequests.announceEnd(controller)
     // One that has waited long is in the old generation: what it points to would outlive it there by many collections.
     controller.context = undefined
     if (!isStreaming) controller.#phase = undefined
@@ -235,15 +236,15 @@ export class ResponseController<R>
     event: E,
     ...payload: Parameters<SessionEvents<R>[E]>
   ): void {
-    const { ledger } = controller.#desk
+    const { openRequests } = controller.#submitter
     const context = runOf(controller)?.span?.scope ?? controller.context
-    if (context === undefined) ledger.tell(event, ...payload)
-    else context.run(() => ledger.tell(event, ...payload))
+    if (context === undefined) openRequests.tell(event, ...payload)
+    else context.run(() => openRequests.tell(event, ...payload))
   }
 
   /** The state stays *running*, but no worker is held: the next attempt is submitted when its time has come. */
   static #continueWith<R>(controller: ResponseController<R>, next: NextAttempt): void {
-    const { ledger } = controller.#desk
+    const { openRequests } = controller.#submitter
     const run = runOf(controller)
     if (run === undefined) return
     if (next.kind === 'redirect') {
@@ -252,7 +253,7 @@ export class ResponseController<R>
       return
     }
     const { delay, response, error } = next
-    if (ledger.hears('retry')) {
+    if (openRequests.hears('retry')) {
       ResponseController.#tell(controller, 'retry', { ...attemptOf(controller), delay, response, error })
     }
     if (controller.future.done()) return
@@ -268,7 +269,7 @@ export class ResponseController<R>
 
   static #resubmit<R>(controller: ResponseController<R>, run: RequestRun<R>): void {
     try {
-      controller.#desk.enqueue(controller)
+      controller.#submitter.enqueue(controller)
     } catch (error) {
       // Ours makes room for the next attempt of what it took before; somebody else's may not.
       if (error instanceof QueueFullError) return ResponseController.#resubmitAfter(patience, controller, run)

@@ -3,10 +3,10 @@ import { isBlob, fileNameOf } from '../../session/body/body-sources.ts'
 import { entriesOf, fieldsOf } from '../../session/body/form.ts'
 import { StreamBody, bytesOf } from '../../session/body/stream-body.ts'
 import type { FormEntry, PackedBody, PackedFields } from './protocol.ts'
-import type { Refusal } from './pack-options.ts'
+import type { CloneCheck } from './pack-options.ts'
 
 /** A body as it crosses, and the content type that goes with it unless the caller wrote one. */
-export interface BodyParcel {
+export interface TypedBody {
   readonly body: PackedBody | undefined
   readonly contentType: string | undefined
 }
@@ -18,10 +18,10 @@ export interface BodyParcel {
  * @throws {TaskNotCloneableError} a function, a stream, an iterable
  * @throws {InvalidOptionError} what can't be sent anywhere
  */
-export function packBody(options: BodyOptions, refusal: Refusal): BodyParcel {
+export function packBody(options: BodyOptions, cloneCheck: CloneCheck): TypedBody {
   const { data, files } = options
-  if (data !== undefined) checkContent(data, 'data', refusal)
-  if (files !== undefined) checkFiles(files, refusal)
+  if (data !== undefined) checkContent(data, 'data', cloneCheck)
+  if (files !== undefined) checkFiles(files, cloneCheck)
   const typed = prepareBody(options)
   if (typed === undefined) return { body: undefined, contentType: undefined }
   const { body, contentType } = typed
@@ -44,20 +44,20 @@ export function bodyAsGiven(options: BodyOptions, contentType: string | undefine
   return prepareBody(options, boundary)?.body
 }
 
-function checkContent(value: unknown, path: string, refusal: Refusal): void {
-  if (typeof value === 'function') throw refusal.error(path, 'a function')
+function checkContent(value: unknown, path: string, cloneCheck: CloneCheck): void {
+  if (typeof value === 'function') throw cloneCheck.error(path, 'a function')
   if (typeof value !== 'object' || value === null || bytesOf(value) !== undefined || isBlob(value)) return
-  if (value instanceof StreamBody || 'pipe' in value || 'getReader' in value) throw refusal.error(path, 'a stream')
+  if (value instanceof StreamBody || 'pipe' in value || 'getReader' in value) throw cloneCheck.error(path, 'a stream')
   const isKept = Array.isArray(value) || value instanceof Map || value instanceof URLSearchParams || isFormData(value)
   const isIterable = Symbol.asyncIterator in value || Symbol.iterator in value
-  if (isIterable && !isKept) throw refusal.error(path, 'an iterable that is read while it is sent')
+  if (isIterable && !isKept) throw cloneCheck.error(path, 'an iterable that is read while it is sent')
 }
 
-function checkFiles(files: unknown, refusal: Refusal): void {
+function checkFiles(files: unknown, cloneCheck: CloneCheck): void {
   for (const [field, file] of entriesOf(files, 'files') ?? []) {
     const path = `files.${String(field)}`
-    if (Array.isArray(file)) checkContent(file[1], `${path}[1]`, refusal)
-    else checkContent(file, path, refusal)
+    if (Array.isArray(file)) checkContent(file[1], `${path}[1]`, cloneCheck)
+    else checkContent(file, path, cloneCheck)
   }
 }
 

@@ -8,7 +8,7 @@ import type { SessionCore } from '../../session/session-core.ts'
 import { isTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { PackedOptions } from './protocol.ts'
 
-type Packer = (value: unknown, name: string, refusal: Refusal) => unknown
+type Packer = (value: unknown, name: string, cloneCheck: CloneCheck) => unknown
 
 /** Options that stay here, or cross in a way of their own. */
 const elsewhere = new Set(['method', 'url', 'signal', 'priority', 'data', 'json', 'files', 'stream'])
@@ -26,11 +26,11 @@ const packers = new Map<string, Packer>([
  *
  * @throws {TaskNotCloneableError} a function, or anything else that can't cross
  */
-export function packOptions(options: object, refusal: Refusal): Record<string, unknown> {
+export function packOptions(options: object, cloneCheck: CloneCheck): Record<string, unknown> {
   const packed: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
     if (value === undefined || elsewhere.has(name)) continue
-    const crossing: unknown = (packers.get(name) ?? packPlain)(value, name, refusal)
+    const crossing: unknown = (packers.get(name) ?? packPlain)(value, name, cloneCheck)
     if (crossing !== undefined) packed[name] = crossing
   }
   return packed
@@ -46,49 +46,49 @@ export function addContentType(options: PackedOptions, contentType: string, sess
   return { ...options, headers: [...pairs, ['Content-Type', contentType]] }
 }
 
-function packPlain(value: unknown, name: string, refusal: Refusal): unknown {
-  return refusal.check(value, name)
+function packPlain(value: unknown, name: string, cloneCheck: CloneCheck): unknown {
+  return cloneCheck.check(value, name)
 }
 
 /** URLSearchParams, Headers, a HeaderMap, anything that yields pairs: only arrays and objects can cross. */
-function packPairs(value: unknown, name: string, refusal: Refusal): unknown {
+function packPairs(value: unknown, name: string, cloneCheck: CloneCheck): unknown {
   const isIterable = typeof value === 'object' && value !== null && Symbol.iterator in value
-  return refusal.check(isIterable ? [...(value as Iterable<unknown>)] : value, name)
+  return cloneCheck.check(isIterable ? [...(value as Iterable<unknown>)] : value, name)
 }
 
 /** A hook by itself is a list of one, in its path too. */
-function packHooks(value: unknown, name: string, refusal: Refusal): unknown {
+function packHooks(value: unknown, name: string, cloneCheck: CloneCheck): unknown {
   const lists: [string, unknown[]][] = []
   for (const [kind, hooks] of Object.entries<readonly AnyHook[]>(checkHooks(value))) {
     if (hooks.length === 0) continue
-    lists.push([kind, hooks.map((hook, index) => packReference(hook, `${name}.${kind}[${index}]`, refusal))])
+    lists.push([kind, hooks.map((hook, index) => packReference(hook, `${name}.${kind}[${index}]`, cloneCheck))])
   }
   return lists.length === 0 ? undefined : Object.fromEntries(lists)
 }
 
 /** One of ours crosses as a shared value. */
-function packAuth(value: unknown, name: string, refusal: Refusal): unknown {
+function packAuth(value: unknown, name: string, cloneCheck: CloneCheck): unknown {
   if (recipeOf(value) !== undefined) return undefined
-  return isTaskReference(value) ? packReference(value, name, refusal) : refusal.check(value, name)
+  return isTaskReference(value) ? packReference(value, name, cloneCheck) : cloneCheck.check(value, name)
 }
 
 /** Without `transfer`: hooks are called more than once. */
-function packReference(value: unknown, path: string, refusal: Refusal): TaskReference {
-  if (!isTaskReference(value)) throw refusal.error(path, 'a function')
+function packReference(value: unknown, path: string, cloneCheck: CloneCheck): TaskReference {
+  if (!isTaskReference(value)) throw cloneCheck.error(path, 'a function')
   const { module, name, args } = value
-  return args === undefined ? { module, name } : { module, name, args: refusal.check(args, `${path}.args`) }
+  return args === undefined ? { module, name } : { module, name, args: cloneCheck.check(args, `${path}.args`) }
 }
 
-function packProxies(value: unknown, name: string, refusal: Refusal): unknown {
+function packProxies(value: unknown, name: string, cloneCheck: CloneCheck): unknown {
   const entries = Object.entries(value as object).map(([key, proxy]: [string, unknown]) => [
     key,
     proxy instanceof URL ? proxy.href : proxy,
   ])
-  return refusal.check(Object.fromEntries(entries), name)
+  return cloneCheck.check(Object.fromEntries(entries), name)
 }
 
 /** Checks what shall leave this isolate, and names what can't. */
-export class Refusal {
+export class CloneCheck {
   readonly #tried: string
   readonly #reach: Reach
 
@@ -110,7 +110,7 @@ export class Refusal {
 }
 
 /** What a session adds to its requests, as it crosses; the jar crosses by itself. */
-export interface PackedSettings {
+export interface PackedSession {
   /** Name, value, name, value ... */
   readonly headers: readonly string[]
   /** Attributes to set. */
@@ -131,20 +131,20 @@ export interface PackedRecipe {
  * What a session looked like when a request was submitted. Attributes may be edited in place, so each request looks whether
  * it is still the same; a snapshot that is crosses to each thread once.
  */
-export class Settings implements SharedValue {
+export class SessionSnapshot implements SharedValue {
   readonly version = 0
-  readonly value: PackedSettings
+  readonly value: PackedSession
   /** Threads have a copy of the environment of their start. */
-  readonly localValue: PackedSettings
+  readonly localValue: PackedSession
   readonly #state: readonly unknown[]
 
   /** @throws {TaskNotCloneableError} a hook or an auth function that is a function, or something else that can't cross */
-  constructor(core: SessionCore, refusal: Refusal) {
+  constructor(core: SessionCore, cloneCheck: CloneCheck) {
     const { headers, params, proxies, hooks, auth, timeout, retry, trustEnv, baseUrl, defaults } = core
     const { verify, cert, allowRedirects, maxRedirects, raiseForStatus, maxResponseSize } = defaults
     const given = { params, proxies, hooks, auth, timeout, retry, trustEnv, baseUrl }
     const merged = { verify, cert, allowRedirects, maxRedirects, raiseForStatus, maxResponseSize }
-    this.value = { headers: headers.toFlat(), attributes: packOptions({ ...given, ...merged }, refusal) }
+    this.value = { headers: headers.toFlat(), attributes: packOptions({ ...given, ...merged }, cloneCheck) }
     const environment = environmentOf(core)
     this.localValue = environment === undefined ? this.value : { ...this.value, environment: { ...environment } }
     this.#state = stateOf(core)

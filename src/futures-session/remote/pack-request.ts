@@ -6,21 +6,21 @@ import type { RequestOptions, RequestSpec } from '../../session/options/options.
 import { flatHeaders, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
 import type { SessionCore } from '../../session/session-core.ts'
 import { bodyAsGiven, packBody } from './pack-body.ts'
-import { addContentType, packOptions, type Refusal, type Settings, sharedRecipe } from './pack-options.ts'
-import type { Order, PackedBody, SharedPlaces } from './protocol.ts'
+import { addContentType, packOptions, type CloneCheck, type SessionSnapshot, sharedRecipe } from './pack-options.ts'
+import type { RemoteCall, PackedBody, SharedIndex } from './protocol.ts'
 import { ResponseUnpacker } from './response-unpacker.ts'
 import type { SharedJar } from './shared-jar.ts'
 
 /** What requests have in common as long as nothing about their session changes. */
 export interface Common {
   readonly core: SessionCore
-  readonly settings: Settings
+  readonly snapshot: SessionSnapshot
   readonly jar: SharedJar | undefined
   /** The session's jar may be replaced, or switched off, while a request waits for its next attempt. */
   jarNow(): SharedJar | undefined
-  /** Home, settings and what the places say; the parts of the jar are added when an attempt is handed to its thread. */
+  /** Pool key, snapshot and what `sharedIndex` names; the parts of the jar are added when an attempt is handed to its thread. */
   readonly shared: readonly SharedValue[]
-  readonly places: SharedPlaces
+  readonly sharedIndex: SharedIndex
   /** The executor tells what happens while a task runs. */
   readonly isLinked: boolean
 }
@@ -28,7 +28,7 @@ export interface Common {
 /** A request that was taken in. */
 export interface PackedRequestParts {
   readonly subject: CallSubject
-  readonly order: Order
+  readonly remoteCall: RemoteCall
   readonly common: Common
   readonly shared: readonly SharedValue[]
   /** Milliseconds; Infinity: none. */
@@ -40,7 +40,7 @@ export interface PackedRequestParts {
 }
 
 /** What crosses of a request alone. */
-type Particulars = Omit<Order, 'places'>
+type Particulars = Omit<RemoteCall, 'sharedIndex'>
 
 /**
  * Takes down a request as it is now, for a thread.
@@ -48,20 +48,20 @@ type Particulars = Omit<Order, 'places'>
  * @throws {TaskNotCloneableError} something in it can't leave this isolate
  * @throws {RequestError} an option or a body that can't be used anywhere
  */
-export function packRequest(subject: CallSubject, common: Common, refusal: Refusal): PackedRequestParts {
+export function packRequest(subject: CallSubject, common: Common, cloneCheck: CloneCheck): PackedRequestParts {
   const { request } = subject
   const { core } = common
   const { stream, auth, timeout, hooks } = optionsOf(subject, core.defaults)
-  if (stream) throw refusal.error('stream', 'on, and the response would be a stream')
-  const { shared, places } = shareAuth(common, auth)
+  if (stream) throw cloneCheck.error('stream', 'on, and the response would be a stream')
+  const { shared, sharedIndex } = shareAuth(common, auth)
   const particulars =
     request instanceof PreparedRequest
-      ? packPrepared(request, subject.options ?? {}, refusal)
-      : packSpec(request, core, refusal)
+      ? packPrepared(request, subject.options ?? {}, cloneCheck)
+      : packSpec(request, core, cloneCheck)
   const mayRecover = core.hooks.error.length > 0 || (hooks?.error?.length ?? 0) > 0
   const isIdempotent = isRepeatable(particulars.method, ownRetry(subject), core.retry)
-  const order = { ...particulars, places }
-  return { subject, order, common, shared, total: timeout.total, isIdempotent, mayRecover }
+  const remoteCall = { ...particulars, sharedIndex }
+  return { subject, remoteCall, common, shared, total: timeout.total, isIdempotent, mayRecover }
 }
 
 function ownRetry({ request, options }: CallSubject): unknown {
@@ -70,29 +70,29 @@ function ownRetry({ request, options }: CallSubject): unknown {
 }
 
 /** For what comes back. */
-export function unpackerFor({ subject: { request }, order, common }: PackedRequestParts): ResponseUnpacker {
+export function unpackerFor({ subject: { request }, remoteCall, common }: PackedRequestParts): ResponseUnpacker {
   return new ResponseUnpacker({
-    headers: common.settings.value.headers,
+    headers: common.snapshot.value.headers,
     options: request instanceof PreparedRequest ? requestNotes.get(request).options : undefined,
-    bodyAsGiven: (contentType) => givenBody(order.body, request, contentType),
+    bodyAsGiven: (contentType) => givenBody(remoteCall.body, request, contentType),
   })
 }
 
 /** Before the jar, which comes last. */
-function shareAuth({ shared, places }: Common, auth: unknown): Pick<Common, 'shared' | 'places'> {
+function shareAuth({ shared, sharedIndex }: Common, auth: unknown): Pick<Common, 'shared' | 'sharedIndex'> {
   const recipe = sharedRecipe(auth)
-  if (recipe === undefined) return { shared, places }
-  const jar = places.jar === undefined ? undefined : { jar: shared.length + 1 }
-  return { shared: [...shared, recipe], places: { ...places, auth: shared.length, ...jar } }
+  if (recipe === undefined) return { shared, sharedIndex }
+  const jar = sharedIndex.jar === undefined ? undefined : { jar: shared.length + 1 }
+  return { shared: [...shared, recipe], sharedIndex: { ...sharedIndex, auth: shared.length, ...jar } }
 }
 
-function packSpec(spec: RequestSpec, core: SessionCore, refusal: Refusal): Particulars {
+function packSpec(spec: RequestSpec, core: SessionCore, cloneCheck: CloneCheck): Particulars {
   const { method = 'GET', url, data, json, files } = spec
-  const target = { method, url: url instanceof URL ? url.href : refusal.check(url, 'url') }
-  const options = packOptions(spec, refusal)
+  const target = { method, url: url instanceof URL ? url.href : cloneCheck.check(url, 'url') }
+  const options = packOptions(spec, cloneCheck)
   const hasBody = data !== undefined || json !== undefined || files !== undefined
   const { body, contentType } = hasBody
-    ? packBody({ data, json, files }, refusal)
+    ? packBody({ data, json, files }, cloneCheck)
     : { body: undefined, contentType: undefined }
   const all = contentType === undefined ? options : addContentType(options, contentType, core.headers)
   return {
@@ -102,12 +102,12 @@ function packSpec(spec: RequestSpec, core: SessionCore, refusal: Refusal): Parti
   }
 }
 
-function packPrepared(request: PreparedRequest, options: object, refusal: Refusal): Particulars {
+function packPrepared(request: PreparedRequest, options: object, cloneCheck: CloneCheck): Particulars {
   const { method, url } = request
   const { cookie, options: ownOptions = {} } = requestNotes.get(request)
-  const { body } = packBody({ data: request.body }, refusal)
-  const prepared = { headers: flatHeaders(request), cookie, options: packOptions(ownOptions, refusal) }
-  return { method, url, prepared, options: packOptions(options, refusal), ...(body && { body }) }
+  const { body } = packBody({ data: request.body }, cloneCheck)
+  const prepared = { headers: flatHeaders(request), cookie, options: packOptions(ownOptions, cloneCheck) }
+  return { method, url, prepared, options: packOptions(options, cloneCheck), ...(body && { body }) }
 }
 
 /** What comes back without its body had this one. */

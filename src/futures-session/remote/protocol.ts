@@ -6,7 +6,7 @@ import type { FormPair } from '../../session/body/form.ts'
 import type { RetryCounts } from '../../session/call/retry.ts'
 
 /** The one argument of the task. What is not there is not given. */
-export interface Order {
+export interface RemoteCall {
   readonly method: string
   readonly url: string
   /** Those of the request, but for its body and an auth function. */
@@ -14,19 +14,19 @@ export interface Order {
   readonly body?: PackedBody
   /** Of a request that was prepared before. */
   readonly prepared?: PackedPreparation
-  /** Where in the shared values things lie; home and settings are the first two. */
-  readonly places: SharedPlaces
+  /** Where things are in the shared values, of which the pool key and the snapshot are the first two. */
+  readonly sharedIndex: SharedIndex
   /** Redirects that lead away from this origin have to wait their turn there. */
   readonly boundTo?: string | undefined
   /** Where the attempt before this one has stopped. */
-  readonly position?: Parcel | undefined
+  readonly position?: Envelope | undefined
   /** ms since the first attempt has begun, read when this crosses; only of later ones. No time: clocks differ between machines. */
   readonly elapsed?: number | undefined
   /** The shared values themselves, for an executor that knows nothing of them. */
   readonly shared?: readonly SharedCopy[]
 }
 
-export interface SharedPlaces {
+export interface SharedIndex {
   /** Recipe of the request's auth function, if it is one of ours. */
   readonly auth?: number
   /** Of the session's. */
@@ -73,7 +73,7 @@ export interface JarReport {
  * How a message crosses: what it says as JSON, for a string is cloned ten times as fast as an object like this, and beside
  * it what is no JSON.
  */
-export interface Parcel {
+export interface Envelope {
   /** A MessageContent. */
   readonly text: string
   /** Bodies that the text refers to by number. Here they are moved, not copied; small ones are latin1 text. */
@@ -82,9 +82,9 @@ export interface Parcel {
   readonly data?: readonly unknown[] | undefined
   readonly cookies?: JarReport | undefined
   /** With `next`: a PackedPosition. */
-  readonly position?: Parcel | undefined
+  readonly position?: Envelope | undefined
   /** What an executor that has no line could not be told before. */
-  readonly unsaid?: readonly Parcel[] | undefined
+  readonly unsent?: readonly Envelope[] | undefined
   /** With `next`, if there is no line: what the attempt has failed with. */
   readonly error?: unknown
 }

@@ -1,20 +1,20 @@
 import type { NextAttempt } from '../../session/call/retry.ts'
 import type { Response } from '../../session/response/response.ts'
-import type { Ledger } from '../open-requests.ts'
+import type { OpenRequests } from '../open-requests.ts'
 import { ResponseController } from '../response-controller.ts'
-import type { RequestDesk } from '../request-submitter.ts'
+import type { RequestSubmitter } from '../request-submitter.ts'
 import type { ResponseFuture } from '../response-future.ts'
 import type { RemoteRun, RunObserver } from './remote-run.ts'
 
 /** The write side of a request that is done in threads: what the executor settles it with is unpacked first. */
 export class RemoteController<R> extends ResponseController<R> implements RunObserver {
-  readonly #ledger: Ledger<R>
+  readonly #openRequests: OpenRequests<R>
   /** Made when the request is taken in. */
   run: RemoteRun | undefined = undefined
 
-  constructor(future: ResponseFuture<R>, desk: RequestDesk<R>) {
-    super(future, desk)
-    this.#ledger = desk.ledger
+  constructor(future: ResponseFuture<R>, submitter: RequestSubmitter<R>) {
+    super(future, submitter)
+    this.#openRequests = submitter.openRequests
   }
 
   get isDone(): boolean {
@@ -53,11 +53,11 @@ export class RemoteController<R> extends ResponseController<R> implements RunObs
   }
 
   attemptBegan(): void {
-    this.#ledger.attemptBegan()
+    this.#openRequests.attemptBegan()
   }
 
   attemptEnded(): void {
-    this.#ledger.attemptEnded()
+    this.#openRequests.attemptEnded()
   }
 
   #settled(answer: boolean): boolean {

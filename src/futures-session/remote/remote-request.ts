@@ -10,32 +10,35 @@ import type { PreparedRequest } from '../../session/prepared-request.ts'
 import { findLargeBuffers } from '../../cloneable.ts'
 import { openBody, Response } from '../../session/response/response.ts'
 import { packContexts } from './response-unpacker.ts'
-import type { MessageContent, Order, PackedNextAttempt, Parcel } from './protocol.ts'
+import type { MessageContent, RemoteCall, PackedNextAttempt, Envelope } from './protocol.ts'
 import type { ResponsePacker } from './response-packer.ts'
-import { ThreadOrder } from './thread-call.ts'
+import { ThreadCall } from './thread-call.ts'
 
 /** The task: one attempt at a request, with its redirects, its authentication and its hooks. */
-export function performRequest(order: Order, context: TaskContext & Partial<RemoteContext>): Promise<Parcel> {
-  return new RemoteRequest(order, context).run()
+export function performRequest(
+  remoteCall: RemoteCall,
+  context: TaskContext & Partial<RemoteContext>,
+): Promise<Envelope> {
+  return new RemoteRequest(remoteCall, context).run()
 }
 
 /** An attempt, and what is told of it: live, if the executor has a line, else all in the end. */
 class RemoteRequest implements CallObserver {
   readonly #context: TaskContext & Partial<RemoteContext>
-  readonly #order: ThreadOrder
-  readonly #unsaid: Parcel[] = []
+  readonly #remoteCall: ThreadCall
+  readonly #unsent: Envelope[] = []
   #bytes = 0
   /** What has come in last: of all that did, only this can become the outcome, or that of an error. */
   #last: Response | undefined
   #isOver = false
 
-  constructor(order: Order, context: TaskContext & Partial<RemoteContext>) {
+  constructor(remoteCall: RemoteCall, context: TaskContext & Partial<RemoteContext>) {
     this.#context = context
-    this.#order = new ThreadOrder(order, context.shared)
+    this.#remoteCall = new ThreadCall(remoteCall, context.shared)
   }
 
-  async run(): Promise<Parcel> {
-    const call = this.#order.open(this)
+  async run(): Promise<Envelope> {
+    const call = this.#remoteCall.open(this)
     this.#context.onCancel(() => call.abort(this.#context.signal.reason))
     let outcome: Response | NextAttempt
     try {
@@ -43,24 +46,24 @@ class RemoteRequest implements CallObserver {
       // One that a hook has put there.
       if (outcome instanceof Response && openBody(outcome) !== undefined) await outcome.read()
     } catch (error) {
-      this.#order.packer.spend(this.#last)
+      this.#remoteCall.packer.spend(this.#last)
       this.#tellFailure(error)
       throw error
     } finally {
       this.#isOver = true
     }
-    this.#order.packer.spend(this.#last)
+    this.#remoteCall.packer.spend(this.#last)
     if (isNextAttempt(outcome)) return this.#goOn(call, outcome)
-    return this.#seal({ kind: 'done', response: this.#order.packer.pack(outcome) })
+    return this.#seal({ kind: 'done', response: this.#remoteCall.packer.pack(outcome) })
   }
 
   redirected(response: Response, next: PreparedRequest): void {
-    const { packer } = this.#order
-    this.#say({ kind: 'redirect', response: packer.pack(response), next: packer.packRequest(next) })
+    const { packer } = this.#remoteCall
+    this.#post({ kind: 'redirect', response: packer.pack(response), next: packer.packRequest(next) })
   }
 
   stopsBefore(origin: string): boolean {
-    return this.#order.stopsBefore(origin)
+    return this.#remoteCall.stopsBefore(origin)
   }
 
   received(bytes: number, response: Response): void {
@@ -77,67 +80,67 @@ class RemoteRequest implements CallObserver {
 
   abandoned(error: unknown): void {
     const { message, request } = error as RequestError
-    this.#say({ kind: 'timeout', text: message, request: this.#order.packer.packRequest(request) })
+    this.#post({ kind: 'timeout', text: message, request: this.#remoteCall.packer.packRequest(request) })
   }
 
   recovering(): void {
-    this.#say({ kind: 'recovering' })
+    this.#post({ kind: 'recovering' })
   }
 
-  #goOn(call: Call, next: NextAttempt): Parcel {
-    const { packer } = this.#order
+  #goOn(call: Call, next: NextAttempt): Envelope {
+    const { packer } = this.#remoteCall
     const { position } = call
     const error = next.kind === 'retry' ? next.error : undefined
     const content: MessageContent = {
       kind: 'next',
-      elapsed: this.#order.elapsed,
+      elapsed: this.#remoteCall.elapsed,
       nextNumber: position.nextNumber,
       due: next.kind === 'retry' ? packRetry(next, packer) : { kind: 'redirect', origin: next.origin },
       contexts: packContexts(error, packer),
     }
-    const beside = { position: this.#order.packPosition(position) }
+    const beside = { position: this.#remoteCall.packPosition(position) }
     if (error === undefined) return this.#seal(content, beside)
     if (this.#context.post === undefined) return this.#seal(content, { ...beside, error })
-    this.#say(content, beside)
+    this.#post(content, beside)
     throw error
   }
 
   #tellFailure(error: unknown): void {
-    const contexts = packContexts(error, this.#order.packer)
+    const contexts = packContexts(error, this.#remoteCall.packer)
     try {
-      this.#say({ kind: 'failure', contexts })
+      this.#post({ kind: 'failure', contexts })
     } catch {
       // A hook has left something in `data` that can't be cloned.
-      this.#say({ kind: 'failure', contexts: contexts.map(({ depth, request }) => ({ depth, request })) })
+      this.#post({ kind: 'failure', contexts: contexts.map(({ depth, request }) => ({ depth, request })) })
     }
   }
 
-  #say(content: MessageContent, beside?: Partial<Parcel>): void {
-    const parcel = this.#seal(content, beside)
-    if (this.#context.post === undefined) return void this.#unsaid.push(parcel)
+  #post(content: MessageContent, beside?: Partial<Envelope>): void {
+    const envelope = this.#seal(content, beside)
+    if (this.#context.post === undefined) return void this.#unsent.push(envelope)
     try {
-      this.#context.post(parcel, findLargeBuffers(parcel))
+      this.#context.post(envelope, findLargeBuffers(envelope))
     } catch {
       // Some can't be moved (`markAsUntransferable`), and nothing was.
-      this.#context.post(parcel)
+      this.#context.post(envelope)
     }
   }
 
-  #seal(content: MessageContent, beside?: Partial<Parcel>): Parcel {
+  #seal(content: MessageContent, beside?: Partial<Envelope>): Envelope {
     if (this.#bytes > 0) content.bytes = this.#bytes
     this.#bytes = 0
-    const parcel = this.#order.packer.seal(content)
+    const envelope = this.#remoteCall.packer.seal(content)
     if (this.#context.post === undefined) {
-      return Object.assign(parcel, { cookies: this.#order.jar?.report(), unsaid: this.#unsaid }, beside)
+      return Object.assign(envelope, { cookies: this.#remoteCall.jar?.report(), unsent: this.#unsent }, beside)
     }
     // By themselves: what they would go with may turn out not to be cloneable.
     this.#tellCookies()
-    return beside === undefined ? parcel : Object.assign(parcel, beside)
+    return beside === undefined ? envelope : Object.assign(envelope, beside)
   }
 
   #tellCookies(): void {
     if (this.#context.post === undefined) return
-    const cookies = this.#order.jar?.report()
+    const cookies = this.#remoteCall.jar?.report()
     if (cookies !== undefined) this.#context.post({ text: '{"kind":"cookies"}', cookies })
   }
 }

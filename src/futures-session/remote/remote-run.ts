@@ -8,7 +8,7 @@ import type { PreparedRequest } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response/response.ts'
 import { RequestRun } from '../request-run.ts'
 import { attachContexts, type ResponseUnpacker } from './response-unpacker.ts'
-import type { MessageContent, Order, Parcel } from './protocol.ts'
+import type { MessageContent, RemoteCall, Envelope } from './protocol.ts'
 import { unpackerFor, type PackedRequestParts } from './pack-request.ts'
 import type { SharedJar } from './shared-jar.ts'
 
@@ -24,9 +24,9 @@ export interface RunObserver {
 
 type ContentOf<Kind> = Extract<MessageContent, { kind: Kind }>
 
-interface Aside<Kind extends 'next' | 'failure'> {
+interface PendingError<Kind extends 'next' | 'failure'> {
   readonly content: ContentOf<Kind>
-  readonly parcel: Parcel
+  readonly envelope: Envelope
 }
 
 /** How long a thread may take to see to the total timeout itself, with its hooks, until that is done here; ms. */
@@ -50,9 +50,9 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   #startedAt: number | undefined
   #clock: Deadline | undefined
   /** What was said of an error, before that comes. */
-  #aside: Aside<'next' | 'failure'> | undefined
+  #pendingError: PendingError<'next' | 'failure'> | undefined
   /** Where the last attempt stopped. */
-  #position: Parcel | undefined
+  #position: Envelope | undefined
   /** Of the attempt. */
   #jar: SharedJar | undefined
 
@@ -63,7 +63,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     this.#jar = parts.common.jar
   }
 
-  /** By those who packed the order, with better names. */
+  /** packRequest has looked, and names what it finds better. */
   get isChecked(): boolean {
     return true
   }
@@ -91,17 +91,17 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
    *
    * @throws {TaskNotCloneableError} a jar that can't leave this isolate
    */
-  orderFor(boundTo: string | undefined): Order {
-    const { order, shared, common } = this.#parts
+  callFor(boundTo: string | undefined): RemoteCall {
+    const { remoteCall, shared, common } = this.#parts
     const position = this.#position
-    if (position === undefined) return boundTo === undefined ? order : { ...order, boundTo }
+    if (position === undefined) return boundTo === undefined ? remoteCall : { ...remoteCall, boundTo }
     this.#jar = common.jarNow()
-    const places = { ...order.places, jar: this.#jar === undefined ? undefined : shared.length }
+    const sharedIndex = { ...remoteCall.sharedIndex, jar: this.#jar === undefined ? undefined : shared.length }
     const startedAt = this.#startedAt ?? monotonicTime()
-    // Read when the order crosses: it may wait for a worker until then.
+    // Read when the call crosses: it may wait for a worker until then.
     return {
-      ...order,
-      places,
+      ...remoteCall,
+      sharedIndex,
       boundTo,
       position,
       get elapsed() {
@@ -154,7 +154,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   }
 
   handleMessage(message: unknown): void {
-    this.#scope?.run(() => this.#hear(message as Parcel))
+    this.#scope?.run(() => this.#receive(message as Envelope))
   }
 
   handleEnd(): void {
@@ -163,61 +163,61 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
 
   /** @param value what the task was fulfilled with */
   unpack(value: unknown): Response | NextAttempt {
-    const parcel = value as Parcel
-    for (const each of parcel.unsaid ?? []) this.handleMessage(each)
-    const content = this.#open(parcel)
-    if (content.kind === 'done') return this.#unpacker.unpack(content.response, parcel)
-    return this.#rest({ content: content as ContentOf<'next'>, parcel }, parcel.error)
+    const envelope = value as Envelope
+    for (const each of envelope.unsent ?? []) this.handleMessage(each)
+    const content = this.#open(envelope)
+    if (content.kind === 'done') return this.#unpacker.unpack(content.response, envelope)
+    return this.#goOn({ content: content as ContentOf<'next'>, envelope }, envelope.error)
   }
 
   /** Gives the error of a task what it had in its thread. @returns what follows, if another attempt does */
   explain(error: unknown): NextAttempt | undefined {
-    const aside = this.#aside
-    this.#aside = undefined
-    if (aside === undefined) return undefined
-    const { content, parcel } = aside
-    attachContexts(error, content.contexts, this.#unpacker, parcel)
-    return content.kind === 'next' ? this.#rest({ content, parcel }, error) : undefined
+    const pendingError = this.#pendingError
+    this.#pendingError = undefined
+    if (pendingError === undefined) return undefined
+    const { content, envelope } = pendingError
+    attachContexts(error, content.contexts, this.#unpacker, envelope)
+    return content.kind === 'next' ? this.#goOn({ content, envelope }, error) : undefined
   }
 
   get #unpacker(): ResponseUnpacker {
     return (this.#unpackerMade ??= unpackerFor(this.#parts))
   }
 
-  #hear(parcel: Parcel): void {
-    const content = this.#open(parcel)
+  #receive(envelope: Envelope): void {
+    const content = this.#open(envelope)
     if (this.#observer.isDone) return
     const unpacker = this.#unpacker
     if (content.kind === 'redirect') {
-      const response = unpacker.unpack(content.response, parcel)
-      this.#observer.redirected(response, unpacker.unpackRequest(content.next, parcel))
+      const response = unpacker.unpack(content.response, envelope)
+      this.#observer.redirected(response, unpacker.unpackRequest(content.next, envelope))
     } else if (content.kind === 'timeout') {
-      const request = unpacker.unpackFailedRequest(content.request, parcel)
+      const request = unpacker.unpackFailedRequest(content.request, envelope)
       this.#observer.abandoned(new TotalTimeoutError(content.text, { request }))
     } else if (content.kind === 'recovering') {
       this.#clock?.clear()
     } else if (content.kind === 'failure' || content.kind === 'next') {
-      this.#aside = { content, parcel }
+      this.#pendingError = { content, envelope }
     }
   }
 
-  #open({ text, cookies }: Parcel): MessageContent {
+  #open({ text, cookies }: Envelope): MessageContent {
     const content = JSON.parse(text) as MessageContent
     if (content.bytes !== undefined) this.#observer.received(content.bytes)
     if (cookies !== undefined) this.#jar?.merge(cookies)
     return content
   }
 
-  #rest({ content, parcel }: Aside<'next'>, error: unknown): NextAttempt {
+  #goOn({ content, envelope }: PendingError<'next'>, error: unknown): NextAttempt {
     const { elapsed, nextNumber, due } = content
     this.#nextNumber = nextNumber
-    this.#position = parcel.position
+    this.#position = envelope.position
     this.#startedAt = monotonicTime() - elapsed
     if (!this.isLinked) this.end()
     this.#limit(0)
     const make = (): NextAttempt => {
       if (due.kind === 'redirect') return new RedirectAttempt(due.origin)
-      const response = due.response === undefined ? undefined : this.#unpacker.unpack(due.response, parcel)
+      const response = due.response === undefined ? undefined : this.#unpacker.unpack(due.response, envelope)
       return new RetryAttempt(due.delay, { response, error })
     }
     return this.#scope === undefined ? make() : this.#scope.run(make)

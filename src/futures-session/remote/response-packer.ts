@@ -5,7 +5,7 @@ import { flatHeaders, PreparedRequest, requestNotes, type RequestNotes } from '.
 import { partsOf, type Response } from '../../session/response/response.ts'
 import { hasJarCookie } from '../../session/cookies/request-cookies.ts'
 import { StreamBody } from '../../session/body/stream-body.ts'
-import type { PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
+import type { PackedRequest, PackedResponse, Envelope, ResponseRef } from './protocol.ts'
 
 /** Bytes of bodies that cross as text: an ArrayBuffer more costs both sides more than to copy so many. */
 const mostText = 4096
@@ -54,15 +54,15 @@ export class ResponsePacker {
   }
 
   /** @returns what is said, with what belongs to what was packed since the last call */
-  seal(content: object): Parcel {
+  seal(content: object): Envelope {
     const bodies = this.#bodies
     const data = this.#data
-    const parcel: Writable<Parcel> = { text: JSON.stringify(content) }
-    for (let number = 0; number < bodies.length; number++) parcel[number] = bodies[number] as Uint8Array | string
-    if (data.length > 0) parcel.data = data
+    const envelope: Writable<Envelope> = { text: JSON.stringify(content) }
+    for (let number = 0; number < bodies.length; number++) envelope[number] = bodies[number] as Uint8Array | string
+    if (data.length > 0) envelope.data = data
     this.#bodies = []
     this.#data = []
-    return parcel
+    return envelope
   }
 
   /** A response; a body that was not read is left behind. */

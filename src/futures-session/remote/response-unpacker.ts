@@ -3,7 +3,7 @@ import type { PreparedBody } from '../../session/body/body.ts'
 import { HeaderMap } from '../../session/headers.ts'
 import { type CarriedOptions, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
 import { Response } from '../../session/response/response.ts'
-import type { ErrorContext, PackedRequest, PackedResponse, Parcel, ResponseRef } from './protocol.ts'
+import type { ErrorContext, PackedRequest, PackedResponse, Envelope, ResponseRef } from './protocol.ts'
 import type { ResponsePacker } from './response-packer.ts'
 
 interface UnpackingContext {
@@ -23,7 +23,7 @@ export class ResponseUnpacker {
     this.#context = context
   }
 
-  unpack(packed: ResponseRef, parcel: Parcel): Response {
+  unpack(packed: ResponseRef, envelope: Envelope): Response {
     if (typeof packed === 'number') return this.#responses[packed] as Response
     const { status, statusText, url, headers, elapsed, body, data, encoding, httpVersion } = packed
     const response = new Response({
@@ -33,10 +33,10 @@ export class ResponseUnpacker {
       headers,
       elapsed,
       httpVersion,
-      data: data === undefined ? undefined : parcel.data?.[data],
-      request: this.unpackRequest(packed.request, parcel),
-      content: body === undefined ? undefined : bytesAt(parcel, body),
-      ...this.#unpackRelations(packed, parcel),
+      data: data === undefined ? undefined : envelope.data?.[data],
+      request: this.unpackRequest(packed.request, envelope),
+      content: body === undefined ? undefined : bytesAt(envelope, body),
+      ...this.#unpackRelations(packed, envelope),
     })
     if (encoding !== undefined) response.encoding = encoding
     this.#responses.push(response)
@@ -44,16 +44,16 @@ export class ResponseUnpacker {
   }
 
   /** Of an error: it may be all that is known of a request that could not be prepared. */
-  unpackFailedRequest(packed: PackedRequest, parcel: Parcel): FailedRequest {
+  unpackFailedRequest(packed: PackedRequest, envelope: Envelope): FailedRequest {
     const { method, url, isOutline } = packed
-    return isOutline ? { method, url } : this.unpackRequest(packed, parcel)
+    return isOutline ? { method, url } : this.unpackRequest(packed, envelope)
   }
 
-  unpackRequest(packed: PackedRequest, parcel: Parcel): PreparedRequest {
+  unpackRequest(packed: PackedRequest, envelope: Envelope): PreparedRequest {
     const { method, url, headers = this.#context.headers, body, hasGivenBody } = packed
     const request = new PreparedRequest({ method, url, headers: HeaderMap.fromFlat(headers) })
     if (hasGivenBody) request.body = this.#context.bodyAsGiven(request.headers.get('content-type'))
-    else request.body = typeof body === 'number' ? bytesAt(parcel, body) : body
+    else request.body = typeof body === 'number' ? bytesAt(envelope, body) : body
     const { options } = this.#context
     if (packed.hasOptions) requestNotes.add(request, { options })
     if (packed.hasNoAuth) requestNotes.add(request, { options: { ...options, auth: null, cookies: undefined } })
@@ -63,18 +63,18 @@ export class ResponseUnpacker {
 
   #unpackRelations(
     { history, next }: PackedResponse,
-    parcel: Parcel,
+    envelope: Envelope,
   ): { history?: Response[]; next?: PreparedRequest } {
     return {
-      ...(history && { history: history.map((each) => this.unpack(each, parcel)) }),
-      ...(next && { next: this.unpackRequest(next, parcel) }),
+      ...(history && { history: history.map((each) => this.unpack(each, envelope)) }),
+      ...(next && { next: this.unpackRequest(next, envelope) }),
     }
   }
 }
 
 /** As a Buffer in memory of its own, for that is what the transport gives: see `buffered-body.ts`. */
-function bytesAt(parcel: Parcel, number: number): Buffer {
-  const body = parcel[number] as Uint8Array | string
+function bytesAt(envelope: Envelope, number: number): Buffer {
+  const body = envelope[number] as Uint8Array | string
   if (typeof body !== 'string') return Buffer.from(body.buffer)
   const bytes = Buffer.allocUnsafeSlow(body.length)
   bytes.write(body, 'latin1')
@@ -103,16 +103,16 @@ export function attachContexts(
   error: unknown,
   contexts: readonly ErrorContext[],
   unpacker: ResponseUnpacker,
-  parcel: Parcel,
+  envelope: Envelope,
 ): void {
   const chain = chainOf(error)
   for (const { depth, request, response } of contexts) {
     const each = chain[depth]
     if (!(each instanceof RequestError)) continue
-    attachRequest(each, unpacker.unpackFailedRequest(request, parcel))
+    attachRequest(each, unpacker.unpackFailedRequest(request, envelope))
     if (response === undefined) continue
     const isOutline = typeof response === 'object' && !('elapsed' in response)
-    const value = isOutline ? response : unpacker.unpack(response, parcel)
+    const value = isOutline ? response : unpacker.unpack(response, envelope)
     // As the constructor does it: not shown when the error is.
     Object.defineProperty(each, 'response', { value, writable: true, configurable: true, enumerable: false })
   }

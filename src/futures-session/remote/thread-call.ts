@@ -16,33 +16,33 @@ import { adoptCore } from '../../session/session-attributes.ts'
 import { SessionCore, SharedConnections } from '../../session/session-core.ts'
 import { openCall, Session } from '../../session/session.ts'
 import { bodyAsGiven, unpackBody } from './pack-body.ts'
-import type { PackedRecipe, PackedSettings } from './pack-options.ts'
-import type { Order, PackedPosition, Parcel, SharedPlaces } from './protocol.ts'
+import type { PackedRecipe, PackedSession } from './pack-options.ts'
+import type { RemoteCall, PackedPosition, Envelope, SharedIndex } from './protocol.ts'
 import { ResponsePacker } from './response-packer.ts'
 import { ResponseUnpacker } from './response-unpacker.ts'
 import { ThreadJar } from './shared-jar.ts'
 
-/** An order, unpacked in the thread. */
-export class ThreadOrder {
+/** A RemoteCall, unpacked in the thread. */
+export class ThreadCall {
   readonly packer: ResponsePacker
   /** `monotonicTime()` here. */
   readonly #startedAt: number
-  readonly #order: Order
-  readonly #home: ThreadSession
+  readonly #remoteCall: RemoteCall
+  readonly #threadSession: ThreadSession
   readonly #body: { data?: unknown; files?: unknown }
   readonly #headers: readonly string[]
   readonly #position: ResumedPosition | undefined
 
-  constructor(order: Order, shared: readonly SharedCopy[] = keepHome(order.shared ?? [])) {
-    this.#order = order
-    this.#startedAt = monotonicTime() - (order.elapsed ?? 0)
-    this.#home = new ThreadSession(shared, order.places)
-    this.#body = unpackBody(order.body)
-    this.#headers = (shared[1]?.value as PackedSettings).headers
+  constructor(remoteCall: RemoteCall, shared: readonly SharedCopy[] = keepPoolKey(remoteCall.shared ?? [])) {
+    this.#remoteCall = remoteCall
+    this.#startedAt = monotonicTime() - (remoteCall.elapsed ?? 0)
+    this.#threadSession = new ThreadSession(shared, remoteCall.sharedIndex)
+    this.#body = unpackBody(remoteCall.body)
+    this.#headers = (shared[1]?.value as PackedSession).headers
     const known = new Map<Response, number>()
-    if (order.position !== undefined) {
-      const position = JSON.parse(order.position.text) as PackedPosition
-      this.#position = this.#unpackPosition(position, order.position)
+    if (remoteCall.position !== undefined) {
+      const position = JSON.parse(remoteCall.position.text) as PackedPosition
+      this.#position = this.#unpackPosition(position, remoteCall.position)
       this.#position.history.forEach((response, index) => {
         const number = position.numbers[index]
         if (typeof number === 'number') known.set(response, number)
@@ -60,12 +60,12 @@ export class ThreadOrder {
   }
 
   get jar(): ThreadJar | undefined {
-    return this.#home.jar
+    return this.#threadSession.jar
   }
 
   open(observer: CallObserver): Call {
-    const { method, url, options, prepared } = this.#order
-    const { session, auth } = this.#home
+    const { method, url, options, prepared } = this.#remoteCall
+    const { session, auth } = this.#threadSession
     const ownAuth = auth === undefined ? undefined : { auth }
     const own = { ...options, ...ownAuth }
     if (prepared !== undefined) return openCall(session, this.#prepare(), observer, own, this.#position)
@@ -74,11 +74,11 @@ export class ThreadOrder {
   }
 
   stopsBefore(origin: string): boolean {
-    const { boundTo } = this.#order
+    const { boundTo } = this.#remoteCall
     return boundTo !== undefined && boundTo !== origin
   }
 
-  packPosition({ request, isHome, history, redirects, nextNumber, counts }: CallPosition): Parcel {
+  packPosition({ request, isHome, history, redirects, nextNumber, counts }: CallPosition): Envelope {
     const packer = new ResponsePacker(this.#packing)
     const position: PackedPosition = {
       request: packer.packRequest(request),
@@ -98,22 +98,22 @@ export class ThreadOrder {
   }
 
   #prepare(): PreparedRequest {
-    const { method, url, prepared } = this.#order
+    const { method, url, prepared } = this.#remoteCall
     const request = new PreparedRequest({ method, url, headers: HeaderMap.fromFlat(prepared?.headers ?? []) })
     request.body = this.#body.data as PreparedRequest['body']
     requestNotes.add(request, { cookie: prepared?.cookie, options: prepared?.options })
     return request
   }
 
-  #unpackPosition(position: PackedPosition, parcel: Parcel): ResumedPosition {
+  #unpackPosition(position: PackedPosition, envelope: Envelope): ResumedPosition {
     const { isHome, redirects, nextNumber, counts } = position
     const unpacker = new ResponseUnpacker({
       headers: this.#headers,
-      options: this.#order.prepared?.options,
+      options: this.#remoteCall.prepared?.options,
       bodyAsGiven: (contentType) => bodyAsGiven(this.#body, contentType),
     })
-    const history = position.history.map((each) => unpacker.unpack(each, parcel))
-    const request = unpacker.unpackRequest(position.request, parcel)
+    const history = position.history.map((each) => unpacker.unpack(each, envelope))
+    const request = unpacker.unpackRequest(position.request, envelope)
     const keepsBody = position.request.hasGivenBody === true
     const elapsed = monotonicTime() - this.#startedAt
     return { request, isHome, history, redirects, nextNumber, counts, keepsBody, elapsed }
@@ -121,7 +121,7 @@ export class ThreadOrder {
 }
 
 /** What the thread keeps connections for. */
-export interface PackedHome {
+export interface PackedPoolKey {
   readonly id: string
   readonly poolOptions: SessionOptions['poolOptions']
   /** How many requests may be at work in one thread. */
@@ -129,13 +129,13 @@ export interface PackedHome {
 }
 
 const connections = new WeakMap<SharedCopy, SharedConnections>()
-/** By settings and jar: a request that goes on may find another jar than the one that it began with. */
+/** By snapshot and jar: a request that goes on may find another jar than the one that it began with. */
 const sessions = new WeakMap<SharedCopy, WeakMap<object, Session>>()
 const noJar = {}
 const jars = new WeakMap<SharedCopy, ThreadJar>()
 const authFunctions = new WeakMap<SharedCopy, AuthFunction>()
 /** Of executors that share nothing: their copies are new each time. */
-const homes = new Map<string, SharedCopy>()
+const poolKeys = new Map<string, SharedCopy>()
 
 /** The thread's side of a session: made of the shared values, and as long-lived as they are. */
 class ThreadSession {
@@ -143,34 +143,34 @@ class ThreadSession {
   readonly jar: ThreadJar | undefined
   readonly auth: AuthFunction | undefined
 
-  constructor(shared: readonly SharedCopy[], { auth, sessionAuth, jar }: SharedPlaces) {
-    const [home, settings] = shared as readonly [SharedCopy, SharedCopy]
+  constructor(shared: readonly SharedCopy[], { auth, sessionAuth, jar }: SharedIndex) {
+    const [poolKey, snapshot] = shared as readonly [SharedCopy, SharedCopy]
     this.jar = jar === undefined ? undefined : jarOf(shared[jar] as SharedCopy)
     if (jar !== undefined) this.jar?.follow(shared.slice(jar + 1))
     this.auth = auth === undefined ? undefined : authOf(shared[auth] as SharedCopy)
-    const known = sessions.get(settings) ?? new WeakMap<object, Session>()
+    const known = sessions.get(snapshot) ?? new WeakMap<object, Session>()
     let session = known.get(this.jar ?? noJar)
     if (session === undefined) {
-      session = makeSession(connectionsOf(home), settings.value as PackedSettings, this.jar)
+      session = makeSession(connectionsOf(poolKey), snapshot.value as PackedSession, this.jar)
       if (sessionAuth !== undefined) session.auth = authOf(shared[sessionAuth] as SharedCopy)
-      sessions.set(settings, known.set(this.jar ?? noJar, session))
+      sessions.set(snapshot, known.set(this.jar ?? noJar, session))
     }
     this.session = session
   }
 }
 
 /** As `SharedCopy`s of an executor that knows how to share would be. */
-function keepHome(shared: readonly SharedCopy[]): readonly SharedCopy[] {
-  const [home, ...rest] = shared as readonly [SharedCopy, ...SharedCopy[]]
-  const { id } = home.value as PackedHome
-  const kept = homes.get(id) ?? home
-  homes.set(id, kept)
+function keepPoolKey(shared: readonly SharedCopy[]): readonly SharedCopy[] {
+  const [poolKey, ...rest] = shared as readonly [SharedCopy, ...SharedCopy[]]
+  const { id } = poolKey.value as PackedPoolKey
+  const kept = poolKeys.get(id) ?? poolKey
+  poolKeys.set(id, kept)
   return [kept, ...rest]
 }
 
 function makeSession(
   shared: SharedConnections,
-  { headers, attributes, environment }: PackedSettings,
+  { headers, attributes, environment }: PackedSession,
   jar: ThreadJar | undefined,
 ): Session {
   const session = new Session()
@@ -181,14 +181,14 @@ function makeSession(
   return session
 }
 
-function connectionsOf(home: SharedCopy): SharedConnections {
-  const known = connections.get(home)
+function connectionsOf(poolKey: SharedCopy): SharedConnections {
+  const known = connections.get(poolKey)
   if (known !== undefined) return known
-  const { poolOptions, workers } = home.value as PackedHome
+  const { poolOptions, workers } = poolKey.value as PackedPoolKey
   const made = new SharedConnections(poolOptions)
   made.connections.keepFor(workers)
-  connections.set(home, made)
-  home.onForget = () => void made.release()
+  connections.set(poolKey, made)
+  poolKey.onForget = () => void made.release()
   return made
 }
 
@@ -199,12 +199,12 @@ function jarOf(root: SharedCopy): ThreadJar {
 }
 
 function authOf(copy: SharedCopy): AuthFunction {
-  const fn = authFunctions.get(copy) ?? cook(copy.value as PackedRecipe)
+  const fn = authFunctions.get(copy) ?? makeAuth(copy.value as PackedRecipe)
   authFunctions.set(copy, fn)
   return fn
 }
 
-function cook({ name, args: [first = '', second = ''], counts }: PackedRecipe): AuthFunction {
+function makeAuth({ name, args: [first = '', second = ''], counts }: PackedRecipe): AuthFunction {
   if (name === 'bearer') return bearer(first)
   return name === 'basic' ? basic(first, second) : countedDigest(first, second, new NonceCounts(counts))
 }
