@@ -114,7 +114,8 @@ export class Fleet implements AsyncDisposable {
 
   /** Somebody who looks at Redis, or writes there. */
   client(): Redis {
-    const client = new Redis(this.redis.path)
+    // What ioredis subscribes to again by itself, nobody waits for: a rejection in the middle of some test.
+    const client = new Redis(this.redis.path, { autoResubscribe: false })
     client.on('error', () => undefined)
     this.#clients.push(client)
     return client

@@ -11,7 +11,8 @@ export type FleetConnection = RedisOptions | string | RedisClient
 const fixedOptions: RedisOptions = {
   lazyConnect: true,
   enableOfflineQueue: true,
-  autoResubscribe: true,
+  // Nobody would hear of it if that failed, and the process would end.
+  autoResubscribe: false,
   // Commands would overtake each other, or those that block.
   enableAutoPipelining: false,
   stringNumbers: false,

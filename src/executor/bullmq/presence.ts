@@ -21,9 +21,10 @@ export class Presence {
 
   async open(): Promise<void> {
     const { redis } = this.#subscription
+    const channel = this.#end.keys.channel(this.#end.id)
+    redis.on('ready', () => void redis.subscribe(channel).catch(ignore))
     this.#subscription.want(true)
-    // It subscribes again by itself when the connection is back.
-    await redis.subscribe(this.#end.keys.channel(this.#end.id))
+    await redis.subscribe(channel)
     await this.#register()
   }
 
