@@ -17,5 +17,5 @@ export default defineConfig({
   sourcemap: true,
   clean: true,
   // tsup 8 sets `baseUrl`, which TypeScript 6 deprecates (egoist/tsup#1388).
-  dts: { compilerOptions: { ignoreDeprecations: '6.0' } },
+  dts: { compilerOptions: { ignoreDeprecations: '6.0', stripInternal: true } },
 })

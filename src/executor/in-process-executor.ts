@@ -25,11 +25,13 @@ export interface InProcessExecutorOptions {
 }
 
 /**
- * Runs tasks in this thread, so many at a time. p-queue is the engine: it bounds how many run, and pauses. Which task is
- * next, and how fast they start, is counted in front of it: p-queue keeps what waits, and counts its intervals by the wall
- * clock, so that one set back would stop it. It is given tickets instead of tasks: a ticket takes task after task.
+ * Runs tasks in this thread, so many at a time.
+ *
+ * p-queue bounds how many run, and pauses. Tasks wait in front of it, not in it: it can't forget one that is cancelled, knows
+ * no groups, and counts starts by the wall clock, which may be set back; ours are counted by RateWindows on the monotonic
+ * clock. What p-queue is given are tickets: one that runs takes task after task.
  */
-export class InProcessExecutor implements Executor, SchedulerHost {
+export class InProcessExecutor implements Executor {
   readonly maxWorkers: number
   readonly isolated = false
   readonly #scheduler: TaskScheduler
@@ -46,7 +48,12 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     const { maxWorkers = 8, maxPerGroup, rateLimit, maxQueue } = executorOptions('InProcessExecutor', options)
     this.maxWorkers = checkCount('maxWorkers', maxWorkers, { infinite: true })
     const checked = rateLimit === undefined ? undefined : checkRateLimit(rateLimit)
-    this.#scheduler = new TaskScheduler(this, { maxPerGroup, maxQueue, rateLimit: checked })
+    const host: SchedulerHost = {
+      perform,
+      balance: () => this.#balance(),
+      handleAwaited: (task) => this.#handleAwaited(task),
+    }
+    this.#scheduler = new TaskScheduler(host, { maxPerGroup, maxQueue, rateLimit: checked })
     this.#tickets = new PQueue({ concurrency: this.maxWorkers })
   }
 
@@ -88,23 +95,13 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     return this.shutdown()
   }
 
-  /** @internal */
-  perform(task: QueuedTask, context: TaskContext): unknown {
-    const { work, controller } = task
-    // A request of ours is a function, and tells itself when it is in code of a user's.
-    if (userScope in controller) return task.runInAsyncScope(work as Task<unknown>, undefined, context)
-    return task.runInAsyncScope(performScoped, undefined, task, work, context)
-  }
-
-  /** @internal */
-  handleAwaited(task: QueuedTask): void {
+  #handleAwaited(task: QueuedTask): void {
     const { alive } = this.#scheduler
     this.#heldWorkers ??= new HeldWorkers({ maxWorkers: this.maxWorkers, alive, isPaused: () => this.#isPaused })
     this.#heldWorkers.watch(task)
   }
 
-  /** @internal */
-  balance(): void {
+  #balance(): void {
     while (this.#scheduler.hasReady && !this.#hasWaitingTicket) this.#addTicket()
   }
 
@@ -112,7 +109,7 @@ export class InProcessExecutor implements Executor, SchedulerHost {
   #proceed(): void {
     if (this.#isPaused) return
     this.#tickets.start()
-    this.balance()
+    this.#balance()
   }
 
   /** p-queue starts it at once, where it may. */
@@ -122,7 +119,7 @@ export class InProcessExecutor implements Executor, SchedulerHost {
       this.#hasWaitingTicket = false
       this.#work(resolve)
       // There must be a ticket that waits, as long as there is a task that does.
-      if (hasWaited) void Promise.resolve().then(() => this.balance())
+      if (hasWaited) void Promise.resolve().then(() => this.#balance())
     }
     this.#hasWaitingTicket = true
     void this.#tickets.add(() => new Promise<void>(ticket))
@@ -136,6 +133,13 @@ export class InProcessExecutor implements Executor, SchedulerHost {
     }
     proceed()
   }
+}
+
+function perform(task: QueuedTask, context: TaskContext): unknown {
+  const { work, controller } = task
+  // A request of ours is a function, and tells itself when it is in code of a user's.
+  if (userScope in controller) return task.runInAsyncScope(work as Task<unknown>, undefined, context)
+  return task.runInAsyncScope(performScoped, undefined, task, work, context)
 }
 
 function performScoped(task: QueuedTask, work: Work, context: TaskContext): unknown {

@@ -133,3 +133,14 @@ export class TinyExecutor implements Executor {
     return this.shutdown()
   }
 }
+
+type ExecutorMember = 'maxWorkers' | 'isolated' | 'submit' | 'shutdown' | 'stats'
+type NamedMember<T> = Exclude<keyof T, symbol>
+
+/** Members with names: a member more is a change of the contract. */
+export function members(): void {
+  exactly<ExecutorMember>()({} as NamedMember<Executor>)
+  exactly<ExecutorMember | 'pause' | 'resume' | 'onIdle'>()({} as NamedMember<InProcessExecutor>)
+  exactly<ExecutorMember | 'threads'>()({} as NamedMember<WorkerThreadExecutor>)
+  exactly<ExecutorMember | 'runNext' | 'runAll'>()({} as NamedMember<ManualExecutor>)
+}

@@ -2,9 +2,8 @@ import { TaskNotCloneableError } from '../../errors.ts'
 import type { Future } from '../../future/future.ts'
 import { checkType } from '../../checks.ts'
 import { isTaskReference, type TaskReference } from '../../task-reference.ts'
-import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task } from '../executor.ts'
-import type { QueuedTask } from '../queued-task.ts'
-import { forgetShared, submitRemote, type RemoteExecutor, type RemoteLink, type SharedValue } from '../remote.ts'
+import type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task } from '../executor.ts'
+import { forgetShared, submitRemote, type RemoteLink, type SharedValue } from '../remote.ts'
 import { SiteAllowance } from '../remote/submitted-task.ts'
 import { TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
 import { Dispatcher } from './dispatcher.ts'
@@ -31,19 +30,17 @@ const idempotentLink: RemoteLink = { isIdempotent: true }
  * It connects when the first task is submitted, and keeps the process alive only while it has some. Its own timers go by real
  * time, whatever a test makes of `setTimeout`: workers live in other processes, which know nothing of it.
  */
-export class BullMQExecutor implements RemoteExecutor, SchedulerHost {
+export class BullMQExecutor implements Executor {
   readonly maxWorkers: number
   readonly isolated = true
   /** @internal */
   readonly reach = 'process'
   /** Of each worker; how many of those there are, nobody knows. @internal */
   readonly threads = 1
-  /** @internal */
-  readonly startsLate = true
   readonly #scheduler: TaskScheduler
   readonly #dispatcher: Dispatcher
   readonly #sites = new SiteAllowance()
-  readonly #onEnd = (): void => this.balance()
+  readonly #onEnd = (): void => this.#balance()
   #closed: Promise<void> | undefined
 
   /** @throws {TypeError | RangeError} bad options */
@@ -51,7 +48,12 @@ export class BullMQExecutor implements RemoteExecutor, SchedulerHost {
     const resolved = resolveExecutorOptions(options)
     const { maxWorkers, maxPerGroup, maxQueue } = resolved
     this.maxWorkers = maxWorkers
-    this.#scheduler = new TaskScheduler(this, { maxPerGroup, maxQueue })
+    const host: SchedulerHost = {
+      startsLate: true,
+      perform: (queued) => this.#dispatcher.send(queued.work as FleetTask, queued),
+      balance: () => this.#balance(),
+    }
+    this.#scheduler = new TaskScheduler(host, { maxPerGroup, maxQueue })
     this.#dispatcher = new Dispatcher(resolved, (task) => this.#scheduler.begin(task))
   }
 
@@ -88,16 +90,10 @@ export class BullMQExecutor implements RemoteExecutor, SchedulerHost {
     return this.shutdown()
   }
 
-  /** @internal */
-  balance(): void {
+  #balance(): void {
     const { maxWorkers } = this
     const scheduler = this.#scheduler
     while (scheduler.aliveCount < maxWorkers && scheduler.hasReady && scheduler.startNext(this.#onEnd));
-  }
-
-  /** @internal */
-  perform(queued: QueuedTask): Promise<unknown> {
-    return this.#dispatcher.send(queued.work as FleetTask, queued)
   }
 
   #submit<T>(task: Task<T> | TaskReference<T>, options: SubmitOptions<T> | undefined, link: RemoteLink): Future<T> {

@@ -5,10 +5,10 @@ import { checkCount } from '../../checks.ts'
 import { WorkerCrashedError } from '../../errors.ts'
 import type { Future } from '../../future/future.ts'
 import { isTaskReference, type TaskReference } from '../../task-reference.ts'
-import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task } from '../executor.ts'
+import type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task } from '../executor.ts'
 import { executorOptions } from '../option-names.ts'
 import type { QueuedTask } from '../queued-task.ts'
-import { forgetShared, submitRemote, type RemoteExecutor, type RemoteLink, type SharedValue } from '../remote.ts'
+import { forgetShared, submitRemote, type RemoteLink, type SharedValue } from '../remote.ts'
 import { brokenError, TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
 import { SiteAllowance } from '../remote/submitted-task.ts'
 import { scarcityError, type StartFailure } from './start-watch.ts'
@@ -64,19 +64,24 @@ const noLink: RemoteLink = {}
  * Bundlers: webpack finds `worker-entry.js` of the package by itself; with others it is one more entry, which must stand beside the
  * bundle. The README has a line for each.
  */
-export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, ThreadOwner {
+export class WorkerThreadExecutor implements Executor {
   readonly maxWorkers: number
   /** How many threads share the tasks, at most. */
   readonly threads: number
   readonly isolated = true
   readonly #scheduler: TaskScheduler
-  readonly #onEnd = (): void => this.balance()
+  readonly #onEnd = (): void => this.#balance()
   readonly #sites = new SiteAllowance()
   readonly #threads = new Set<Thread>()
   /** They take no more tasks, and end when they have none. */
   readonly #spoiltThreads = new Set<Thread>()
   readonly #starts = new ThreadStarts(() => this.#proceed())
   readonly #threadOptions: ThreadOptions
+  readonly #threadOwner: ThreadOwner = {
+    handleReady: () => this.#handleReady(),
+    handleSpoilt: (thread) => this.#handleSpoilt(thread),
+    handleGone: (thread, unsentTasks, failure) => this.#handleGone(thread, unsentTasks, failure),
+  }
   /** Threads start in it, not in that of the task they are started for. */
   readonly #context = new AsyncContext()
   #threadsGone: Promise<unknown> | undefined
@@ -101,7 +106,8 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
     const spare = Math.max(1, availableParallelism() - 1)
     this.threads = checkCount('threads', threads === undefined ? Math.min(maxWorkers, spare) : threads)
     this.#threadOptions = checkThreadOptions({ initializer, resourceLimits, idleTimeout, startTimeout })
-    this.#scheduler = new TaskScheduler(this, { maxPerGroup, maxQueue })
+    const host: SchedulerHost = { perform: (queued) => this.#perform(queued), balance: () => this.#balance() }
+    this.#scheduler = new TaskScheduler(host, { maxPerGroup, maxQueue })
   }
 
   submit<T>(task: Task<T> | TaskReference<T>, options?: SubmitOptions<T>): Future<T> {
@@ -138,14 +144,12 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
     return this.shutdown()
   }
 
-  /** @internal */
-  balance(): void {
+  #balance(): void {
     while (this.#hasRoom && this.#scheduler.hasReady && this.#scheduler.startNext(this.#onEnd));
     this.#starts.keepAlive(this.#scheduler.hasReady)
   }
 
-  /** @internal */
-  perform(queued: QueuedTask): Promise<unknown> {
+  #perform(queued: QueuedTask): Promise<unknown> {
     const task = queued.work as ThreadTask
     const outcome = task.begin(queued)
     this.#assign(task)
@@ -153,21 +157,18 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
     return outcome
   }
 
-  /** @internal */
-  handleReady(): void {
+  #handleReady(): void {
     if (this.#starts.failures === 0) return
     this.#starts.noteReady()
     this.#proceed()
   }
 
-  /** @internal */
-  handleSpoilt(thread: Thread): void {
+  #handleSpoilt(thread: Thread): void {
     if (this.#threads.delete(thread)) this.#spoiltThreads.add(thread)
-    this.balance()
+    this.#balance()
   }
 
-  /** @internal */
-  handleGone(thread: Thread, unsentTasks: Iterable<ThreadTask>, failure: StartFailure | undefined): void {
+  #handleGone(thread: Thread, unsentTasks: Iterable<ThreadTask>, failure: StartFailure | undefined): void {
     this.#threads.delete(thread)
     this.#spoiltThreads.delete(thread)
     for (const task of unsentTasks) this.#starts.hold(task)
@@ -200,7 +201,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
   /** What waits for a thread gets one, if there is one now. */
   #proceed(): void {
     for (const task of this.#starts.release()) this.#assign(task)
-    this.balance()
+    this.#balance()
   }
 
   #assign(task: ThreadTask): void {
@@ -226,7 +227,7 @@ export class WorkerThreadExecutor implements RemoteExecutor, SchedulerHost, Thre
       if (each.isOpen && (leastBusy === undefined || each.load < leastBusy.load)) leastBusy = each
     }
     if (leastBusy?.load === 0 || !this.#mayStart) return leastBusy
-    const thread = this.#context.run(() => new Thread(this, this.#threadOptions, this.#starts.failures))
+    const thread = this.#context.run(() => new Thread(this.#threadOwner, this.#threadOptions, this.#starts.failures))
     this.#threads.add(thread)
     return thread
   }
