@@ -29,6 +29,7 @@ export let adoptCore: (session: SessionAttributes, core: SessionCore) => void
 export abstract class SessionAttributes {
   #core: SessionCore
 
+  /** @internal */
   constructor(core: SessionCore) {
     this.#core = core
   }
