@@ -4,10 +4,11 @@
 //   --rounds=<n>               so many rounds of everything
 //   --only=<scenario>,...      only these scenarios
 //   --contenders=<name>,...    only these contenders, and the bars that are about them
+//   --bars                     the scenarios that have bars (bars.mjs); exits with 1 if one is missed
 //   --json, --markdown         the whole as JSON; the tables and sentences of the README
 //   --chart                    small-json only, and its CPU as the README's picture, cpu-per-request.svg
 //
-// A scenario names its contenders, what is measured and the bars. Each round measures every contender once, in a process of
+// A scenario names its contenders and what is measured. Each round measures every contender once, in a process of
 // its own, in an order that turns from round to round, so that what else the machine does hits all alike. A scenario more is
 // a file in scenarios/ and a name below, a contender more a file in contenders/. One that exports `keep` has its contenders
 // open, and warm, from before the first round until after the last; with `inTurns`, too, all in one process. Peers of Python are left out, and named, where there is no
@@ -17,6 +18,7 @@ import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
 import { cpus } from 'node:os'
 import { parseArgs } from 'node:util'
+import { bars as allBars } from './bars.mjs'
 import { drawChart } from './chart.mjs'
 import { isPython, measureInPython, pythonFor } from './python.mjs'
 import { startServer } from './server.mjs'
@@ -48,9 +50,18 @@ const names = [
 const text = { type: 'string' }
 const flag = { type: 'boolean', default: false }
 const { values: flags } = parseArgs({
-  options: { quick: flag, json: flag, markdown: flag, chart: flag, only: text, contenders: text, rounds: text },
+  options: {
+    quick: flag,
+    bars: flag,
+    json: flag,
+    markdown: flag,
+    chart: flag,
+    only: text,
+    contenders: text,
+    rounds: text,
+  },
 })
-const selected = flags.only?.split(',') ?? (flags.chart ? ['small-json'] : names)
+const selected = flags.only?.split(',') ?? (flags.chart ? ['small-json'] : flags.bars ? Object.keys(allBars) : names)
 const chosen = flags.contenders?.split(',')
 const isTable = !flags.json && !flags.markdown
 const absent = new Set()
@@ -71,7 +82,7 @@ try {
     if (rounds.length === 0) continue
     const results = bestOf(scenario, rounds)
     const isMeasured = ({ of, to = of }) => of in results && to in results
-    const bars = scenario.bars.filter(isMeasured).map((bar) => judge(bar, results, rounds))
+    const bars = (allBars[name] ?? []).filter(isMeasured).map((bar) => judge(bar, results, rounds))
     const sentence = scenario.sentence?.(results)
     report.scenarios[name] = { title, columns, figures, results, bars, sentence, rounds }
     if (isTable) console.log(formatScenario(scenario, results, bars))
@@ -83,6 +94,10 @@ report.absent = [...absent]
 if (flags.json) console.log(JSON.stringify(report, undefined, 2))
 if (flags.markdown) console.log(formatMarkdown(report))
 if (flags.chart) writeFileSync(new URL('cpu-per-request.svg', import.meta.url), await drawChart(report))
+if (flags.bars) {
+  const missed = Object.values(report.scenarios).flatMap(({ bars }) => bars.filter(({ isReached }) => !isReached))
+  process.exitCode = missed.length > 0 ? 1 : 0
+}
 if (absent.size > 0) console.error(`Not here, and left out: ${report.absent.join(', ')}`)
 
 /** @returns for each round what each contender has reached */

@@ -30,6 +30,3 @@ export const columns = {
   cpu: { title: 'CPU µs/request', best: 'p10', digits: 1 },
   rate: { title: 'requests/s', best: 'p90', digits: 0 },
 }
-
-/** Two contenders of one build: where they differ by more, the run says nothing. */
-export const control = { of: 'futures-twin', to: 'futures', column: 'cpu', atLeast: 0.98, atMost: 1.02 }

@@ -1,6 +1,6 @@
 // Bodies of 64 KiB, eight at a time, parsed: there the reading and the parsing weigh more than the asking.
 import { pythonPeers } from '../python.mjs'
-import { control, keepSlices } from '../slices.mjs'
+import { keepSlices } from '../slices.mjs'
 
 export { columns } from '../slices.mjs'
 
@@ -32,4 +32,3 @@ export async function keep({ open, url, isQuick }) {
 }
 
 export const figures = { cpu: '64 KiB of JSON, 8 at a time: CPU µs' }
-export const bars = [control]

@@ -43,5 +43,3 @@ export const columns = {
   p50: { title: 'p50 ms', best: 'min', digits: 1 },
   p95: { title: 'p95 ms', best: 'min', digits: 1 },
 }
-
-export const bars = [{ of: 'fleet', column: 'p95', atMost: 100 }]

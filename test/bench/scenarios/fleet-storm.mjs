@@ -68,9 +68,3 @@ export const columns = {
   getsTwice: { title: 'GET twice', best: 'max', digits: 0 },
   rate: { title: 'requests/s', best: 'max', digits: 0 },
 }
-
-export const bars = [
-  { of: 'fleet', column: 'failed', atMost: 0 },
-  { of: 'fleet', column: 'lost', atMost: 0 },
-  { of: 'fleet', column: 'postsTwice', atMost: 0 },
-]

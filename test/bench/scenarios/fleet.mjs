@@ -67,14 +67,3 @@ export const columns = {
   rate64: { title: 'requests/s', best: 'max', digits: 0 },
   one: { title: 'ms, one at a time', best: 'min', digits: 2 },
 }
-
-export const bars = [
-  { of: 'fleet', to: 'bare-bullmq', column: 'cpu512', atMost: 0.75 },
-  { of: 'fleet', to: 'bare-bullmq', column: 'cpu64', atMost: 0.9 },
-  { of: 'fleet', to: 'bare-bullmq', column: 'rate512', atLeast: 1.3 },
-  { of: 'fleet', to: 'bare-bullmq', column: 'rate64', atLeast: 1.1 },
-  { of: 'fleet', to: 'two-threads', column: 'own512', atMost: 0.8 },
-  { of: 'fleet', to: 'bare-bullmq', column: 'one', atMost: 2 },
-  { of: 'fleet', to: 'dask', column: 'rate64', atLeast: 4 },
-  { of: 'fleet-sealed', to: 'fleet', column: 'cpu512', atMost: 1.4 },
-]

@@ -72,11 +72,5 @@ export const columns = {
   runGrowth: { title: 'run grows', best: 'min', digits: 2 },
 }
 
-/** No step faster than n log n: log 100 000 / log 1 000. */
-export const bars = [
-  { of: 'futures', column: 'cancelGrowth', atMost: 1.67 },
-  { of: 'futures', column: 'runGrowth', atMost: 1.67 },
-]
-
 export const sentence = ({ futures: { cancelGrowth, runGrowth } }) =>
   `With 100 000 in the queue a request costs ${runGrowth.toFixed(2)} x what it does with 1 000, and one that is cancelled ${cancelGrowth.toFixed(2)} x.`

@@ -23,10 +23,3 @@ export async function measure(options) {
   }
   return { ...(await eight.measure({ ...options, open }, 100)), sockets }
 }
-
-/** The bars of issue 14. */
-export const bars = [
-  { of: 'futures-http2', to: 'node-http2', column: 'cpu', atMost: 2.4 },
-  { of: 'futures-http2', to: 'got-http2', column: 'cpu', atMost: 0.5 },
-  { of: 'futures-http2', column: 'sockets', atMost: 1 },
-]

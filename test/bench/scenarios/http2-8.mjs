@@ -19,9 +19,3 @@ export async function measure({ open, secureUrl, ca, isQuick }, concurrency = 8)
     },
   })
 }
-
-/** The bars of issue 14. `futures-tls`, HTTP/1.1, has none: it is there to be compared with. */
-export const bars = [
-  { of: 'futures-http2', to: 'node-http2', column: 'cpu', atMost: 2.1 },
-  { of: 'futures-http2', to: 'got-http2', column: 'cpu', atMost: 0.5 },
-]

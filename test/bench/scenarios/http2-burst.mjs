@@ -30,9 +30,3 @@ export const columns = {
   cpu: { title: 'CPU ms', best: 'min', digits: 1 },
   time: { title: 'ms', best: 'min', digits: 1 },
 }
-
-/** The bars of issue 14. */
-export const bars = [
-  { of: 'futures-http2', to: 'futures-tls', column: 'cpu', atMost: 0.35 },
-  { of: 'futures-http2', to: 'futures-tls', column: 'time', atMost: 0.35 },
-]

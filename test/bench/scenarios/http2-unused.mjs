@@ -25,9 +25,3 @@ export async function measure({ open, oldSecureUrl, ca, isQuick }) {
     },
   })
 }
-
-/** The bars of issue 14. */
-export const bars = [
-  { of: 'futures-http2', to: 'futures-tls', column: 'cpu', atMost: 1.03 },
-  { of: 'futures-tls', to: 'futures-before', column: 'cpu', atMost: 1.03 },
-]

@@ -47,7 +47,5 @@ export const columns = {
   rate: { title: 'requests/s', best: 'max', digits: 0 },
 }
 
-export const bars = [{ of: 'futures', column: 'growth', atMost: 1.15 }]
-
 export const sentence = ({ futures: { growth, cold } }) =>
   `\`session.map\` over 300 000 generated URLs ends with ${growth.toFixed(2)} x the resident memory that it had after a tenth of them; in a process that begins cold with ${cold.toFixed(2)} x, for V8 doubles its young generation once in between.`

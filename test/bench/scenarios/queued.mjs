@@ -32,10 +32,5 @@ export const columns = {
   dispose: { title: 'dispose all ms', best: 'min', digits: 0 },
 }
 
-export const bars = [
-  { of: 'futures', column: 'bytes', atMost: 400 },
-  { of: 'futures', column: 'dispose', atMost: 300 },
-]
-
 export const sentence = ({ futures: { bytes, dispose } }) =>
   `Of 100 000 queued requests each holds ${bytes.toFixed(0)} bytes, and disposing of them all takes ${dispose.toFixed(0)} ms.`

@@ -2,7 +2,6 @@
 // takes to wake does not belong to the client.
 import { performance } from 'node:perf_hooks'
 import { pythonPeers } from '../python.mjs'
-import { control } from '../slices.mjs'
 
 export const title = 'One at a time'
 export const contenders = [
@@ -46,10 +45,6 @@ export const columns = {
 }
 
 export const figures = { p50: 'one at a time: µs, median' }
-export const bars = [
-  { ...control, column: 'active', atLeast: 0.97, atMost: 1.03 },
-  { of: 'futures', to: 'undici-request', column: 'active', atMost: 1.15 },
-]
 
 export const sentence = ({ futures, 'undici-request': request }) =>
   request &&

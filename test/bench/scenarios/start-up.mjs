@@ -26,4 +26,3 @@ export const figures = {
   memory: 'import: MiB',
   first: 'start of the process to the first answer: ms',
 }
-export const bars = []

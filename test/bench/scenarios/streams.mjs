@@ -34,4 +34,3 @@ export const columns = {
   rate: { title: 'MiB/s', best: 'max', digits: 0 },
 }
 export const figures = { cpu: `a streamed body of ${mebibytes} MiB: CPU µs per MiB` }
-export const bars = []

@@ -42,10 +42,3 @@ export const columns = {
   delay: { title: 'loop delay p99 ms', best: 'min', digits: 1 },
   rate: { title: 'requests/s', best: 'max', digits: 0 },
 }
-
-export const bars = [
-  { of: 'threads', to: 'futures', column: 'utilization', atMost: 0.35 },
-  { of: 'threads', to: 'futures', column: 'delay', atMost: 0.2 },
-  // At least 0.9 times the throughput.
-  { of: 'futures', to: 'threads', column: 'rate', atMost: 1.11 },
-]

@@ -30,5 +30,3 @@ export const columns = {
   after: { title: 'MiB with threads', best: 'min', digits: 1 },
   more: { title: 'MiB more', best: 'min', digits: 1 },
 }
-
-export const bars = [{ of: 'threads', column: 'more', atMost: 60 }]

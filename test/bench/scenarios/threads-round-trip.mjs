@@ -67,8 +67,3 @@ export const columns = {
   taskEight: { title: 'task µs, 8 in flight', best: 'min', digits: 1 },
   ratioEight: { title: 'ratio, 8 in flight', best: 'min', digits: 2 },
 }
-
-export const bars = [
-  { of: 'threads', column: 'ratioOne', atMost: 1.5 },
-  { of: 'threads', column: 'ratioEight', atMost: 1.5 },
-]

@@ -4,6 +4,3 @@ export { columns, inTurns, keep } from './small-json.mjs'
 export const title = 'Small JSON, 8 at a time, in process and in threads'
 export const contenders = ['futures', 'threads']
 export const rounds = { full: 40, quick: 8 }
-
-/** At least half of the throughput. */
-export const bars = [{ of: 'futures', to: 'threads', column: 'rate', atMost: 2 }]
