@@ -2,8 +2,10 @@
  * Who may import whom, one door per package, no cycles, sizes and names: the shape of src/, held by its import lines.
  * A rule that has to give way gives way here, with its reason beside it.
  */
+import { existsSync, readFileSync } from 'node:fs'
 import { builtinModules } from 'node:module'
 import { describe, expect, test } from 'vitest'
+import { projectRoot } from './helpers/run-node.ts'
 import { readSourceFiles, type SourceFile, type SourceImport } from './helpers/source-files.ts'
 
 /** What a folder may import besides itself and the leaves: a folder, or single files of one. */
@@ -177,6 +179,36 @@ describe('packages', () => {
   test('have leaves that use Node only', () => {
     const targets = leaves.flatMap((file) => file.imports.filter(({ isOurs }) => !isOurs).map(({ target }) => target))
     expect(unique(targets).filter((target) => !isNode(target))).toEqual([])
+  })
+})
+
+describe('src/README.md', () => {
+  const text = readFileSync(`${projectRoot}src/README.md`, 'utf8')
+  const section = (title: string): string => new RegExp(`\\n## ${title}\\n([^]*?)(?=\\n## |$)`).exec(text)?.[1] ?? ''
+  const rowsOf = (title: string): string[] =>
+    section(title)
+      .match(/^\| .*$/gm)
+      ?.slice(2) ?? []
+
+  test('names files and folders that are there', () => {
+    const names = [...text.matchAll(/`([\w./-]+(?:\.ts|\/))`/g)].map(([, name]) => String(name))
+    const isThere = (name: string): boolean =>
+      existsSync(`${projectRoot}src/${name}`) ||
+      existsSync(`${projectRoot}${name}`) ||
+      files.some(({ path }) => path.endsWith(`/${name}`))
+    expect(names.length).toBeGreaterThan(20)
+    expect(names.filter((name) => !isThere(name))).toEqual([])
+  })
+
+  test('names nine files to read, and each room', () => {
+    expect(text.match(/\*\*`[\w/-]+\.ts`\*\*/g)).toHaveLength(9)
+    const folders = unique(files.filter(({ path }) => path.includes('/')).map(({ folder }) => folder))
+    expect(folders.filter((folder) => !rowsOf('Rooms').some((row) => row.includes(`\`${folder}/\``)))).toEqual([])
+  })
+
+  test('explains at most 25 words', () => {
+    expect(rowsOf('Words').length).toBeGreaterThan(0)
+    expect(rowsOf('Words').length).toBeLessThanOrEqual(25)
   })
 })
 
