@@ -59,7 +59,6 @@ const smallFiles: Record<string, string> = {
   'executor/bullmq/start-worker.ts': 'the public function; the class behind it is not public',
   'executor/bullmq/times.ts': 'all times of the room in one place, so that tests can have others',
   'executor/worker-thread/thread-task-context.ts': 'what a task holds in its hands; the rest of its side is plumbing',
-  'futures-session/in-flight.ts': 'a data structure',
   'session/user-agent.ts': 'the one place that says the version',
   'transport/connecting/socks.ts': 'the door to its package',
 }

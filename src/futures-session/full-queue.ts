@@ -1,7 +1,7 @@
 import { clearImmediate, setImmediate } from 'node:timers'
 
 /** How long a queue is left alone that was full twice in a row; ms. */
-export const patience = 5
+export const retryInterval = 5
 
 /**
  * A queue that was full: when it is tried again. Nobody tells when there is room, for others fill it too, and the executor
@@ -23,7 +23,7 @@ export class FullQueue {
       this.stop()
       this.#tryAgain()
     }
-    if (this.#hasRetried) this.#timer = setTimeout(tryAgain, patience)
+    if (this.#hasRetried) this.#timer = setTimeout(tryAgain, retryInterval)
     else this.#immediate = setImmediate(tryAgain)
     this.#hasRetried = true
   }

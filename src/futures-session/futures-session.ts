@@ -19,7 +19,9 @@ import {
   type InnerSession,
 } from './futures-session-options.ts'
 import { OpenRequests } from './open-requests.ts'
-import { RequestSubmitter, type Refusal } from './request-submitter.ts'
+import { LocalSubmitter } from './local-submitter.ts'
+import { RemoteSubmitter } from './remote/remote-submitter.ts'
+import type { Refusal, RequestSubmitter } from './request-submitter.ts'
 import { Pages } from './pages.ts'
 import { PageTrail, type PaginateOptions } from './page-trail.ts'
 import { RequestMap, specOf } from './request-map.ts'
@@ -76,7 +78,8 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
     if (inner instanceof Session) coreOf(inner).connections.keepFor(this.executor.maxWorkers)
     this.#unobserved = new UnobservedFailures((future, error) => reportUnobserved(this, future, error, unobserved))
     this.#openRequests = new OpenRequests(this, this.#unobserved)
-    this.#submitter = new RequestSubmitter({
+    const Submitter = this.executor.isolated ? RemoteSubmitter : LocalSubmitter
+    this.#submitter = new Submitter({
       session: this.session,
       executor: this.executor,
       openRequests: this.#openRequests,
@@ -108,7 +111,7 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
     this.#throwsIfFull = false
     try {
       const { future, refusal } = makeFuture<R>(method, url, options)
-      return this.#submitter.submit(future, throwsIfFull, refusal)
+      return this.#submitter.submit(future, { throwsIfFull, refusal })
     } finally {
       this.#throwsIfFull = throwsIfFull
     }
@@ -236,7 +239,7 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
     this.#unobserved.flush()
     const shutdown = this.#ownsExecutor ? this.executor.shutdown({ wait }) : undefined
     if (wait) await this.#openRequests.onStopped()
-    this.#submitter.close()
+    this.#submitter.close?.()
     await shutdown
     if (this.#ownsSession) await this.session.close?.()
   }

@@ -1,14 +1,12 @@
 import { setImmediate } from 'node:timers'
+import { LinkedList } from '../linked-list.ts'
 import type { GuardedEmitter, Progress, SessionEvents } from './events.ts'
 import type { ResponseController } from './response-controller.ts'
 import type { UnobservedFailures } from './unobserved.ts'
 
 type Outcome = 'fulfilled' | 'rejected' | 'cancelled'
 
-/**
- * The books of one session: which requests are open, how many ended how, how many attempts are at work. The open ones
- * are a list that runs through the controllers themselves, for there may be very many.
- */
+/** Of one session: which requests are open, how many ended how, how many attempts are at work; and who is told of that. */
 export class OpenRequests<R> {
   readonly #emitter: GuardedEmitter<SessionEvents<R>>
   readonly #unobserved: UnobservedFailures<R>
@@ -22,8 +20,7 @@ export class OpenRequests<R> {
     running: 0,
     bytes: 0,
   }
-  #first: ResponseController<R> | undefined
-  #last: ResponseController<R> | undefined
+  readonly #controllers = new LinkedList<ResponseController<R>>()
   #attemptsAtWork = 0
   #idleWaiters: (() => void)[] = []
   #stopWaiters: (() => void)[] = []
@@ -51,17 +48,14 @@ export class OpenRequests<R> {
     this.#emitter.emit(event, ...(payload as never))
   }
 
-  /** Opens a request. */
+  /** A request was made. */
   add(controller: ResponseController<R>): void {
     this.#counts.submitted++
     this.#counts.pending++
-    controller.previous = this.#last
-    if (this.#last === undefined) this.#first = controller
-    else this.#last.next = controller
-    this.#last = controller
+    this.#controllers.push(controller)
   }
 
-  /** It was not accepted: as if it had never been opened. */
+  /** It was not accepted: as if it had never been made. */
   retract(controller: ResponseController<R>): void {
     this.#counts.submitted--
     this.#counts.pending--
@@ -93,29 +87,21 @@ export class OpenRequests<R> {
     if (this.isIdle) this.#scheduleIdleCheck()
   }
 
-  /** Closes a request: settled, and its streamed body, if it has one, is over. */
+  /** It is settled, and its streamed body, if it has one, is over. Nothing happens where it was removed before. */
   remove(controller: ResponseController<R>): void {
-    const { previous, next } = controller
-    if (previous === undefined && this.#first !== controller) return
-    if (previous === undefined) this.#first = next
-    else previous.next = next
-    if (next === undefined) this.#last = previous
-    else next.previous = previous
-    controller.previous = controller.next = undefined
+    this.#controllers.remove(controller)
   }
 
   /** The open requests, oldest first. */
   list(): ResponseController<R>[] {
-    const open: ResponseController<R>[] = []
-    for (let each = this.#first; each !== undefined; each = each.next) open.push(each)
-    return open
+    return [...this.#controllers]
   }
 
   attemptBegan(): void {
     this.#attemptsAtWork++
   }
 
-  /** Bound: it ends every attempt. */
+  /** An arrow function, because it is passed as a callback. */
   readonly attemptEnded = (): void => {
     this.#attemptsAtWork--
     if (this.#attemptsAtWork > 0 || this.#stopWaiters.length === 0) return

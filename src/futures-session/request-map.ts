@@ -1,10 +1,11 @@
 import { AsyncQueue, Fifo } from '../async-queue.ts'
 import { checkCount, checkSignal, describe, isThenable } from '../checks.ts'
+import { type DoneListener, subscribe, unsubscribe } from '../future/listeners.ts'
 import { Input } from '../input.ts'
+import { LinkedList, type LinkedListElement } from '../linked-list.ts'
 import type { RequestSpec } from '../session/options/options.ts'
 import { listen, unlisten, type AbortListener } from '../shared-signal.ts'
 import { FullQueue } from './full-queue.ts'
-import { Flights, type FlightOwner } from './in-flight.ts'
 import { checkMapNames } from './futures-session-options.ts'
 import type { ResponseFuture } from './response-future.ts'
 
@@ -39,11 +40,11 @@ export interface MapSource<R> {
  * Requests from an input of any length, with a bounded number in existence: the next is read from the input when one has
  * been handed out. Reading begins with the first `next()`.
  */
-export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements FlightOwner<R>, AbortListener {
+export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements AbortListener {
   readonly #source: MapSource<R>
   readonly #bufferSize: number
   readonly #signal: AbortSignal | undefined
-  readonly #flights = new Flights<R>(this)
+  readonly #inFlight = new InFlight<R>((future) => this.#handleDone(future))
   /** With `ordered`: everything not delivered yet, in input order. */
   readonly #order: Fifo<ResponseFuture<R>> | undefined
   #orderHead: ResponseFuture<R> | undefined
@@ -103,8 +104,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
     input?.leave().catch(() => undefined)
   }
 
-  /** @internal */
-  handleLanding(future: ResponseFuture<R>): void {
+  #handleDone(future: ResponseFuture<R>): void {
     if (this.#order === undefined) this.push(future)
     else this.#pushInOrder()
     this.#finishIfOver()
@@ -115,7 +115,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
   get #undelivered(): number {
     return (
       this.readyCount +
-      (this.#order === undefined ? this.#flights.size : this.#order.size + (this.#orderHead === undefined ? 0 : 1))
+      (this.#order === undefined ? this.#inFlight.size : this.#order.size + (this.#orderHead === undefined ? 0 : 1))
     )
   }
 
@@ -195,7 +195,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
     this.#fullQueue.handleRoom()
     this.#held = undefined
     this.#order?.push(future)
-    this.#flights.add(future)
+    this.#inFlight.add(future)
     return true
   }
 
@@ -209,7 +209,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
   }
 
   #finishIfOver(): void {
-    if (this.#input !== undefined || this.#flights.size > 0 || this.#left !== undefined) return
+    if (this.#input !== undefined || this.#inFlight.size > 0 || this.#left !== undefined) return
     if (this.#signal !== undefined) unlisten(this.#signal, this)
     if (this.#failure === undefined) this.finish()
     else this.fail(this.#failure.error)
@@ -222,8 +222,62 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Flig
     this.#held = undefined
     this.#fullQueue.stop()
     if (this.#signal !== undefined) unlisten(this.#signal, this)
-    this.#flights.cancel(reason)
+    this.#inFlight.cancel(reason)
     return input
+  }
+}
+
+/** The requests of one map that are under way. */
+class InFlight<R> {
+  readonly #onDone: (future: ResponseFuture<R>) => void
+  #requests = new LinkedList<RequestInFlight<R>>()
+
+  constructor(onDone: (future: ResponseFuture<R>) => void) {
+    this.#onDone = onDone
+  }
+
+  get size(): number {
+    return this.#requests.size
+  }
+
+  /** One that is done already is told at once. */
+  add(future: ResponseFuture<R>): void {
+    const request = new RequestInFlight(future, this)
+    this.#requests.push(request)
+    future[subscribe](request)
+  }
+
+  handleDone(request: RequestInFlight<R>): void {
+    this.#requests.remove(request)
+    this.#onDone(request.future)
+  }
+
+  /** Cancels all of them; their end is not told any more. */
+  cancel(reason: unknown): void {
+    const requests = [...this.#requests]
+    this.#requests = new LinkedList()
+    for (const request of requests) request.future[unsubscribe](request)
+    for (const { future } of requests) future.cancel(reason)
+  }
+}
+
+class RequestInFlight<R> implements DoneListener, LinkedListElement<RequestInFlight<R>> {
+  next: RequestInFlight<R> | undefined = undefined
+  previous: RequestInFlight<R> | undefined = undefined
+  readonly future: ResponseFuture<R>
+  readonly #inFlight: InFlight<R>
+
+  constructor(future: ResponseFuture<R>, inFlight: InFlight<R>) {
+    this.future = future
+    this.#inFlight = inFlight
+  }
+
+  get isWait(): boolean {
+    return true
+  }
+
+  handleDone(): void {
+    this.#inFlight.handleDone(this)
   }
 }
 

@@ -1,14 +1,13 @@
 import { Deadline } from '../deadline.ts'
 import { CancelledError, TotalTimeoutError, type FailedRequest } from '../errors.ts'
-import type { Call } from '../session/call/call.ts'
-import type { NextAttempt } from '../session/call/retry.ts'
+import type { CallObserver } from '../session/call/call-subject.ts'
 import type { RequestOptions } from '../session/options/options.ts'
 import { openBody, Response } from '../session/response/response.ts'
-import { UserScope } from '../user-scope.ts'
+import type { UserScope } from '../user-scope.ts'
 import type { RequestSpan } from './tracing.ts'
 
-/** How one request is done, on which session ever. Exists from its start on a worker on. */
-export abstract class RequestRun<R> {
+/** How one request is done, here or in threads. Exists from its start on a worker on. */
+export abstract class RequestRun {
   span: RequestSpan | undefined = undefined
   /** Where redirects have led it, if that is counted. */
   origin: string | undefined = undefined
@@ -16,60 +15,64 @@ export abstract class RequestRun<R> {
   scope: UserScope | undefined = undefined
   /** The wait before the next attempt. */
   pause: Deadline | undefined = undefined
-  /** Its response may come before its body. */
-  readonly mayStream: boolean
   #response: Response | undefined = undefined
-
-  constructor(mayStream: boolean) {
-    this.mayStream = mayStream
-  }
 
   /** The number of the attempt that has begun last, from 1; 0: none has. */
   abstract get attempts(): number
 
-  abstract attempt(): PromiseLike<R | NextAttempt>
-
-  /** Makes the running attempt reject, or ends the body that is still coming in. */
+  /** Stops what is still done for it: the future is settled. */
   abstract abort(error: unknown): void
 
   /** The response is there, and its body is still coming in. */
   get isStreaming(): boolean {
-    return this.openBody !== undefined
+    return this.#openBody !== undefined
   }
 
   /** @returns a promise of the end of a body that is still coming in, `undefined` if all is there */
   bodyEnd(value: unknown): Promise<void> | undefined {
     if (!(value instanceof Response)) return undefined
     this.#response = value
-    return this.openBody?.ended
+    return this.#openBody?.ended
   }
 
   /** Ends the body that is still coming in, if nobody reads it. */
   dropUnreadBody(): void {
-    const body = this.openBody
+    const body = this.#openBody
     if (body === undefined || body.isBeingRead) return
     body.destroy(new CancelledError('The session was closed before anybody read the body'))
   }
 
-  protected get openBody(): ReturnType<typeof openBody> {
+  get #openBody(): ReturnType<typeof openBody> {
     return this.#response === undefined ? undefined : openBody(this.#response)
   }
 }
 
-/** On a Session of ours. */
-export class CallRun extends RequestRun<Response> {
-  readonly #call: Call
+/** What makes the attempts of a request that is done here: a Call is one. */
+export interface AttemptMaker {
+  readonly attempts: number
+  /** @returns a promise of the response, or of the NextAttempt */
+  attempt(): PromiseLike<unknown>
+  /** Makes the running attempt reject, or ends the body that is still coming in. */
+  abort(error: unknown): void
+}
 
-  constructor(call: Call, mayStream: boolean) {
-    super(mayStream)
+/** On a session here. */
+export class LocalRun extends RequestRun {
+  /** Its response may come before its body. */
+  readonly mayStream: boolean
+  readonly #call: AttemptMaker
+
+  constructor(call: AttemptMaker, mayStream: boolean) {
+    super()
     this.#call = call
+    this.mayStream = mayStream
   }
 
   override get attempts(): number {
     return this.#call.attempts
   }
 
-  override attempt(): Promise<Response | NextAttempt> {
+  attempt(): PromiseLike<unknown> {
     return this.#call.attempt()
   }
 
@@ -86,53 +89,52 @@ export interface SessionLike<R> {
   close?(): unknown
 }
 
-/** What is done for a foreign session, that knows neither our futures nor our clocks. */
-export interface ForeignLimits {
-  readonly request: FailedRequest
+/** What a ForeignCall knows of its request. */
+export interface ForeignRequest {
+  readonly described: FailedRequest
+  send(signal: AbortSignal): PromiseLike<unknown>
   /** @returns milliseconds from the start of an attempt to its outcome; Infinity: none. @throws {InvalidOptionError} */
   findTotal(): number
-  /** Called when `total` has passed. */
-  readonly onTimeout: (error: TotalTimeoutError) => void
 }
 
-/** On somebody else's session, or on ours with a `request` of the caller's: it gets the options untouched, but for a signal of ours. */
-export class ForeignRun<R> extends RequestRun<R> {
-  readonly #send: (signal: AbortSignal) => PromiseLike<R>
-  readonly #limits: ForeignLimits
+/**
+ * The one attempt on somebody else's session, or on ours with a `request` of the caller's: it knows neither our futures nor
+ * our clocks, and gets the options untouched, but for a signal of ours.
+ */
+export class ForeignCall implements AttemptMaker {
+  attempts = 0
+  readonly #request: ForeignRequest
+  readonly #observer: Required<Pick<CallObserver, 'enterUserCode' | 'abandoned'>>
   readonly #abortController = new AbortController()
-  #attempts = 0
+  #response: unknown
 
-  constructor(send: (signal: AbortSignal) => PromiseLike<R>, limits: ForeignLimits) {
-    super(true)
-    this.#send = send
-    this.#limits = limits
+  constructor(request: ForeignRequest, observer: Required<Pick<CallObserver, 'enterUserCode' | 'abandoned'>>) {
+    this.#request = request
+    this.#observer = observer
   }
 
-  override get attempts(): number {
-    return this.#attempts
-  }
-
-  override async attempt(): Promise<R> {
-    this.#attempts = 1
-    const total = this.#limits.findTotal()
+  async attempt(): Promise<unknown> {
+    this.attempts = 1
+    const total = this.#request.findTotal()
     const deadline = total === Infinity ? undefined : new Deadline(total, () => this.#timeOut(total))
     try {
       const { signal } = this.#abortController
-      return await (this.scope = new UserScope()).contain(() => this.#send(signal))
+      this.#response = await this.#observer.enterUserCode().contain(() => this.#request.send(signal))
+      return this.#response
     } finally {
       deadline?.clear()
     }
   }
 
-  override abort(error: unknown): void {
+  abort(error: unknown): void {
     this.#abortController.abort(error)
-    this.openBody?.destroy(error)
+    if (this.#response instanceof Response) openBody(this.#response)?.destroy(error)
   }
 
   #timeOut(total: number): void {
-    const { request, onTimeout } = this.#limits
+    const { described: request } = this.#request
     const error = new TotalTimeoutError(`${request.method} ${request.url}: not done within ${total} ms`, { request })
-    onTimeout(error)
+    this.#observer.abandoned(error)
     this.#abortController.abort(error)
   }
 }

@@ -1,19 +1,15 @@
 import { AsyncContext } from '../async-context.ts'
 import { describe } from '../checks.ts'
 import { attachRequest, InvalidOptionError, QueueFullError, TaskNotCloneableError } from '../errors.ts'
-import type { Executor, SubmitOptions, Task } from '../executor/executor.ts'
-import type { Call } from '../session/call/call.ts'
-import { describeRequest, hushInputs } from '../session/call/call-subject.ts'
+import type { Executor, SubmitOptions } from '../executor/executor.ts'
+import { holdInputs } from '../session/body/body-sources.ts'
+import { type CallSubject, describeRequest, hushInputs } from '../session/call/call-subject.ts'
 import type { RequestOptions, SendOptions, TimeoutOption } from '../session/options/options.ts'
 import { PreparedRequest, requestNotes } from '../session/prepared-request.ts'
-import { openCall, Session } from '../session/session.ts'
 import type { OpenRequests } from './open-requests.ts'
-import { RemoteController } from './remote/remote-controller.ts'
-import { RemoteSubmitter } from './remote/remote-submitter.ts'
-import { CallRun, ForeignRun, type RequestRun, type SessionLike } from './request-run.ts'
-import { ResponseController } from './response-controller.ts'
+import type { RequestRun, SessionLike } from './request-run.ts'
+import type { ResponseController } from './response-controller.ts'
 import { ResponseFuture } from './response-future.ts'
-import { holdInputs } from '../session/body/body-sources.ts'
 
 export interface SubmitterOptions<R> {
   readonly session: SessionLike<R>
@@ -24,47 +20,60 @@ export interface SubmitterOptions<R> {
   readonly isGrouped: boolean
 }
 
-/** Why a request was not taken in. */
+/** How a request is taken in. */
+export interface Admission {
+  /** A full queue is back-pressure, not the future's outcome. */
+  readonly throwsIfFull: boolean
+  /** What is wrong with its options as a whole. */
+  readonly refusal?: Refusal | undefined
+}
+
+/** Why a request was not taken in: wrapped, for anything may be thrown. */
 export interface Refusal {
   readonly error: unknown
 }
 
-interface Sending {
-  readonly prepared: PreparedRequest
-  readonly options: SendOptions | undefined
-}
-
-/** Where requests are taken in, handed to the executor, and opened on the session when their turn has come. */
-export class RequestSubmitter<R> {
+/**
+ * Accepts the requests of a session and submits them to its executor. How they get there, and what is opened once a worker is
+ * free, is known by the two kinds of it: for requests that are done here, and for an isolated executor.
+ */
+export abstract class RequestSubmitter<R, Controller extends ResponseController<R> = ResponseController<R>> {
   readonly openRequests: OpenRequests<R>
-  readonly #session: SessionLike<R>
-  readonly #executor: Executor
+  protected readonly session: SessionLike<R>
+  protected readonly executor: Executor
   readonly #maxPerOrigin: number | undefined
   readonly #isGrouped: boolean
-  /** Of those that came through `send`. */
-  readonly #sendings = new WeakMap<ResponseFuture<R>, Sending>()
-  /** Where requests can't be done here. */
-  readonly #remote: RemoteSubmitter | undefined
+  /** What came through `send`. */
+  readonly #prepared = new WeakMap<ResponseFuture<R>, CallSubject>()
 
   constructor({ session, executor, openRequests, maxWorkersPerOrigin, isGrouped }: SubmitterOptions<R>) {
     this.openRequests = openRequests
-    this.#session = session
-    this.#executor = executor
+    this.session = session
+    this.executor = executor
     this.#maxPerOrigin = maxWorkersPerOrigin
     this.#isGrouped = isGrouped
-    this.#remote = executor.isolated ? new RemoteSubmitter(session, executor) : undefined
   }
+
+  /** The write side of a new request. */
+  protected abstract control(future: ResponseFuture<R>): Controller
+
+  /** Hands an attempt to the executor. @throws what the executor throws */
+  protected abstract submitAttempt(controller: Controller, options: SubmitOptions<R>): void
+
+  /** Opens a request whose turn has come. */
+  abstract open(controller: Controller): RequestRun
+
+  /** No more requests come: lets go of what they have left behind. */
+  close?(): void
 
   /**
    * Takes a request in. What is wrong with it is the future's error.
    *
-   * @param refusal what is wrong with it as a whole
    * @throws {TaskNotCloneableError} it can't leave this isolate, and the executor is isolated
    * @throws {QueueFullError} only with `throwsIfFull`: nothing has happened then
    */
-  submit(future: ResponseFuture<R>, throwsIfFull: boolean, refusal?: Refusal): ResponseFuture<R> {
-    const controller =
-      this.#remote === undefined ? new ResponseController(future, this) : new RemoteController(future, this)
+  submit(future: ResponseFuture<R>, { throwsIfFull, refusal }: Admission): ResponseFuture<R> {
+    const controller = this.control(future)
     if (future.detail !== undefined) holdInputs(future.detail)
     const signal: unknown = future.detail?.signal
     const isAborted = signal instanceof AbortSignal && signal.aborted
@@ -84,7 +93,7 @@ export class RequestSubmitter<R> {
     }
     if (this.openRequests.hears('submit')) this.openRequests.tell('submit', { future, request: future.request })
     if (isAborted) future.cancel(signal.reason)
-    else if (failure !== undefined) controller.reject(this.#refusal(failure.error, future))
+    else if (failure !== undefined) controller.reject(refusalError(failure.error, future))
     return future
   }
 
@@ -99,12 +108,12 @@ export class RequestSubmitter<R> {
       ...(body === undefined ? {} : { data: body }),
     }
     const future = new ResponseFuture<R>(method, url, spec as RequestOptions)
-    this.#sendings.set(future, { prepared: request as PreparedRequest, options })
-    return this.submit(future, false)
+    this.#prepared.set(future, { request: request as PreparedRequest, options })
+    return this.submit(future, { throwsIfFull: false })
   }
 
-  /** Hands an attempt to the executor. @throws what the executor throws */
-  enqueue(controller: ResponseController<R>): void {
+  /** Submits an attempt, the first or a later one. @throws what the executor throws */
+  enqueue(controller: Controller): void {
     const { future } = controller
     const { detail } = future
     // All of them, for what is not there is looked for on `Object.prototype`.
@@ -115,105 +124,56 @@ export class RequestSubmitter<R> {
       group: this.#isGrouped ? (controller.origin ?? this.#originOf(future)) : undefined,
       maxPerGroup: this.#isGrouped ? this.#maxPerOrigin : undefined,
     }
-    if (controller instanceof RemoteController) this.#enqueueRemote(controller as RemoteController<R>, options)
-    // Bound, not an arrow: half the memory, and there is one for each request that waits.
-    else this.#executor.submit(controller.perform.bind(controller) as Task<R>, options)
+    this.submitAttempt(controller, options)
     // Executors of ours have one anyway.
     if (controller.context === undefined && !future.done()) controller.context = new AsyncContext()
   }
 
-  /** Nobody needs what requests have left behind in threads any more. */
-  close(): void {
-    this.#remote?.close()
-  }
-
-  #enqueueRemote(controller: RemoteController<R>, options: SubmitOptions<R>): void {
-    const { future } = controller
-    const sending = this.#sendings.get(future)
-    const subject = { request: sending?.prepared ?? future.request, options: sending?.options }
-    controller.run ??= this.#remote?.open(subject, controller)
-    if (controller.run !== undefined) this.#remote?.submit(controller.run, options)
-  }
-
   /** Whether a request that is about to go to this origin has to wait its turn there. */
-  countsAt(controller: ResponseController<R>, origin: string): boolean {
+  countsAt({ origin: own, future }: ResponseController<R>, origin: string): boolean {
     if (this.#maxPerOrigin === undefined) return false
-    return (controller.origin ?? this.#originOf(controller.future)) !== origin
+    return (own ?? this.#originOf(future)) !== origin
   }
 
-  /** Opens a request whose turn has come, on the session. */
-  open(controller: ResponseController<R>): RequestRun<R> {
-    if (controller instanceof RemoteController) return controller.run as unknown as RequestRun<R>
-    const { future } = controller
-    const sending = this.#sendings.get(future)
-    const call = this.#openOwn(controller, sending)
-    if (call !== undefined) return new CallRun(call, this.#mayStream(future)) as unknown as RequestRun<R>
-    const { method, url, ...options } = future.request
-    const limits = {
-      request: describeRequest(future),
-      findTotal: () => this.#clock('total', future),
-      onTimeout: (error: unknown) => controller.reject(error),
-    }
-    if (sending === undefined) {
-      return new ForeignRun((signal) => this.#session.request(method, url, { ...options, signal }), limits)
-    }
-    return new ForeignRun((signal) => this.#sendPrepared(sending, signal), limits)
-  }
-
-  /** A `request` or `send` of the caller's own is called, not bypassed. */
-  #openOwn(controller: ResponseController<R>, sending: Sending | undefined): Call | undefined {
-    const session: unknown = this.#session
-    const name = sending === undefined ? 'request' : 'send'
-    if (!(session instanceof Session) || session[name] !== Session.prototype[name]) return undefined
-    // What is none is left to `send` to refuse.
-    if (sending !== undefined && !(sending.prepared instanceof PreparedRequest)) return undefined
-    return openCall(session, sending?.prepared ?? controller.future.request, controller, sending?.options)
-  }
-
-  #mayStream({ detail }: ResponseFuture<R>): boolean {
-    return detail?.stream ?? (this.#session as { stream?: unknown }).stream === true
-  }
-
-  #admit(controller: ResponseController<R>): void {
-    const { future } = controller
-    const timeout = this.#clock('queue', future)
-    this.enqueue(controller)
-    if (timeout !== Infinity) controller.limitQueueing(timeout)
-  }
-
-  async #sendPrepared({ prepared, options }: Sending, signal: AbortSignal): Promise<R> {
-    const session = this.#session as { send?: (request: PreparedRequest, options: SendOptions) => PromiseLike<R> }
-    if (typeof session.send === 'function') return session.send(prepared, { ...options, signal })
-    throw new TypeError("Can't send a prepared request: the wrapped session has no `send`")
+  /** What a call for it is about: a request that came through `send`, or what the future says. */
+  protected subjectOf(future: ResponseFuture<R>): CallSubject {
+    return this.#prepared.get(future) ?? future
   }
 
   /** Milliseconds of a clock that the FuturesSession itself runs: the request's, else the session's, else none. */
-  #clock(name: 'queue' | 'total', future: ResponseFuture<R>): number {
+  protected clock(name: 'queue' | 'total', future: ResponseFuture<R>): number {
     const { detail } = future
     const own = clockOf(detail?.timeout, name)
-    const value = own === undefined ? clockOf((this.#session as { timeout?: TimeoutOption }).timeout, name) : own
+    const value = own === undefined ? clockOf((this.session as { timeout?: TimeoutOption }).timeout, name) : own
     if (value === undefined || value === null || value === Infinity) return Infinity
     if (typeof (value as unknown) === 'number' && value > 0) return value
     const message = `Expected \`timeout.${name}\` to be a positive number of milliseconds, got ${describe(value)}`
     throw new InvalidOptionError(message, { option: 'timeout', request: describeRequest(future) })
   }
 
+  #admit(controller: Controller): void {
+    const { future } = controller
+    const timeout = this.clock('queue', future)
+    this.enqueue(controller)
+    if (timeout !== Infinity) controller.limitQueueing(timeout)
+  }
+
   #originOf({ request: { url } }: ResponseFuture<R>): string {
-    const base = (this.#session as { baseUrl?: string | URL | null }).baseUrl ?? undefined
+    const base = (this.session as { baseUrl?: string | URL | null }).baseUrl ?? undefined
     try {
       return new URL(url, base).origin
     } catch {
       return 'none'
     }
   }
+}
 
-  /** What an executor that did not take a request makes of the future. */
-  #refusal(error: unknown, future: ResponseFuture<R>): unknown {
-    const request = describeRequest(future)
-    attachRequest(error, request)
-    if (!(error instanceof TypeError || error instanceof RangeError)) return error
-    return new InvalidOptionError(error.message, { cause: error, request })
-  }
+/** What an executor that did not take a request makes of the future. */
+function refusalError(error: unknown, future: ResponseFuture<unknown>): unknown {
+  const request = describeRequest(future)
+  attachRequest(error, request)
+  if (!(error instanceof TypeError || error instanceof RangeError)) return error
+  return new InvalidOptionError(error.message, { cause: error, request })
 }
 
 /** Of the options that it was prepared with, those that count before it is opened. */

@@ -35,7 +35,7 @@ const patience = 1000
 const longPatience = 10_000
 
 /** How a request is done in threads: this end of the line. */
-export class RemoteRun extends RequestRun<Response> implements RemoteLink {
+export class RemoteRun extends RequestRun implements RemoteLink {
   readonly #parts: PackedRequestParts
   #unpackerMade: ResponseUnpacker | undefined
   readonly #observer: RunObserver
@@ -57,7 +57,7 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
   #jar: SharedJar | undefined
 
   constructor(parts: PackedRequestParts, observer: RunObserver) {
-    super(false)
+    super()
     this.#parts = parts
     this.#observer = observer
     this.#jar = parts.common.jar
@@ -114,14 +114,10 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     return this.#attempts
   }
 
-  /** Nobody calls it: attempts are made by the executor. */
-  override attempt(): never {
-    throw new TypeError('Attempts of this request are made in threads')
-  }
-
-  /** The executor has heard of it. */
+  /** The executor aborts the task itself, and tells its end if it is linked. */
   override abort(): void {
-    // See above.
+    this.#clock?.clear()
+    if (!this.isLinked) this.end()
   }
 
   begin(): void {
@@ -140,12 +136,6 @@ export class RemoteRun extends RequestRun<Response> implements RemoteLink {
     this.#isAtWork = false
     this.#task = undefined
     this.#observer.attemptEnded()
-  }
-
-  /** The future is settled. */
-  release(): void {
-    this.#clock?.clear()
-    if (!this.isLinked) this.end()
   }
 
   handleStart(task: RemoteTask): void {

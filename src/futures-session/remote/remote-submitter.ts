@@ -1,43 +1,73 @@
 import { randomUUID } from 'node:crypto'
 import { SessionClosedError } from '../../errors.ts'
 import type { Executor, SubmitOptions } from '../../executor/executor.ts'
-import { forgetShared, isRemoteExecutor, submitRemote, type SharedValue } from '../../executor/remote.ts'
+import { forgetShared, isRemoteExecutor, type SharedValue, submitRemote } from '../../executor/remote.ts'
+import { CloneCheck, SessionSnapshot, sharedRecipe } from './pack-options.ts'
+import { type Common, packRequest } from './pack-request.ts'
+import type { RemoteCall } from './protocol.ts'
+import { RemoteRun, type RunObserver } from './remote-run.ts'
+import { SharedJar } from './shared-jar.ts'
+import type { PackedPoolKey } from './thread-call.ts'
+import { RequestSubmitter, type SubmitterOptions } from '../request-submitter.ts'
+import { ResponseController } from '../response-controller.ts'
+import type { ResponseFuture } from '../response-future.ts'
 import type { CallSubject } from '../../session/call/call-subject.ts'
+import type { NextAttempt } from '../../session/call/retry.ts'
 import { PreparedRequest } from '../../session/prepared-request.ts'
+import type { Response } from '../../session/response/response.ts'
 import { coreOf } from '../../session/session-attributes.ts'
 import type { SessionCore } from '../../session/session-core.ts'
 import { Session } from '../../session/session.ts'
 import type { TaskReference } from '../../task-reference.ts'
-import { packRequest, type Common } from './pack-request.ts'
-import type { RemoteCall } from './protocol.ts'
-import { CloneCheck, SessionSnapshot, sharedRecipe } from './pack-options.ts'
-import type { RemoteController } from './remote-controller.ts'
-import { RemoteRun } from './remote-run.ts'
-import { SharedJar } from './shared-jar.ts'
-import type { PackedPoolKey } from './thread-call.ts'
 
-/** Hands the requests of one session to an isolated executor. */
-export class RemoteSubmitter {
-  readonly #session: unknown
-  readonly #executor: Executor
+/** Submits requests to an isolated executor. */
+export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>> {
   readonly #cloneCheck: CloneCheck
   /** Threads keep connections for it. */
   #poolKey: SharedValue | undefined
   #common: Common | undefined
 
-  constructor(session: unknown, executor: Executor) {
-    this.#session = session
-    this.#executor = executor
-    this.#cloneCheck = cloneCheckFor(executor)
+  constructor(options: SubmitterOptions<R>) {
+    super(options)
+    this.#cloneCheck = cloneCheckFor(options.executor)
+  }
+
+  protected override control(future: ResponseFuture<R>): RemoteController<R> {
+    return new RemoteController(future, this)
   }
 
   /**
-   * Takes a request in.
+   * The first attempt is packed here.
    *
    * @throws {TaskNotCloneableError} something in the request or the session can't leave this isolate
    * @throws {RequestError | SessionClosedError} it could not be sent from here, either
    */
-  open<R>(subject: CallSubject, controller: RemoteController<R>): RemoteRun {
+  protected override submitAttempt(controller: RemoteController<R>, options: SubmitOptions<R>): void {
+    const run = (controller.remoteRun ??= this.#pack(controller))
+    const { executor } = this
+    const remoteCall = run.callFor(options.maxPerGroup === undefined ? undefined : options.group)
+    if (isRemoteExecutor(executor)) {
+      executor[submitRemote](reference<R>(run.ownModule, remoteCall), options, run)
+    } else {
+      const { href } = entryBeside(import.meta.url)
+      executor.submit(reference<R>(href, withShared(remoteCall, run.shared)), options)
+    }
+  }
+
+  override open(controller: RemoteController<R>): RemoteRun {
+    return controller.remoteRun as RemoteRun
+  }
+
+  /** Threads close the connections that are idle, and the others when they are. */
+  override close(): void {
+    if (this.#poolKey !== undefined && isRemoteExecutor(this.executor)) this.executor[forgetShared](this.#poolKey)
+  }
+
+  #pack(controller: RemoteController<R>): RemoteRun {
+    const { future } = controller
+    const { request, options } = this.subjectOf(future)
+    // What was given to `send` may be nothing at all.
+    const subject = { request: (request as typeof request | undefined) ?? future.request, options }
     const core = this.#demandCore(subject)
     if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
     if (core.hasDispatchers) throw this.#cloneCheck.error('dispatcher', 'a dispatcher')
@@ -45,26 +75,9 @@ export class RemoteSubmitter {
     return new RemoteRun(packRequest(subject, this.#common, this.#cloneCheck), controller)
   }
 
-  /** Hands an attempt to the executor. @throws what the executor throws */
-  submit<R>(run: RemoteRun, options: SubmitOptions<R>): void {
-    const { group, maxPerGroup } = options
-    const remoteCall = run.callFor(maxPerGroup === undefined ? undefined : group)
-    if (isRemoteExecutor(this.#executor)) {
-      this.#executor[submitRemote](reference<R>(run.ownModule, remoteCall), options, run)
-    } else {
-      const { href } = entryBeside(import.meta.url)
-      this.#executor.submit(reference<R>(href, withShared(remoteCall, run.shared)), options)
-    }
-  }
-
-  /** Threads close the connections that are idle, and the others when they are. */
-  close(): void {
-    if (this.#poolKey !== undefined && isRemoteExecutor(this.#executor)) this.#executor[forgetShared](this.#poolKey)
-  }
-
   /** A `request` or `send` of the caller's own could not be called in a thread, and must not be passed by. */
   #demandCore({ request }: CallSubject): SessionCore {
-    const session = this.#session
+    const session: unknown = this.session
     if (!(session instanceof Session)) throw this.#cloneCheck.error('session', 'a session of your own')
     const name = request instanceof PreparedRequest ? 'send' : 'request'
     if (session[name] === Session.prototype[name]) return coreOf(session)
@@ -75,7 +88,7 @@ export class RemoteSubmitter {
     // First: it may make the jar, and the snapshot is one with that jar.
     const jar = jarOf(core, this.#cloneCheck)
     const snapshot = new SessionSnapshot(core, this.#cloneCheck)
-    this.#poolKey ??= poolKeyOf(core, this.#executor, this.#cloneCheck)
+    this.#poolKey ??= poolKeyOf(core, this.executor, this.#cloneCheck)
     const recipe = sharedRecipe(core.auth)
     const shared = recipe === undefined ? [this.#poolKey, snapshot] : [this.#poolKey, snapshot, recipe]
     const sharedIndex = {
@@ -89,7 +102,7 @@ export class RemoteSubmitter {
       jarNow: () => jarOf(core, this.#cloneCheck),
       shared,
       sharedIndex,
-      isLinked: isRemoteExecutor(this.#executor),
+      isLinked: isRemoteExecutor(this.executor),
     }
   }
 }
@@ -137,4 +150,53 @@ function withShared(remoteCall: RemoteCall, shared: readonly SharedValue[]): Rem
 
 function copyOf({ version, value }: SharedValue): SharedValue {
   return { version, value }
+}
+
+/** The write side of a request that is done in threads: what the executor settles it with is unpacked first. */
+class RemoteController<R> extends ResponseController<R> implements RunObserver {
+  /** Made when the request is taken in, not when it starts: what can't leave this isolate is refused at the call. */
+  remoteRun: RemoteRun | undefined = undefined
+
+  get isDone(): boolean {
+    return this.future.done()
+  }
+
+  override start(): boolean {
+    const hasStarted = super.start()
+    const { remoteRun, context } = this
+    if (hasStarted && remoteRun?.isLinked === false) {
+      if (context === undefined) remoteRun.begin()
+      else context.run(() => remoteRun.begin())
+    }
+    return hasStarted
+  }
+
+  override resolve(value: R): boolean {
+    if (this.remoteRun === undefined || this.isDone) return super.resolve(value)
+    let outcome: Response | NextAttempt
+    try {
+      outcome = this.remoteRun.unpack(value)
+    } catch (error) {
+      return this.#settled(super.reject(error))
+    }
+    return this.#settled(super.resolve(outcome as R))
+  }
+
+  override reject(error: unknown): boolean {
+    const next = this.isDone ? undefined : this.remoteRun?.explain(error)
+    return this.#settled(next === undefined ? super.reject(error) : super.resolve(next as R))
+  }
+
+  attemptBegan(): void {
+    this.openRequests.attemptBegan()
+  }
+
+  attemptEnded(): void {
+    this.openRequests.attemptEnded()
+  }
+
+  #settled(answer: boolean): boolean {
+    if (this.isDone) this.remoteRun?.abort()
+    return answer
+  }
 }
