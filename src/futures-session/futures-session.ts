@@ -21,7 +21,7 @@ import {
 import { OpenRequests } from './open-requests.ts'
 import { LocalSubmitter } from './local-submitter.ts'
 import { RemoteSubmitter } from './remote/remote-submitter.ts'
-import type { Refusal, RequestSubmitter } from './request-submitter.ts'
+import type { NewRequest, RequestSubmitter } from './request-submitter.ts'
 import { Pages } from './pages.ts'
 import { PageTrail, type PaginateOptions } from './page-trail.ts'
 import { RequestMap, specOf } from './request-map.ts'
@@ -33,6 +33,13 @@ import { reportUnobserved, UnobservedFailures } from './unobserved.ts'
 
 /** For what takes a full queue as back-pressure. */
 export const trySubmit = Symbol('trySubmit')
+
+/** The name of an option of ours: a full queue is thrown. An overridden `request` passes it on with the options it got. */
+const throwsIfFull = Symbol('throwsIfFull')
+
+interface InternalOptions extends RequestOptions {
+  [throwsIfFull]?: true
+}
 
 /**
  * A session whose requests are futures: `await session.get(url).result()`. It wraps a `Session`, keeps its API, and runs
@@ -59,8 +66,6 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
   readonly #submitter: RequestSubmitter<R>
   #isClosed = false
   #closing: Promise<void> | undefined
-  /** Within `trySubmit`: a full queue is back-pressure, not an outcome. */
-  #throwsIfFull = false
 
   /** @throws {TypeError | RangeError} bad options */
   constructor(given: FuturesSessionOptions<R> = {}) {
@@ -106,15 +111,7 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
   override request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<R>
   override request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<R> {
     this.#checkOpen(method)
-    const throwsIfFull = this.#throwsIfFull
-    // It is not meant for what a listener of `submit` asks for.
-    this.#throwsIfFull = false
-    try {
-      const { future, refusal } = makeFuture<R>(method, url, options)
-      return this.#submitter.submit(future, { throwsIfFull, refusal })
-    } finally {
-      this.#throwsIfFull = throwsIfFull
-    }
+    return this.#submitter.submit(newRequest<R>(method, url, options))
   }
 
   /** Sends a request of `prepareRequest`. @throws {SessionClosedError | TaskNotCloneableError} as `request` */
@@ -246,14 +243,13 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
 
   /** @internal As `request`. @returns `undefined` while the executor's queue is full: nothing has happened then */
   [trySubmit]({ method = 'GET', url, ...options }: RequestSpec): ResponseFuture<R> | undefined {
-    this.#throwsIfFull = true
+    const internal: InternalOptions = options
+    internal[throwsIfFull] = true
     try {
-      return this.request(method, url, options)
+      return this.request(method, url, internal)
     } catch (error) {
       if (error instanceof QueueFullError) return undefined
       throw error
-    } finally {
-      this.#throwsIfFull = false
     }
   }
 
@@ -262,17 +258,14 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
   }
 }
 
-interface NewFuture<R> {
-  readonly future: ResponseFuture<R>
-  readonly refusal?: Refusal
-}
-
 /** What is wrong with options as a whole, a getter of theirs that throws included, is their future's error. */
-function makeFuture<R>(method: string, url: string | URL, options: RequestOptions | undefined): NewFuture<R> {
+function newRequest<R>(method: string, url: string | URL, options: InternalOptions | undefined): NewRequest<R> {
   try {
     const misuse = options === undefined ? undefined : misuseOf(options)
     if (misuse !== undefined) throw new InvalidOptionError(misuse)
-    return { future: new ResponseFuture<R>(method, url, options) }
+    if (options?.[throwsIfFull] !== true) return { future: new ResponseFuture<R>(method, url, options) }
+    const { [throwsIfFull]: _, ...own } = options
+    return { future: new ResponseFuture<R>(method, url, own), throwsIfFull: true }
   } catch (error) {
     return { future: new ResponseFuture<R>(method, url, undefined), refusal: { error } }
   }

@@ -20,12 +20,13 @@ export interface SubmitterOptions<R> {
   readonly isGrouped: boolean
 }
 
-/** How a request is taken in. */
-export interface Admission {
-  /** A full queue is back-pressure, not the future's outcome. */
-  readonly throwsIfFull: boolean
+/** A request that is to be taken in. */
+export interface NewRequest<R> {
+  readonly future: ResponseFuture<R>
+  /** A full queue is back-pressure, not the future's outcome. @default false */
+  readonly throwsIfFull?: boolean
   /** What is wrong with its options as a whole. */
-  readonly refusal?: Refusal | undefined
+  readonly refusal?: Refusal
 }
 
 /** Why a request was not taken in: wrapped, for anything may be thrown. */
@@ -72,7 +73,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
    * @throws {TaskNotCloneableError} it can't leave this isolate, and the executor is isolated
    * @throws {QueueFullError} only with `throwsIfFull`: nothing has happened then
    */
-  submit(future: ResponseFuture<R>, { throwsIfFull, refusal }: Admission): ResponseFuture<R> {
+  submit({ future, throwsIfFull = false, refusal }: NewRequest<R>): ResponseFuture<R> {
     const controller = this.control(future)
     if (future.detail !== undefined) holdInputs(future.detail)
     const signal: unknown = future.detail?.signal
@@ -109,7 +110,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
     }
     const future = new ResponseFuture<R>(method, url, spec as RequestOptions)
     this.#prepared.set(future, { request: request as PreparedRequest, options })
-    return this.submit(future, { throwsIfFull: false })
+    return this.submit({ future })
   }
 
   /** Submits an attempt, the first or a later one. @throws what the executor throws */

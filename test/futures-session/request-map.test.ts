@@ -1,5 +1,6 @@
 import { getEventListeners } from 'node:events'
 import { afterEach, describe, expect, test } from 'vitest'
+import type { RequestOptions, ResponseFuture } from '../../src/index.ts'
 import { FuturesSession, InProcessExecutor, SessionClosedError } from '../../src/index.ts'
 import { gate, turn, until } from '../helpers/gate.ts'
 import { GatedSession } from '../helpers/gated-session.ts'
@@ -295,6 +296,30 @@ describe('FuturesSession.map()', () => {
     await until(() => inner.requests.some((request) => request.url.endsWith('late')))
     inner.answerAll()
     expect((await next).value!.resultNow()).toBe('http://x/late')
+  })
+
+  test('takes it as back-pressure where a subclass has its own request(), of which nobody sees more than its options', async () => {
+    class Tagging extends FuturesSession<string> {
+      override request(method: string, url: string | URL, options?: RequestOptions): ResponseFuture<string> {
+        return super.request(method, url, { ...options, context: 'tagged' })
+      }
+    }
+    const inner = new GatedSession()
+    const session = new Tagging({ session: inner, maxWorkers: 1, maxQueue: 1, unobserved: 'ignore' })
+    cleanups.push(() => session[Symbol.asyncDispose]())
+    const seen: object[] = []
+    const loop = (async () => {
+      for await (const { state, request } of session.map(['http://x/1', 'http://x/2', 'http://x/3'])) {
+        seen.push({ state, request, symbols: Object.getOwnPropertySymbols(request) })
+      }
+    })()
+    while (seen.length < 3) {
+      inner.answerAll()
+      await turn()
+    }
+    await loop
+    const request = (number: number) => ({ method: 'GET', url: `http://x/${number}`, context: 'tagged' })
+    expect(seen).toEqual([1, 2, 3].map((number) => ({ state: 'fulfilled', request: request(number), symbols: [] })))
   })
 
   test('ends with SessionClosedError when the session is left meanwhile', async () => {
