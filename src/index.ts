@@ -11,7 +11,7 @@ export { FutureController } from './future/future-controller.ts'
 export type { CancelHandler } from './future/listeners.ts'
 export { asCompleted } from './future/as-completed.ts'
 export { wait, type ReturnWhen, type WaitForOptions, type WaitResult } from './future/combine.ts'
-export type { WaitOptions } from './future/wait-limits.ts'
+export type { WaitOptions } from './future/waiting.ts'
 
 // Executors
 export type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor/executor.ts'

@@ -22,7 +22,7 @@ const mayImport: Record<string, readonly string[]> = {
   pool: ['session', 'futures-session', 'future', 'executor/executor.ts'],
   testing: ['future', 'executor/executor.ts'],
   index: ['future', 'executor', 'transport', 'session', 'futures-session'],
-  'worker-entry': ['executor/worker-thread/thread-side.ts', 'futures-session/remote/remote-request.ts'],
+  'worker-entry': ['executor/worker-thread/thread-runtime.ts', 'futures-session/remote/remote-request.ts'],
 }
 
 /** The one place where a package is used: a file, or a folder of which exactly one file imports its values. */

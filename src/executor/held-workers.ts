@@ -1,5 +1,5 @@
 import { UserScope, userScope, type ScopeHolder } from '../user-scope.ts'
-import type { Group, Level } from './lane.ts'
+import type { Group, Level } from './group-queue.ts'
 import type { QueuedTask } from './queued-task.ts'
 
 /** How often workers are looked at while somebody waits for what is queued; ms. */

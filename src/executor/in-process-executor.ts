@@ -7,10 +7,10 @@ import type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task, Tas
 import { HeldWorkers } from './held-workers.ts'
 import { executorOptions } from './option-names.ts'
 import type { QueuedTask, Work } from './queued-task.ts'
-import { checkRateLimit, type RateLimit } from './start-log.ts'
+import { checkRateLimit, type RateLimit } from './rate-window.ts'
 import { TaskScheduler, type SchedulerHost } from './task-scheduler.ts'
 
-export type { RateLimit } from './start-log.ts'
+export type { RateLimit } from './rate-window.ts'
 
 /** The bounds of an InProcessExecutor. */
 export interface InProcessExecutorOptions {

@@ -6,7 +6,7 @@ import { type AbortListener, listen, unlisten } from '../shared-signal.ts'
 import { isTaskReference, type TaskReference } from '../task-reference.ts'
 import { UserScope } from '../user-scope.ts'
 import type { SubmitOptions, Task, TaskContext } from './executor.ts'
-import type { Level } from './lane.ts'
+import type { Level } from './group-queue.ts'
 import { checkSubmitNames } from './option-names.ts'
 
 /** What is done, by name or by hand. */

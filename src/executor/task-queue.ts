@@ -1,7 +1,7 @@
 import { IndexedHeap } from './indexed-heap.ts'
-import { Lane, type Group, type Level } from './lane.ts'
+import { Lane, type Group, type Level } from './group-queue.ts'
 import type { QueuedTask, TaskOwner } from './queued-task.ts'
-import { StartLog, type RateLimit } from './start-log.ts'
+import { StartLog, type RateLimit } from './rate-window.ts'
 
 export interface Placement {
   readonly priority: number

@@ -8,7 +8,7 @@ import { UserScope } from '../user-scope.ts'
 import type { ExecutorStats, ShutdownOptions, SubmitOptions, Task, TaskContext } from './executor.ts'
 import { checkShutdownNames } from './option-names.ts'
 import { checkSubmission, QueuedTask, RunningContext, SignalledTask, type TaskOwner } from './queued-task.ts'
-import type { RateLimit } from './start-log.ts'
+import type { RateLimit } from './rate-window.ts'
 import { TaskQueue } from './task-queue.ts'
 
 export interface SchedulerOptions {

@@ -4,7 +4,7 @@ import { describe } from '../checks.ts'
 import { TimeoutError } from '../errors.ts'
 import { Input } from '../input.ts'
 import type { Future } from './future.ts'
-import { checkFuture, type LimitListener, listFutures, WaitLimits, type WaitOptions } from './wait-limits.ts'
+import { checkFuture, type LimitListener, listFutures, WaitLimits, type WaitOptions } from './waiting.ts'
 import { subscribe, unsubscribe, type DoneListener } from './listeners.ts'
 
 /**

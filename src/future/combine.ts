@@ -2,7 +2,7 @@ import { describe } from '../checks.ts'
 import { FuturesError, TimeoutError } from '../errors.ts'
 import type { Future } from './future.ts'
 import { type DoneListener, subscribe, unsubscribe } from './listeners.ts'
-import { type LimitListener, listFutures, WaitLimits, waitOptionNames, type WaitOptions } from './wait-limits.ts'
+import { type LimitListener, listFutures, WaitLimits, waitOptionNames, type WaitOptions } from './waiting.ts'
 
 /** What a future's `result()` resolves with. */
 export type FutureValue<F> = F extends Future<infer T> ? T : never

@@ -17,7 +17,7 @@ import {
   tellListeners,
   unsubscribe,
 } from './listeners.ts'
-import { OutcomeWait, type WaitOptions } from './wait-limits.ts'
+import { OutcomeWait, type WaitOptions } from './waiting.ts'
 
 /** Where a future is on its way. The last three are for good. */
 export type FutureState = 'pending' | 'running' | 'fulfilled' | 'rejected' | 'cancelled'

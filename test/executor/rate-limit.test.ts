@@ -1,7 +1,7 @@
 import fc from '../helpers/fast-check.ts'
 import { describe, expect, test, vi } from 'vitest'
 import { InProcessExecutor } from '../../src/executor/in-process-executor.ts'
-import type { RateLimit } from '../../src/executor/start-log.ts'
+import type { RateLimit } from '../../src/executor/rate-window.ts'
 import { FutureController } from '../../src/future/future-controller.ts'
 import type { Future } from '../../src/future/future.ts'
 import { until } from '../helpers/gate.ts'

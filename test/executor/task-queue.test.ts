@@ -1,7 +1,7 @@
 import fc from '../helpers/fast-check.ts'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { QueuedTask } from '../../src/executor/queued-task.ts'
-import type { RateLimit } from '../../src/executor/start-log.ts'
+import type { RateLimit } from '../../src/executor/rate-window.ts'
 import { TaskQueue, type Placement } from '../../src/executor/task-queue.ts'
 import { FutureController } from '../../src/future/future-controller.ts'
 

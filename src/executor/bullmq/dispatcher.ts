@@ -12,7 +12,7 @@ import { FleetWatch, type WatchOwner } from './fleet-watch.ts'
 import { JobSender, type SenderOwner } from './job-sender.ts'
 import { LargeResults, type ResultTaker } from './large-results.ts'
 import { decodeThrown, problemOf, type RefusedJob, type TaskWord, type Word } from './protocol.ts'
-import { Rescue } from './rescue.ts'
+import { Rescue } from './task-recovery.ts'
 import { SharedStore } from './shared-store.ts'
 import { times } from './times.ts'
 

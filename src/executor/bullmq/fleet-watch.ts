@@ -5,9 +5,9 @@ import { ignore } from './redis-errors.ts'
 import type { FleetLink } from './fleet-link.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import type { FleetTask, SentJob } from './fleet-task.ts'
-import type { Rescue } from './rescue.ts'
+import type { Rescue } from './task-recovery.ts'
 import { warningsOf } from './connection.ts'
-import { isLost, judgeJob, type Sighting } from './recovery.ts'
+import { isLost, judgeJob, type Sighting } from './recovery-rules.ts'
 import { times } from './times.ts'
 
 export interface WatchOwner {

@@ -4,7 +4,7 @@ import { realTime } from '../../deadline.ts'
 import { ignore } from './redis-errors.ts'
 import { Worker } from './peers.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
-import type { WorkerEnd } from './submitter-line.ts'
+import type { WorkerEnd } from './submitter-channel.ts'
 import { times } from './times.ts'
 
 /** ms: who answers faster has not looked; so often in a row, and it is asked less often. */

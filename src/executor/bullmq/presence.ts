@@ -1,7 +1,7 @@
 import { clearInterval, setInterval } from 'node:timers'
 import type { Connection } from './connection.ts'
 import { ignore } from './redis-errors.ts'
-import type { WorkerEnd } from './submitter-line.ts'
+import type { WorkerEnd } from './submitter-channel.ts'
 
 /** Shows submitters that a worker is there: by a connection that they see break, and by a key that expires. */
 export class Presence {

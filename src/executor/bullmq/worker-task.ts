@@ -9,7 +9,7 @@ import { encodeValue } from './codec.ts'
 import { hideArguments } from './redis-errors.ts'
 import type { TakenJob } from './job-loop.ts'
 import { encodeThrown, type PackedFunction, type SharedName } from './protocol.ts'
-import type { SubmitterLine } from './submitter-line.ts'
+import type { SubmitterLine } from './submitter-channel.ts'
 
 /** What a task in a worker is told, and what it says. */
 export class WorkerTask extends TaskContextBase {

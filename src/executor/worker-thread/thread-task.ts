@@ -1,5 +1,5 @@
 import { SubmittedTask, type Destination } from '../remote/submitted-task.ts'
-import type { GracePeriod } from './start-watch.ts'
+import type { GracePeriod } from './thread-life.ts'
 import { isPrimitive } from './messages.ts'
 
 /** Where a task is once it has been taken: in a thread, or waiting for one. */

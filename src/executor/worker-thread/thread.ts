@@ -10,7 +10,7 @@ import {
   type StartFailure,
   StartWatch,
   startWorker,
-} from './start-watch.ts'
+} from './thread-life.ts'
 import { decode, encode } from '../remote/error-codec.ts'
 import type { FromThread } from './messages.ts'
 import { Outbox } from './outbox.ts'

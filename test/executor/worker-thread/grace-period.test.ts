@@ -1,5 +1,5 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { GracePeriod } from '../../../src/executor/worker-thread/start-watch.ts'
+import { GracePeriod } from '../../../src/executor/worker-thread/thread-life.ts'
 import { realTurn } from '../../helpers/fake-time.ts'
 
 describe('GracePeriod', () => {

@@ -1,6 +1,6 @@
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
 import { gate } from '../../helpers/gate.ts'
-import { IdleTimer } from '../../../src/executor/worker-thread/start-watch.ts'
+import { IdleTimer } from '../../../src/executor/worker-thread/thread-life.ts'
 
 describe('IdleTimer', () => {
   beforeEach(() => {

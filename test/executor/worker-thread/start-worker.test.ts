@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { entryOfBundle, startWorker } from '../../../src/executor/worker-thread/start-watch.ts'
+import { entryOfBundle, startWorker } from '../../../src/executor/worker-thread/thread-life.ts'
 
 describe('The entry of threads', () => {
   test.each([

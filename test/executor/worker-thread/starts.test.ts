@@ -1,4 +1,4 @@
-import type * as StartWorker from '../../../src/executor/worker-thread/start-watch.ts'
+import type * as StartWorker from '../../../src/executor/worker-thread/thread-life.ts'
 import { EventEmitter } from 'node:events'
 import fs from 'node:fs'
 import type { Worker } from 'node:worker_threads'
@@ -14,7 +14,7 @@ const nextStarts: ((() => Worker) | 'real')[] = []
 /** When each was made, in fake time: pauses are over when the test says so. */
 const starts: number[] = []
 
-vi.mock('../../../src/executor/worker-thread/start-watch.ts', async (importOriginal) => {
+vi.mock('../../../src/executor/worker-thread/thread-life.ts', async (importOriginal) => {
   const original = await importOriginal<typeof StartWorker>()
   return {
     startWorker: (...args: Parameters<typeof original.startWorker>) => {

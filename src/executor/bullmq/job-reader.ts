@@ -4,7 +4,7 @@ import type { TakenJob } from './job-loop.ts'
 import { protocolVersion } from './keys.ts'
 import { contexts, type JobData, type PackedJob, type PackedTask } from './protocol.ts'
 import { SealError } from './sealer.ts'
-import type { SubmitterLine, WorkerEnd } from './submitter-line.ts'
+import type { SubmitterLine, WorkerEnd } from './submitter-channel.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
 import { WorkerTask } from './worker-task.ts'
 

@@ -1,6 +1,6 @@
 import { describe, expect, test } from 'vitest'
 import { countJobs, shouldHoldBack } from '../../../src/executor/bullmq/job-sender.ts'
-import { afterLoss, isLost, judgeJob } from '../../../src/executor/bullmq/recovery.ts'
+import { afterLoss, isLost, judgeJob } from '../../../src/executor/bullmq/recovery-rules.ts'
 
 describe('afterLoss()', () => {
   test.each([

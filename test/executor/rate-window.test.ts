@@ -1,6 +1,6 @@
 import fc from '../helpers/fast-check.ts'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { checkRateLimit, StartLog } from '../../src/executor/start-log.ts'
+import { checkRateLimit, StartLog } from '../../src/executor/rate-window.ts'
 
 describe('StartLog', () => {
   beforeEach(() => void vi.useFakeTimers())

@@ -3,7 +3,7 @@ import { decodeValue } from './codec.ts'
 import type { Connection } from './connection.ts'
 import { fieldOf, Inbox, type Fields } from './inbox.ts'
 import { contexts, decodeThrown, fields, openLetter, type Command } from './protocol.ts'
-import { SubmitterLine, type WorkerEnd } from './submitter-line.ts'
+import { SubmitterLine, type WorkerEnd } from './submitter-channel.ts'
 import { times } from './times.ts'
 import type { WorkerTask } from './worker-task.ts'
 

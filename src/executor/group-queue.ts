@@ -1,7 +1,7 @@
 import { LinkedList } from '../linked-list.ts'
 import { type HeapElement, IndexedHeap } from './indexed-heap.ts'
 import type { QueuedTask, TaskOwner } from './queued-task.ts'
-import type { StartLog } from './start-log.ts'
+import type { StartLog } from './rate-window.ts'
 
 /** Tasks that count together: for how many are at work, and how fast they start. */
 export interface Group {

@@ -4,7 +4,7 @@ import type { FleetTask, SentJob } from './fleet-task.ts'
 import type { JobSender } from './job-sender.ts'
 import { encodeThrown } from './protocol.ts'
 import { ignore } from './redis-errors.ts'
-import { afterLoss, type judgeJob } from './recovery.ts'
+import { afterLoss, type judgeJob } from './recovery-rules.ts'
 import type { SharedStore } from './shared-store.ts'
 
 /** How often a worker may lack what a task needs, or lose the job: something takes it away each time. */
