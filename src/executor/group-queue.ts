@@ -1,7 +1,7 @@
 import { LinkedList } from '../linked-list.ts'
 import { type HeapElement, IndexedHeap } from './indexed-heap.ts'
 import type { QueuedTask, TaskOwner } from './queued-task.ts'
-import type { StartLog } from './rate-window.ts'
+import type { RateWindow } from './rate-window.ts'
 
 /** Tasks that count together: for how many are at work, and how fast they start. */
 export interface Group {
@@ -10,30 +10,30 @@ export interface Group {
   /** Tasks of it that are alive. */
   aliveCount: number
   /** By limit: tasks of one group may have been submitted with different ones. */
-  readonly lanes: Map<number, Lane>
-  readonly log: StartLog | undefined
+  readonly queues: Map<number, GroupQueue>
+  readonly rateWindow: RateWindow | undefined
 }
 
-/** The waiting tasks of one priority in one lane. */
-export class Level extends LinkedList<QueuedTask> implements HeapElement {
+/** The waiting tasks of one priority in one queue. */
+export class PriorityLevel extends LinkedList<QueuedTask> implements HeapElement {
   heapIndex = -1
   readonly priority: number
-  readonly lane: Lane
+  readonly queue: GroupQueue
 
-  constructor(priority: number, lane: Lane) {
+  constructor(priority: number, queue: GroupQueue) {
     super()
     this.priority = priority
-    this.lane = lane
+    this.queue = queue
   }
 }
 
 /** The waiting tasks of one group with one limit. */
-export class Lane implements HeapElement {
+export class GroupQueue implements HeapElement {
   heapIndex = -1
   readonly group: Group
   readonly limit: number
-  readonly #levels = new Map<number, Level>()
-  readonly #order = new IndexedHeap<Level>((a, b) => a.priority > b.priority)
+  readonly #levels = new Map<number, PriorityLevel>()
+  readonly #order = new IndexedHeap<PriorityLevel>((a, b) => a.priority > b.priority)
 
   constructor(group: Group, limit: number) {
     this.group = group
@@ -49,9 +49,9 @@ export class Lane implements HeapElement {
     for (const level of this.#levels.values()) yield* level
   }
 
-  /** Of two lanes with waiting tasks: whose first one comes first. */
-  isBefore(other: Lane): boolean {
-    const [own, others] = [this.#order.first as Level, other.#order.first as Level]
+  /** Of two queues with waiting tasks: whose first one comes first. */
+  isBefore(other: GroupQueue): boolean {
+    const [own, others] = [this.#order.first as PriorityLevel, other.#order.first as PriorityLevel]
     if (own.priority !== others.priority) return own.priority > others.priority
     return (own.first as QueuedTask).sequence < (others.first as QueuedTask).sequence
   }
@@ -65,7 +65,7 @@ export class Lane implements HeapElement {
   }
 
   remove(task: QueuedTask): void {
-    const level = task.level as Level
+    const level = task.level as PriorityLevel
     level.remove(task)
     task.sequence = 0
     if (level.first !== undefined) return
@@ -73,10 +73,10 @@ export class Lane implements HeapElement {
     this.#order.remove(level)
   }
 
-  #level(priority: number): Level {
+  #level(priority: number): PriorityLevel {
     let level = this.#levels.get(priority)
     if (level === undefined) {
-      level = new Level(priority, this)
+      level = new PriorityLevel(priority, this)
       this.#levels.set(priority, level)
     }
     return level

@@ -1,5 +1,5 @@
 import { UserScope, userScope, type ScopeHolder } from '../user-scope.ts'
-import type { Group, Level } from './group-queue.ts'
+import type { Group, PriorityLevel } from './group-queue.ts'
 import type { QueuedTask } from './queued-task.ts'
 
 /** How often workers are looked at while somebody waits for what is queued; ms. */
@@ -68,9 +68,9 @@ export class HeldWorkers {
     const groups = new Map<Group, ReadonlySet<UserScope> | undefined>()
     for (const task of this.#awaited) {
       if (isWaitedForIn(holders, task)) return this.#warn(`All workers (\`maxWorkers\`: ${alive.length})`)
-      const { group, limit } = laneOf(task)
+      const { group, limit } = queueOf(task)
       if (group.aliveCount < limit) continue
-      if (!groups.has(group)) groups.set(group, this.#holders(alive.filter((each) => laneOf(each).group === group)))
+      if (!groups.has(group)) groups.set(group, this.#holders(alive.filter((each) => queueOf(each).group === group)))
       if (isWaitedForIn(groups.get(group), task)) {
         const limits = '`maxPerGroup`, or `maxWorkersPerOrigin` beside `maxWorkers`'
         return this.#warn(`All workers of a group (${limits}: ${limit})`)
@@ -104,8 +104,8 @@ function scopeOf({ controller, work }: QueuedTask): UserScope | undefined {
   return work instanceof UserScope ? work : (controller as Partial<ScopeHolder>)[userScope]
 }
 
-function laneOf(task: QueuedTask): Level['lane'] {
-  return (task.level as Level).lane
+function queueOf(task: QueuedTask): PriorityLevel['queue'] {
+  return (task.level as PriorityLevel).queue
 }
 
 function isWaitedForIn(scopes: ReadonlySet<UserScope> | undefined, { controller }: QueuedTask): boolean {

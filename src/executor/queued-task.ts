@@ -6,7 +6,7 @@ import { type AbortListener, listen, unlisten } from '../shared-signal.ts'
 import { isTaskReference, type TaskReference } from '../task-reference.ts'
 import { UserScope } from '../user-scope.ts'
 import type { SubmitOptions, Task, TaskContext } from './executor.ts'
-import type { Level } from './group-queue.ts'
+import type { PriorityLevel } from './group-queue.ts'
 import { checkSubmitNames } from './option-names.ts'
 
 /** What is done, by name or by hand. */
@@ -19,9 +19,9 @@ export interface TaskOwner {
   handleAwaited(task: QueuedTask): void
 }
 
-/** Where a task is counted. A continuation is a later attempt of work that was submitted before: counted already. */
-const accounts = ['pending', 'running', 'continuation'] as const
-type Account = (typeof accounts)[number]
+/** Where a task is counted. The next attempt of work that was submitted before is not counted again. */
+const counters = ['pending', 'running', 'nextAttempt'] as const
+type Counter = (typeof counters)[number]
 
 /**
  * A task from its submission to its end, in the async context of whoever submitted it. One object for everything, because
@@ -32,26 +32,26 @@ export class QueuedTask extends AsyncContext implements DoneListener {
   work: Work | UserScope | undefined
   readonly controller: FutureController<unknown>
   /** Where it waits, or has waited. */
-  level: Level | undefined = undefined
+  level: PriorityLevel | undefined = undefined
   next: QueuedTask | undefined = undefined
   previous: QueuedTask | undefined = undefined
-  /** Its sequence, four times, and the place of its account: a field less, for 100 000 may wait. */
+  /** `sequence * 4 + counters.indexOf(countedAs)`: one field for two, because 100 000 tasks may wait. */
   order = 0
 
   constructor(work: Work, controller: FutureController<unknown>) {
     super()
     this.work = work
     this.controller = controller
-    this.order = accounts.indexOf(controller.future.running() ? 'continuation' : 'pending')
+    this.order = counters.indexOf(controller.future.running() ? 'nextAttempt' : 'pending')
     ;(controller as Partial<ContextAdopter>)[adoptContext]?.(this)
   }
 
-  get account(): Account {
-    return accounts[this.order - 4 * this.sequence] as Account
+  get countedAs(): Counter {
+    return counters[this.order - 4 * this.sequence] as Counter
   }
 
-  set account(account: Account) {
-    this.order = 4 * this.sequence + accounts.indexOf(account)
+  set countedAs(counter: Counter) {
+    this.order = 4 * this.sequence + counters.indexOf(counter)
   }
 
   /** Order of submission, negative for what goes to the front; 0 while it does not wait. */
@@ -92,7 +92,7 @@ export class QueuedTask extends AsyncContext implements DoneListener {
 
 /** No private method: an instance would be 8 bytes larger. */
 function ownerOf(task: QueuedTask): TaskOwner {
-  return (task.level as Level).lane.group.owner
+  return (task.level as PriorityLevel).queue.group.owner
 }
 
 /** A task that a caller's signal cancels. */

@@ -30,7 +30,7 @@ export function checkRateLimit(rateLimit: RateLimit): RateLimit {
 }
 
 /** The latest starts, of all tasks or of one group: a sliding window on the monotonic clock, exact at its edges. */
-export class StartLog {
+export class RateWindow {
   readonly #rateLimit: RateLimit
   /** In order. */
   readonly #starts: number[] = []

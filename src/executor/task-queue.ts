@@ -1,7 +1,7 @@
 import { IndexedHeap } from './indexed-heap.ts'
-import { Lane, type Group, type Level } from './group-queue.ts'
+import { GroupQueue, type Group, type PriorityLevel } from './group-queue.ts'
 import type { QueuedTask, TaskOwner } from './queued-task.ts'
-import { StartLog, type RateLimit } from './rate-window.ts'
+import { RateWindow, type RateLimit } from './rate-window.ts'
 
 export interface Placement {
   readonly priority: number
@@ -13,7 +13,7 @@ export interface Placement {
 
 /**
  * Tasks that wait: which is next, and how to forget one. Higher priority first, then first come first served; a group at
- * its limit stands aside without holding up the others. Adding and taking cost O(log groups), leaving O(1) but for the
+ * its limit stands aside without holding up the others. Adding and taking cost O(rateWindow groups), leaving O(1) but for the
  * last of a priority.
  */
 export class TaskQueue {
@@ -22,10 +22,10 @@ export class TaskQueue {
   /** Of tasks without a group: they share nothing but a rate limit. */
   readonly #ungrouped: Group
   /** Where starts are counted: of all together, or of each group. */
-  readonly #log: StartLog | undefined
+  readonly #rateWindow: RateWindow | undefined
   readonly #groupRate: RateLimit | undefined
   /** Lanes that have a task that may start now. */
-  readonly #readyLanes = new IndexedHeap<Lane>((a, b) => a.isBefore(b))
+  readonly #readyQueues = new IndexedHeap<GroupQueue>((a, b) => a.isBefore(b))
   readonly #onReady: () => void
   readonly #onAlarm = (): void => {
     // A start that came in time, and before the timer: it is not yet the next one's turn.
@@ -40,7 +40,7 @@ export class TaskQueue {
   constructor(owner: TaskOwner, rate: RateLimit | undefined, onReady: () => void) {
     this.#owner = owner
     const isPerGroup = rate?.perGroup === true
-    this.#log = rate === undefined || isPerGroup ? undefined : new StartLog(rate)
+    this.#rateWindow = rate === undefined || isPerGroup ? undefined : new RateWindow(rate)
     this.#groupRate = isPerGroup ? rate : undefined
     this.#onReady = onReady
     this.#ungrouped = this.#makeGroup('')
@@ -53,54 +53,54 @@ export class TaskQueue {
 
   /** Whether one of them may start. */
   get hasReady(): boolean {
-    return this.#readyLanes.first !== undefined && (this.#log === undefined || this.#log.delay <= 0)
+    return this.#readyQueues.first !== undefined && (this.#rateWindow === undefined || this.#rateWindow.delay <= 0)
   }
 
   /** Everything that waits, in no particular order. */
   list(): QueuedTask[] {
     return [this.#ungrouped, ...this.#groups.values()]
-      .flatMap((group) => [...group.lanes.values()])
-      .flatMap((lane) => [...lane])
+      .flatMap((group) => [...group.queues.values()])
+      .flatMap((queue) => [...queue])
   }
 
   add(task: QueuedTask, { priority, group: name, maxPerGroup, atFront }: Placement): void {
     const group = this.#group(name)
     const limit = name === undefined ? Infinity : maxPerGroup
-    let lane = group.lanes.get(limit)
-    if (lane === undefined) {
-      lane = new Lane(group, limit)
-      group.lanes.set(limit, lane)
+    let queue = group.queues.get(limit)
+    if (queue === undefined) {
+      queue = new GroupQueue(group, limit)
+      group.queues.set(limit, queue)
     }
     this.#sequence++
     task.sequence = atFront ? -this.#sequence : this.#sequence
-    const head = lane.first
-    lane.add(task, priority, atFront)
+    const head = queue.first
+    queue.add(task, priority, atFront)
     this.#size++
-    if (lane.first !== head) this.#refresh(lane)
+    if (queue.first !== head) this.#refresh(queue)
     this.#setAlarm()
   }
 
   /** Forgets a task that waits; of any other it knows nothing. */
   remove(task: QueuedTask): void {
     if (!task.isWaiting) return
-    const { lane } = task.level as Level
-    const isHead = lane.first === task
-    lane.remove(task)
+    const { queue } = task.level as PriorityLevel
+    const isHead = queue.first === task
+    queue.remove(task)
     this.#size--
-    if (isHead) this.#refresh(lane)
+    if (isHead) this.#refresh(queue)
     this.#setAlarm()
   }
 
   /** Takes the next task out; it counts as alive until it is released. */
   take(): QueuedTask | undefined {
     if (!this.hasReady) return undefined
-    const lane = this.#readyLanes.first as Lane
-    const task = lane.first as QueuedTask
-    const { group } = lane
-    lane.remove(task)
+    const queue = this.#readyQueues.first as GroupQueue
+    const task = queue.first as QueuedTask
+    const { group } = queue
+    queue.remove(task)
     this.#size--
     group.aliveCount++
-    this.#refresh(lane)
+    this.#refresh(queue)
     this.#refreshAll(group)
     return task
   }
@@ -110,42 +110,42 @@ export class TaskQueue {
    * decision and its task (the system may stop us there) does not shorten a window.
    */
   confirm(task: QueuedTask): void {
-    const { group } = (task.level as Level).lane
-    const log = this.#log ?? group.log
-    if (log === undefined) return
-    log.add()
+    const { group } = (task.level as PriorityLevel).queue
+    const rateWindow = this.#rateWindow ?? group.rateWindow
+    if (rateWindow === undefined) return
+    rateWindow.add()
     this.#refreshAll(group)
     this.#setAlarm()
   }
 
   /** A task that was taken has ended. */
   release(task: QueuedTask): void {
-    const { group } = (task.level as Level).lane
+    const { group } = (task.level as PriorityLevel).queue
     group.aliveCount--
     this.#refreshAll(group)
-    if (group.lanes.size === 0) this.#leave(group)
+    if (group.queues.size === 0) this.#leave(group)
     this.#setAlarm()
   }
 
   #refreshAll(group: Group): void {
-    for (const lane of group.lanes.values()) this.#refresh(lane)
+    for (const queue of group.queues.values()) this.#refresh(queue)
   }
 
-  /** Puts a lane where it belongs after anything about it has changed. */
-  #refresh(lane: Lane): void {
-    const { group } = lane
-    if (lane.first === undefined) {
-      this.#readyLanes.remove(lane)
+  /** Puts a queue where it belongs after anything about it has changed. */
+  #refresh(queue: GroupQueue): void {
+    const { group } = queue
+    if (queue.first === undefined) {
+      this.#readyQueues.remove(queue)
       // That of the tasks without a group empties after every request of a sequential caller: it stays.
-      if (group !== this.#ungrouped) group.lanes.delete(lane.limit)
-      if (group === this.#ungrouped || group.lanes.size === 0) this.#leave(group)
+      if (group !== this.#ungrouped) group.queues.delete(queue.limit)
+      if (group === this.#ungrouped || group.queues.size === 0) this.#leave(group)
       return
     }
-    const delay = group.log?.delay ?? 0
-    if (group.aliveCount < lane.limit && delay <= 0) return this.#readyLanes.place(lane)
-    this.#readyLanes.remove(lane)
+    const delay = group.rateWindow?.delay ?? 0
+    if (group.aliveCount < queue.limit && delay <= 0) return this.#readyQueues.place(queue)
+    this.#readyQueues.remove(queue)
     if (delay > 0) {
-      group.log?.wake(() => {
+      group.rateWindow?.wake(() => {
         this.#refreshAll(group)
         this.#onReady()
       })
@@ -154,16 +154,17 @@ export class TaskQueue {
 
   /** Where starts of all together are counted: calls back when the first that is ready may start, if that is later. */
   #setAlarm(): void {
-    const log = this.#log
-    if (log === undefined) return
-    if (this.#readyLanes.first === undefined) return log.sleep()
-    if (log.delay > 0) log.wake(this.#onAlarm)
+    const rateWindow = this.#rateWindow
+    if (rateWindow === undefined) return
+    if (this.#readyQueues.first === undefined) return rateWindow.sleep()
+    if (rateWindow.delay > 0) rateWindow.wake(this.#onAlarm)
   }
 
   /** Nothing of this group waits any more. */
   #leave(group: Group): void {
-    group.log?.sleep()
-    if (group.aliveCount === 0 && group.log === undefined && group !== this.#ungrouped) this.#groups.delete(group.name)
+    group.rateWindow?.sleep()
+    if (group.aliveCount === 0 && group.rateWindow === undefined && group !== this.#ungrouped)
+      this.#groups.delete(group.name)
   }
 
   #group(name: string | undefined): Group {
@@ -178,14 +179,14 @@ export class TaskQueue {
   }
 
   #makeGroup(name: string): Group {
-    const log = this.#groupRate === undefined ? undefined : new StartLog(this.#groupRate)
-    return { name, owner: this.#owner, aliveCount: 0, lanes: new Map(), log }
+    const rateWindow = this.#groupRate === undefined ? undefined : new RateWindow(this.#groupRate)
+    return { name, owner: this.#owner, aliveCount: 0, queues: new Map(), rateWindow }
   }
 
   /** Groups with a rate must be remembered for one interval: forgets those that no longer have to be. */
   #sweep(): void {
     for (const group of this.#groups.values()) {
-      if (group.aliveCount === 0 && group.lanes.size === 0 && group.log?.isEmpty === true)
+      if (group.aliveCount === 0 && group.queues.size === 0 && group.rateWindow?.isEmpty === true)
         this.#groups.delete(group.name)
     }
     this.#sweepAt = Math.max(1024, this.#groups.size * 2)

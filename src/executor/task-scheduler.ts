@@ -43,9 +43,9 @@ export class TaskScheduler implements TaskOwner {
   /** Started and not ended yet, whatever became of their futures. */
   readonly #alive = new LinkedList<QueuedTask>()
   /** Ended, with a future that is still running: its next attempt waits for its time, or for a worker. */
-  readonly #resting = new Set<QueuedTask>()
+  readonly #betweenAttempts = new Set<QueuedTask>()
   readonly #stats: ExecutorStats = { pending: 0, running: 0, fulfilled: 0, rejected: 0, cancelled: 0 }
-  #waitingContinuations = 0
+  #waitingNextAttempts = 0
   #isClosed = false
   #isBalancing = false
   /** As the host was told last. */
@@ -89,11 +89,11 @@ export class TaskScheduler implements TaskOwner {
     const untyped = controller as FutureController<unknown>
     const task = signal === undefined ? new QueuedTask(work, untyped) : new SignalledTask(work, untyped, signal)
     this.#admit(task)
-    if (isContinuation(task)) this.#waitingContinuations++
+    if (isNextAttempt(task)) this.#waitingNextAttempts++
     else this.#stats.pending++
     // It waits first and is attached then: whoever is done already, or cancelled by its signal, leaves again at once.
     const limit = Math.min(this.#maxPerGroup, maxPerGroup)
-    this.#waiting.add(task, { priority, group, maxPerGroup: limit, atFront: isContinuation(task) })
+    this.#waiting.add(task, { priority, group, maxPerGroup: limit, atFront: isNextAttempt(task) })
     task.attach()
     this.#scheduleBalance()
     return controller.future
@@ -125,8 +125,8 @@ export class TaskScheduler implements TaskOwner {
   begin(task: QueuedTask): boolean {
     const { controller } = task
     if (controller.future.done()) return false
-    if (isContinuation(task)) return true
-    task.account = 'running'
+    if (isNextAttempt(task)) return true
+    task.countedAs = 'running'
     this.#stats.pending--
     this.#stats.running++
     // Somebody else may have started it.
@@ -134,18 +134,18 @@ export class TaskScheduler implements TaskOwner {
   }
 
   handleSettled(task: QueuedTask): void {
-    const { account, isWaiting } = task
+    const { countedAs, isWaiting } = task
     if (isWaiting) {
       this.#waiting.remove(task)
-      if (account === 'continuation') this.#waitingContinuations--
+      if (countedAs === 'nextAttempt') this.#waitingNextAttempts--
       // At once: a slot that is given to a task that has left is a slot lost.
       if (!this.#waiting.hasReady) this.#balance()
     }
-    this.#resting.delete(task)
+    this.#betweenAttempts.delete(task)
     // Its scope is that of what may still run.
     if (!(task.work instanceof UserScope)) task.work = undefined
-    if (account !== 'continuation') {
-      this.#stats[account]--
+    if (countedAs !== 'nextAttempt') {
+      this.#stats[countedAs]--
       this.#stats[task.controller.future.state]++
     }
     this.#checkIdle()
@@ -172,7 +172,7 @@ export class TaskScheduler implements TaskOwner {
     const alive = [...this.#alive]
     const pending = cancelPending ? [...waiting, ...alive].filter(isPending) : []
     const begun = alive.filter((task) => !isPending(task))
-    const running = cancelRunning ? [...begun, ...this.#resting, ...waiting.filter(isContinuation)] : []
+    const running = cancelRunning ? [...begun, ...this.#betweenAttempts, ...waiting.filter(isNextAttempt)] : []
     for (const { controller } of [...pending, ...running]) controller.future.cancel(reason)
     this.#scheduleBalance()
     return wait ? this.onIdle() : Promise.resolve()
@@ -181,24 +181,24 @@ export class TaskScheduler implements TaskOwner {
   /** From now on nothing can run: what waits is rejected, each future with an error of its own, and `submit` throws. */
   break(cause: unknown): void {
     this.#brokenBy ??= { cause }
-    for (const { controller } of [...this.#waiting.list(), ...this.#resting]) {
+    for (const { controller } of [...this.#waiting.list(), ...this.#betweenAttempts]) {
       if (!controller.future.done()) controller.reject(brokenError(cause))
     }
   }
 
   get #isIdle(): boolean {
     const { pending, running } = this.#stats
-    return pending + running + this.#waitingContinuations + this.#alive.size === 0
+    return pending + running + this.#waitingNextAttempts + this.#alive.size === 0
   }
 
   /** @throws when nothing more is accepted */
   #admit(task: QueuedTask): void {
     if (this.#brokenBy !== undefined) throw brokenError(this.#brokenBy.cause)
     // The next attempt of work that was accepted before is no new work, as long as there is work at all.
-    if (isContinuation(task) && !(this.#isClosed && this.#isIdle)) return
+    if (isNextAttempt(task) && !(this.#isClosed && this.#isIdle)) return
     if (this.#isClosed) throw new ExecutorClosedError("Can't submit a task: the executor was shut down")
     const isLate = this.#host.startsLate === true
-    const waiting = isLate ? this.#stats.pending : this.#waiting.size - this.#waitingContinuations
+    const waiting = isLate ? this.#stats.pending : this.#waiting.size - this.#waitingNextAttempts
     if (waiting >= this.#maxQueue) {
       throw new QueueFullError(`Can't submit a task: ${this.#maxQueue} tasks are waiting already (\`maxQueue\`)`)
     }
@@ -207,7 +207,7 @@ export class TaskScheduler implements TaskOwner {
   /** pending -> running. @returns false if it must not run: cancelled, or settled by somebody else */
   #start(task: QueuedTask): boolean {
     const { controller } = task
-    if (isContinuation(task)) this.#waitingContinuations--
+    if (isNextAttempt(task)) this.#waitingNextAttempts--
     return this.#host.startsLate === true ? !controller.future.done() : this.begin(task)
   }
 
@@ -236,7 +236,7 @@ export class TaskScheduler implements TaskOwner {
     this.#alive.remove(task)
     this.#waiting.release(task)
     task.letGo()
-    if (!task.controller.future.done()) this.#resting.add(task)
+    if (!task.controller.future.done()) this.#betweenAttempts.add(task)
     this.#balanceIfChanged()
     this.#checkIdle()
   }
@@ -266,13 +266,13 @@ export class TaskScheduler implements TaskOwner {
   }
 }
 
-function isContinuation(task: QueuedTask): boolean {
-  return task.account === 'continuation'
+function isNextAttempt(task: QueuedTask): boolean {
+  return task.countedAs === 'nextAttempt'
 }
 
 /** Of a future that is pending: waiting, or handed over and not begun. */
 function isPending(task: QueuedTask): boolean {
-  return task.account === 'pending'
+  return task.countedAs === 'pending'
 }
 
 export function brokenError(cause: unknown): BrokenExecutorError {

@@ -49,11 +49,11 @@ export class ManualExecutor implements Executor {
     const { controller = new FutureController<T>(), signal } = options
     const { future } = controller
     const task = new ManualTask(work, controller, options, this.#maxPerGroup)
-    if (this.#isClosed && (!task.isContinuation || this.#isIdle)) {
+    if (this.#isClosed && (!task.isNextAttempt || this.#isIdle)) {
       throw new ExecutorClosedError("Can't submit a task: the executor was shut down")
     }
     this.#waitingTasks.add(task)
-    if (!task.isContinuation) this.#openFutures.add(future)
+    if (!task.isNextAttempt) this.#openFutures.add(future)
     const handleAbort = (reason: unknown): void => void future.cancel(reason)
     const listener = { handleAbort }
     // One that is done already, or is cancelled by its signal now, leaves again at once.
@@ -178,7 +178,7 @@ export class ManualExecutor implements Executor {
 /** A task, in the async context of its submitter. */
 class ManualTask extends AsyncContext {
   readonly controller: FutureController<unknown>
-  readonly isContinuation: boolean
+  readonly isNextAttempt: boolean
   readonly group: string | undefined
   readonly maxPerGroup: number
   readonly #work: Task<unknown> | TaskReference
@@ -203,7 +203,7 @@ class ManualTask extends AsyncContext {
     if (group !== undefined) checkType('group', group, 'string')
     this.#work = work
     this.controller = controller
-    this.isContinuation = controller.future.running()
+    this.isNextAttempt = controller.future.running()
     this.#priority = priority
     this.group = group
     this.maxPerGroup = Math.min(ownMaxPerGroup, checkCount('maxPerGroup', maxPerGroup, { infinite: true }))
@@ -211,7 +211,7 @@ class ManualTask extends AsyncContext {
 
   isBefore(other: ManualTask): boolean {
     if (this.#priority !== other.#priority) return this.#priority > other.#priority
-    return this.isContinuation && !other.isContinuation
+    return this.isNextAttempt && !other.isNextAttempt
   }
 
   perform(): unknown {

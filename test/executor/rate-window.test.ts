@@ -1,8 +1,8 @@
 import fc from '../helpers/fast-check.ts'
 import { afterEach, beforeEach, describe, expect, test, vi } from 'vitest'
-import { checkRateLimit, StartLog } from '../../src/executor/rate-window.ts'
+import { checkRateLimit, RateWindow } from '../../src/executor/rate-window.ts'
 
-describe('StartLog', () => {
+describe('RateWindow', () => {
   beforeEach(() => void vi.useFakeTimers())
   afterEach(() => void vi.useRealTimers())
 
@@ -14,7 +14,7 @@ describe('StartLog', () => {
     })
     fc.assert(
       fc.property(scenario, ({ limit, interval, pauses }) => {
-        const log = new StartLog({ limit, interval })
+        const log = new RateWindow({ limit, interval })
         const starts: number[] = []
         for (const pause of pauses) {
           vi.advanceTimersByTime(pause)
@@ -39,7 +39,7 @@ describe('StartLog', () => {
     vi.useRealTimers()
     const { now } = performance
     performance.now = () => time
-    const log = new StartLog({ limit: 100_000_000, interval: 1_000 })
+    const log = new RateWindow({ limit: 100_000_000, interval: 1_000 })
     const heap = (): number => {
       globalThis.gc?.()
       return process.memoryUsage().heapUsed
@@ -55,7 +55,7 @@ describe('StartLog', () => {
   })
 
   test('.wake() calls back once, when one more may start; .sleep() ends that', () => {
-    const log = new StartLog({ limit: 1, interval: 100 })
+    const log = new RateWindow({ limit: 1, interval: 100 })
     const callback = vi.fn()
     log.add()
     log.wake(callback)

@@ -11,7 +11,7 @@ import {
   type Command,
   type JobData,
   type PackedJob,
-  type PackedTask,
+  type JobTask,
   type Word,
 } from '../../src/executor/bullmq/protocol.ts'
 import { Sealer } from '../../src/executor/bullmq/sealer.ts'
@@ -168,12 +168,12 @@ export class HandSubmitter extends Hand {
 
   /** Of tasks of the module `fleet-tasks`. @returns the number of the job */
   async send(...tasks: readonly [number: number, name: string, ...rest: unknown[]][]): Promise<number> {
-    const packed = tasks.map(([number, , args = [], isIdempotent = false, shared = []], index): PackedTask => [
+    const packed = tasks.map(([number, , args = [], isIdempotent = false, shared = []], index): JobTask => [
       number,
       index,
       isIdempotent as boolean,
       args === null ? null : encodeValue(args),
-      shared as PackedTask[4],
+      shared as JobTask[4],
     ])
     return this.sendPacked({
       clientTimeout: 60_000,

@@ -4,9 +4,9 @@ import { checkType } from '../../checks.ts'
 import { isTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task } from '../executor.ts'
 import { forgetShared, submitRemote, type RemoteLink, type SharedValue } from '../remote.ts'
-import { SiteAllowance } from '../remote/submitted-task.ts'
+import { StackBudget } from '../remote/submitted-task.ts'
 import { TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
-import { Dispatcher } from './dispatcher.ts'
+import { FleetDispatcher } from './dispatcher.ts'
 import { resolveExecutorOptions, type BullMQExecutorOptions, type BullMQSubmitOptions } from './fleet-options.ts'
 import { FleetTask } from './fleet-task.ts'
 
@@ -38,8 +38,8 @@ export class BullMQExecutor implements Executor {
   /** Of each worker; how many of those there are, nobody knows. @internal */
   readonly threads = 1
   readonly #scheduler: TaskScheduler
-  readonly #dispatcher: Dispatcher
-  readonly #sites = new SiteAllowance()
+  readonly #dispatcher: FleetDispatcher
+  readonly #sites = new StackBudget()
   readonly #onEnd = (): void => this.#balance()
   #closed: Promise<void> | undefined
 
@@ -54,7 +54,7 @@ export class BullMQExecutor implements Executor {
       balance: () => this.#balance(),
     }
     this.#scheduler = new TaskScheduler(host, { maxPerGroup, maxQueue })
-    this.#dispatcher = new Dispatcher(resolved, (task) => this.#scheduler.begin(task))
+    this.#dispatcher = new FleetDispatcher(resolved, (task) => this.#scheduler.begin(task))
   }
 
   submit<T>(task: Task<T> | TaskReference<T>, options: BullMQSubmitOptions<T> = {}): Future<T> {

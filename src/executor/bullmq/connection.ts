@@ -48,7 +48,7 @@ function isClient(value: unknown): value is RedisClient {
 const attempts = new Set(['connecting', 'connect', 'reconnecting'])
 
 /** One connection of ours. */
-export class Connection {
+export class RedisConnection {
   readonly redis: RedisClient
   /** The last one, until it is there again. */
   error: unknown

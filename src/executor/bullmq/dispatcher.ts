@@ -12,7 +12,7 @@ import { FleetWatch, type WatchOwner } from './fleet-watch.ts'
 import { JobSender, type SenderOwner } from './job-sender.ts'
 import { LargeResults, type ResultTaker } from './large-results.ts'
 import { decodeThrown, problemOf, type RefusedJob, type TaskWord, type Word } from './protocol.ts'
-import { Rescue } from './task-recovery.ts'
+import { TaskRecovery } from './task-recovery.ts'
 import { SharedStore } from './shared-store.ts'
 import { times } from './times.ts'
 
@@ -20,10 +20,10 @@ import { times } from './times.ts'
 export type Begin = (task: QueuedTask) => boolean
 
 /** Tasks from when they are handed over until they are over: who has them, and what becomes of them. */
-export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, ResultTaker {
+export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, ResultTaker {
   readonly link: FleetLink
   readonly sender: JobSender
-  readonly rescue: Rescue
+  readonly recovery: TaskRecovery
   readonly #watch: FleetWatch
   readonly #shared: SharedStore
   readonly #begin: Begin
@@ -40,7 +40,7 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, 
     this.sender = new JobSender(this.link, this.#shared, options, this)
     const { maxDeliveries } = options
     const { link, sender, tasks } = this
-    this.rescue = new Rescue({ link, sender, tasks, shared: this.#shared, maxDeliveries })
+    this.recovery = new TaskRecovery({ link, sender, tasks, shared: this.#shared, maxDeliveries })
     this.#results = new LargeResults(link, this)
     this.#watch = new FleetWatch(this.link, this, options)
   }
@@ -70,9 +70,9 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, 
       this.sender.remove(task)
       task.fulfil(undefined)
     } else if (task.stage === 'sent') {
-      this.rescue.stopLater(task)
+      this.recovery.stopLater(task)
     } else {
-      this.rescue.abort(task, reason)
+      this.recovery.abort(task, reason)
     }
   }
 
@@ -92,17 +92,17 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, 
 
   handleReady(wasLost: boolean): void {
     this.#watch.handleReady()
-    if (wasLost) this.#watch.search(this.rescue.handleAmnesia())
+    if (wasLost) this.#watch.search(this.recovery.handleAmnesia())
     this.#results.fetchAll()
     this.sender.sendLater()
   }
 
   handleMissing(task: FleetTask): void {
-    this.rescue.handleMissing(task, [])
+    this.recovery.handleMissing(task, [])
   }
 
   handleUnsure(job: SentJob): void {
-    this.rescue.takeBackJob(job, 'unsure')
+    this.recovery.takeBackJob(job, 'unsure')
   }
 
   receive(worker: string, word: Word): void {
@@ -139,11 +139,11 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, 
       case 'rejected':
         return this.reject(task, decodeThrown(word[2]))
       case 'back':
-        return this.rescue.resend(task)
+        return this.recovery.resend(task)
       case 'missing':
-        return this.rescue.handleMissing(task, word[2])
+        return this.recovery.handleMissing(task, word[2])
       case 'stopped':
-        return this.rescue.handleLost(task, 'was closed')
+        return this.recovery.handleLost(task, 'was closed')
     }
   }
 
@@ -164,7 +164,7 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, 
       // It keeps the process alive until then; but not for a Redis that goes away meanwhile.
       this.link.want(true)
       const timer = setTimeout(() => this.link.abandon(), times.farewell)
-      await this.rescue.settle()
+      await this.recovery.settle()
       await this.#watch.waitUntilGone([...this.#leftJobs])
       await this.link.clear()
       clearTimeout(timer)
@@ -183,7 +183,7 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, 
       task.stage = 'taken'
       task.worker = worker
       // Cancelled while it was being taken: the word crosses.
-      if (task.isStopped) this.rescue.abort(task, undefined)
+      if (task.isStopped) this.recovery.abort(task, undefined)
     }
     for (const each of begun) this.#hear(worker, this.sender.tasks.get(each), ['started', each])
     this.sender.sendLater()
@@ -202,7 +202,7 @@ export class Dispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, 
 
   #handleAgain(number: number): void {
     const job = this.sender.jobs.get(number)
-    if (job !== undefined && job.worker === undefined) this.rescue.takeBackJob(job, 'again')
+    if (job !== undefined && job.worker === undefined) this.recovery.takeBackJob(job, 'again')
   }
 
   fulfil(task: FleetTask, bytes: Uint8Array): void {

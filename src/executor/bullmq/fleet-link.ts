@@ -2,9 +2,9 @@ import { randomUUID } from 'node:crypto'
 import { clearInterval, setInterval, setTimeout } from 'node:timers'
 import type { Queue as BullQueue } from 'bullmq'
 import { realTime } from '../../deadline.ts'
-import { Connection } from './connection.ts'
+import { RedisConnection } from './connection.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
-import { fieldOf, type Fields, Inbox } from './inbox.ts'
+import { fieldOf, type EntryFields, Inbox } from './inbox.ts'
 import { Keys } from './keys.ts'
 import { Queue } from './peers.ts'
 import {
@@ -42,8 +42,8 @@ export class FleetLink {
   losses = 0
   readonly #options: ResolvedExecutorOptions
   readonly #owner: LinkOwner
-  readonly #commands: Connection
-  readonly #reading: Connection
+  readonly #commands: RedisConnection
+  readonly #reading: RedisConnection
   #inbox: Inbox | undefined
   #queue: BullQueue | undefined
   #isUp = false
@@ -65,8 +65,8 @@ export class FleetLink {
     this.orders = new Orders(this, onError)
     this.revocations = new Revocations(this, options)
     // A job that is sent twice would be done twice: what was under way is asked for instead.
-    this.#commands = new Connection(connection, { resends: false, isWanted: false }, onError)
-    this.#reading = new Connection(connection, { resends: true, isWanted: false }, onError)
+    this.#commands = new RedisConnection(connection, { resends: false, isWanted: false }, onError)
+    this.#reading = new RedisConnection(connection, { resends: true, isWanted: false }, onError)
     this.#commands.redis.on('ready', () => void this.#prepare())
     this.#commands.redis.on('close', () => this.#setUp(false))
   }
@@ -84,7 +84,7 @@ export class FleetLink {
     return this.#commands.error
   }
 
-  get redis(): Connection['redis'] {
+  get redis(): RedisConnection['redis'] {
     return this.#commands.redis
   }
 
@@ -187,7 +187,7 @@ export class FleetLink {
     }
   }
 
-  #read(entry: Fields): void {
+  #read(entry: EntryFields): void {
     // Garbage, or from somebody who has not got the secret.
     this.#attempt(() => {
       const letter = fieldOf(entry, fields.letter)

@@ -2,9 +2,9 @@ import { subscribe, type DoneListener } from '../../future/listeners.ts'
 import type { TaskReference } from '../../task-reference.ts'
 import type { QueuedTask } from '../queued-task.ts'
 import type { RemoteLink } from '../remote.ts'
-import { SubmittedTask, type Destination } from '../remote/submitted-task.ts'
+import { SubmittedTask, type TaskDestination } from '../remote/submitted-task.ts'
 
-const destination: Destination = { name: 'another process', reach: 'process' }
+const destination: TaskDestination = { name: 'another process', reach: 'process' }
 
 /** Unsent: handed over by the scheduler, and not in Redis. Taken: a worker has it. */
 export type Stage = 'unsent' | 'sent' | 'taken' | 'begun' | 'over'
@@ -87,7 +87,7 @@ export class FleetTask extends SubmittedTask implements DoneListener {
     if (this.stage !== 'over') this.#carrier.stop(this, reason)
   }
 
-  protected destination(): Destination {
+  protected destination(): TaskDestination {
     return destination
   }
 

@@ -5,7 +5,7 @@ import { ignore } from './redis-errors.ts'
 import type { FleetLink } from './fleet-link.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import type { FleetTask, SentJob } from './fleet-task.ts'
-import type { Rescue } from './task-recovery.ts'
+import type { TaskRecovery } from './task-recovery.ts'
 import { warningsOf } from './connection.ts'
 import { isLost, judgeJob, type Sighting } from './recovery-rules.ts'
 import { times } from './times.ts'
@@ -13,7 +13,7 @@ import { times } from './times.ts'
 export interface WatchOwner {
   /** Handed over, and not over. */
   readonly tasks: ReadonlySet<FleetTask>
-  readonly rescue: Rescue
+  readonly recovery: TaskRecovery
   readonly sender: { readonly untakenJobs: Iterable<SentJob> }
 }
 
@@ -87,7 +87,7 @@ export class FleetWatch {
       const lost = [...missing].flatMap(([number, task]) => (task.number === number ? task : []))
       // Redis was away in between, or is: nobody could answer.
       if (!this.#link.isUp || this.#link.calm < times.giveUpAfter - times.look) return this.search(lost)
-      for (const task of lost) this.#owner.rescue.giveUpUnknown(task)
+      for (const task of lost) this.#owner.recovery.giveUpUnknown(task)
     }, times.giveUpAfter).unref()
   }
 
@@ -169,7 +169,7 @@ export class FleetWatch {
     this.workers.delete(worker)
     if (!isLost(sighting, absences, this.#link.calm)) return
     this.#absences.delete(worker)
-    this.#owner.rescue.handleLostWorker(worker)
+    this.#owner.recovery.handleLostWorker(worker)
     if (!sighting.isAlive) this.#link.redis.srem(this.#link.keys.workers, worker).catch(ignore)
   }
 
@@ -198,7 +198,7 @@ export class FleetWatch {
       const sighting = { isConnected: true, isAlive: true, ...sightings.get(String(owner)) }
       const isOwnerLost = !sighting.isConnected && isLost(sighting, 2, calm)
       const state = judgeJob({ exists, owner }, isOwnerLost, job.misses, now - (job.takenAt ?? now))
-      if (state !== 'fine') this.#owner.rescue.takeBackJob(job, state)
+      if (state !== 'fine') this.#owner.recovery.takeBackJob(job, state)
     }
   }
 
@@ -212,7 +212,7 @@ export class FleetWatch {
     if (now - this.#lastGood < this.#fleetTimeout) return
     this.#lastGood = now
     const missing = isUp ? 'there was no worker' : 'Redis could not be reached'
-    this.#owner.rescue.giveUp(`${missing} for ${this.#fleetTimeout} ms (\`fleetTimeout\`)`, isUp ? undefined : error)
+    this.#owner.recovery.giveUp(`${missing} for ${this.#fleetTimeout} ms (\`fleetTimeout\`)`, isUp ? undefined : error)
   }
 
   async #checkPolicy(): Promise<void> {

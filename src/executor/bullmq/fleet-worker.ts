@@ -3,15 +3,15 @@ import { clearTimeout, setTimeout } from 'node:timers'
 import { checkTimeout } from '../../checks.ts'
 import { ExecutorClosedError } from '../../errors.ts'
 import { checkOptionNames } from '../../unknown-option.ts'
-import { Connection } from './connection.ts'
+import { RedisConnection } from './connection.ts'
 import { JobLoop, type JobTaker, type TakenJob } from './job-loop.ts'
 import { Keys } from './keys.ts'
-import { LineDesk } from './submitters.ts'
+import { Submitters } from './submitters.ts'
 import { Presence } from './presence.ts'
 import { makeRunner, type Runner } from './runners.ts'
 import { Sealer } from './sealer.ts'
-import type { WorkerEnd } from './submitter-channel.ts'
-import { TaskIntake } from './job-reader.ts'
+import type { WorkerEndpoint } from './submitter-channel.ts'
+import { JobReader } from './job-reader.ts'
 import { times } from './times.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
 import type { WorkerTask } from './worker-task.ts'
@@ -40,14 +40,14 @@ export interface FleetWorker extends AsyncDisposable {
 export class OpenWorker implements FleetWorker, JobTaker {
   readonly id = randomUUID()
   readonly #options: ResolvedWorkerOptions
-  readonly #end: WorkerEnd
-  readonly #commands: Connection
-  readonly #reading: Connection
+  readonly #end: WorkerEndpoint
+  readonly #commands: RedisConnection
+  readonly #reading: RedisConnection
   readonly #presence: Presence
   readonly #jobs: JobLoop
   readonly #runner: Runner
-  readonly #intake: TaskIntake
-  readonly #desk: LineDesk
+  readonly #jobReader: JobReader
+  readonly #submitters: Submitters
   /** Taken, and not begun. */
   readonly #waiting: WorkerTask[] = []
   #atWork = 0
@@ -61,17 +61,17 @@ export class OpenWorker implements FleetWorker, JobTaker {
   constructor(options: ResolvedWorkerOptions) {
     const { connection, prefix, queueName, secret, onError, workerTimeout } = options
     this.#options = options
-    this.#commands = new Connection(connection, { resends: true, isWanted: true }, onError)
-    this.#reading = new Connection(connection, { resends: true, isWanted: true }, onError)
+    this.#commands = new RedisConnection(connection, { resends: true, isWanted: true }, onError)
+    this.#reading = new RedisConnection(connection, { resends: true, isWanted: true }, onError)
     const { redis } = this.#commands
     const [keys, sealer] = [new Keys(prefix, queueName), new Sealer(secret, this.id)]
     this.#end = { id: this.id, redis, keys, sealer, onError, lastLetter: 0 }
-    const subscription = new Connection(connection, { resends: true, isWanted: true }, onError)
+    const subscription = new RedisConnection(connection, { resends: true, isWanted: true }, onError)
     this.#presence = new Presence(this.#end, subscription, workerTimeout)
     this.#jobs = new JobLoop(this.#end, options, this)
     this.#runner = makeRunner(options)
-    this.#desk = new LineDesk(this.#end, this.#reading, (task) => this.#strikeOut(task))
-    this.#intake = new TaskIntake(this.#end, options, (task) => this.#handleOver(task))
+    this.#submitters = new Submitters(this.#end, this.#reading, (task) => this.#strikeOut(task))
+    this.#jobReader = new JobReader(this.#end, options, (task) => this.#handleOver(task))
   }
 
   /** How many more tasks it may have. */
@@ -84,7 +84,7 @@ export class OpenWorker implements FleetWorker, JobTaker {
     this.#reading.want(true)
     try {
       await this.#presence.open()
-      this.#desk.open()
+      this.#submitters.open()
       await this.#jobs.open()
       return this
     } catch (error) {
@@ -121,14 +121,14 @@ export class OpenWorker implements FleetWorker, JobTaker {
 
   /** @returns the tasks that are here now, in order; those that begin at once have been said to */
   async #accept(job: TakenJob): Promise<readonly WorkerTask[]> {
-    const letter = this.#intake.read(job, (id) => this.#desk.lineOf(id))
+    const letter = this.#jobReader.read(job, (id) => this.#submitters.channelOf(id))
     if (letter === undefined) return []
-    const tasks = await this.#intake.unpack(letter)
+    const tasks = await this.#jobReader.unpack(letter)
     const room = this.#isClosing ? 0 : Math.max(0, this.#options.concurrency - this.#atWork)
     const begun = tasks.slice(0, room)
     for (const task of begun) this.#beginWith(task)
     const numbers = tasks.map(({ number }) => number)
-    const revoked = await letter.line.sayBefore(['taken', letter.number, begun.map(({ number }) => number)], numbers)
+    const revoked = await letter.channel.sayBefore(['taken', letter.number, begun.map(({ number }) => number)], numbers)
     for (const task of tasks)
       if (revoked === undefined || revoked.has(task.number)) this.#drop(task, revoked === undefined)
     return tasks
@@ -167,21 +167,21 @@ export class OpenWorker implements FleetWorker, JobTaker {
   }
 
   async #beginLater(task: WorkerTask): Promise<void> {
-    const { line, number } = task
+    const { channel, number } = task
     if (task.isIdempotent) {
-      line.say(['started', number])
+      channel.say(['started', number])
       this.#runner.run(task)
       return
     }
-    const revoked = await line.sayBefore(['started', number], [number])
+    const revoked = await channel.sayBefore(['started', number], [number])
     if (revoked === undefined || revoked.has(number)) this.#drop(task, revoked === undefined)
     else if (task.isAborted) task.giveBack()
     else this.#runner.run(task)
   }
 
   #handleOver(task: WorkerTask): void {
-    const { line, job } = task
-    line.tasks.delete(task.number)
+    const { channel, job } = task
+    channel.tasks.delete(task.number)
     if (task.hasBegun) this.#atWork--
     else if (this.#waiting.includes(task)) this.#waiting.splice(this.#waiting.indexOf(task), 1)
     this.#settle(job)
@@ -221,11 +221,11 @@ export class OpenWorker implements FleetWorker, JobTaker {
 
   #cancelAll(): void {
     const reason = new ExecutorClosedError('The worker was closed')
-    for (const line of this.#desk.lines) {
-      for (const task of [...line.tasks.values()]) {
+    for (const channel of this.#submitters.channels) {
+      for (const task of [...channel.tasks.values()]) {
         if (!task.hasBegun) continue
-        line.say(['stopped', task.number])
-        line.tasks.delete(task.number)
+        channel.say(['stopped', task.number])
+        channel.tasks.delete(task.number)
         task.silence()
         task.abort(reason)
       }
@@ -238,7 +238,7 @@ export class OpenWorker implements FleetWorker, JobTaker {
     while (this.#arriving > 0) await new Promise((resolve) => setTimeout(resolve, 1))
     this.#giveBackWaiting()
     if (this.#atWork > 0 && !this.#isGivenUp) await new Promise<void>((resolve) => (this.#onIdle = resolve))
-    await this.#desk.close()
+    await this.#submitters.close()
     await this.#presence.close()
     this.#runner.close()
     this.#commands.close()

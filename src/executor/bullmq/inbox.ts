@@ -1,31 +1,31 @@
 import { setTimeout } from 'node:timers'
-import type { Connection } from './connection.ts'
+import type { RedisConnection } from './connection.ts'
 import { isReply } from './redis-errors.ts'
 import { times } from './times.ts'
 
 /** An entry of a stream: name, value, name, value ... */
-export type Fields = readonly Buffer[]
-type Entry = readonly [id: Buffer, fields: Fields]
+export type EntryFields = readonly Buffer[]
+type Entry = readonly [id: Buffer, fields: EntryFields]
 
 /** Entries that one read brings at most, and entries after which what was read is thrown away. */
 const mostEntries = 256
 
 export interface InboxOwner {
   /** Must not throw. */
-  receive(entry: Fields): void
+  receive(entry: EntryFields): void
   readonly onError: (error: unknown) => void
 }
 
 /** Reads a stream, entry by entry, from its beginning. Nothing is lost when the connection breaks: it goes on where it was. */
 export class Inbox {
-  readonly #connection: Connection
+  readonly #connection: RedisConnection
   readonly #key: string
   readonly #owner: InboxOwner
   #lastId = '0-0'
   #read = 0
   #isOver = false
 
-  constructor(connection: Connection, key: string, owner: InboxOwner) {
+  constructor(connection: RedisConnection, key: string, owner: InboxOwner) {
     this.#connection = connection
     this.#key = key
     this.#owner = owner
@@ -86,7 +86,7 @@ export function entriesOf(reply: unknown): readonly Entry[] {
 }
 
 /** @returns the value of a field, if the entry has it */
-export function fieldOf(entry: Fields, name: string): Buffer | undefined {
+export function fieldOf(entry: EntryFields, name: string): Buffer | undefined {
   const at = entry.findIndex((each, index) => index % 2 === 0 && each.toString('latin1') === name)
   return at < 0 ? undefined : entry[at + 1]
 }

@@ -4,7 +4,7 @@ import { realTime } from '../../deadline.ts'
 import { ignore } from './redis-errors.ts'
 import { Worker } from './peers.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
-import type { WorkerEnd } from './submitter-channel.ts'
+import type { WorkerEndpoint } from './submitter-channel.ts'
 import { times } from './times.ts'
 
 /** ms: who answers faster has not looked; so often in a row, and it is asked less often. */
@@ -53,7 +53,7 @@ export interface JobTaker {
  * idle a worker, or one worker hoard them.
  */
 export class JobLoop {
-  readonly #end: WorkerEnd
+  readonly #end: WorkerEndpoint
   readonly #taker: JobTaker
   readonly #options: ResolvedWorkerOptions
   #bull: BullWorker | undefined
@@ -64,7 +64,7 @@ export class JobLoop {
   #loop: Promise<void> | undefined
   #lastToken = 0
 
-  constructor(end: WorkerEnd, options: ResolvedWorkerOptions, taker: JobTaker) {
+  constructor(end: WorkerEndpoint, options: ResolvedWorkerOptions, taker: JobTaker) {
     this.#end = end
     this.#options = options
     this.#taker = taker

@@ -2,27 +2,27 @@ import { notCloneable } from '../../cloneable.ts'
 import { decodeValue } from './codec.ts'
 import type { TakenJob } from './job-loop.ts'
 import { protocolVersion } from './keys.ts'
-import { contexts, type JobData, type PackedJob, type PackedTask } from './protocol.ts'
+import { contexts, type JobData, type PackedJob, type JobTask } from './protocol.ts'
 import { SealError } from './sealer.ts'
-import type { SubmitterLine, WorkerEnd } from './submitter-channel.ts'
+import type { SubmitterChannel, WorkerEndpoint } from './submitter-channel.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
 import { WorkerTask } from './worker-task.ts'
 
 /** A job that can be read. */
-export interface JobLetter {
-  readonly line: SubmitterLine
+export interface OpenedJob {
+  readonly channel: SubmitterChannel
   readonly number: number
   readonly job: TakenJob
   readonly packed: PackedJob
 }
 
 /** Makes tasks of jobs. */
-export class TaskIntake {
-  readonly #end: WorkerEnd
+export class JobReader {
+  readonly #end: WorkerEndpoint
   readonly #mostBytes: number
   readonly #onOver: (task: WorkerTask) => void
 
-  constructor(end: WorkerEnd, { maxMessageBytes }: ResolvedWorkerOptions, onOver: (task: WorkerTask) => void) {
+  constructor(end: WorkerEndpoint, { maxMessageBytes }: ResolvedWorkerOptions, onOver: (task: WorkerTask) => void) {
     this.#end = end
     this.#mostBytes = maxMessageBytes
     this.#onOver = onOver
@@ -32,43 +32,43 @@ export class TaskIntake {
    * @returns `undefined`: it is not to be run; its submitter was told why, if it has one
    * @throws {TypeError} garbage
    */
-  read(job: TakenJob, lineOf: (submitter: string) => SubmitterLine): JobLetter | undefined {
+  read(job: TakenJob, channelOf: (submitter: string) => SubmitterChannel): OpenedJob | undefined {
     const data = job.data as Partial<JobData> | null
     const { v: version, s: submitter, j: number, d: text } = data ?? {}
     if (typeof version !== 'number' || typeof submitter !== 'string' || typeof number !== 'number') {
       throw new TypeError('Found a job in the queue that no BullMQExecutor has put there')
     }
-    const line = lineOf(submitter)
+    const channel = channelOf(submitter)
     if (version !== protocolVersion) {
-      line.refuse({ job: number, why: 'version', version: protocolVersion })
+      channel.refuse({ job: number, why: 'version', version: protocolVersion })
       return undefined
     }
     if (job.hasComeAgain) {
-      line.say(['again', number])
+      channel.say(['again', number])
       return undefined
     }
     try {
       const bytes = this.#end.sealer.open(Buffer.from(String(text), 'base64'), contexts.job(submitter, number))
-      return { line, number, job, packed: decodeValue(bytes) as PackedJob }
+      return { channel, number, job, packed: decodeValue(bytes) as PackedJob }
     } catch (error) {
       if (!(error instanceof SealError)) throw error
-      line.refuse({ job: number, why: 'secret', version: protocolVersion })
+      channel.refuse({ job: number, why: 'secret', version: protocolVersion })
       return undefined
     }
   }
 
   /** With all that they need; those that can't have it are sent back. */
-  async unpack({ line, job, packed }: JobLetter): Promise<readonly WorkerTask[]> {
-    line.clientTimeout = packed.clientTimeout
+  async unpack({ channel, job, packed }: OpenedJob): Promise<readonly WorkerTask[]> {
+    channel.clientTimeout = packed.clientTimeout
     // What is no task is found before any has begun to be one.
-    const all = packed.tasks.map((each) => this.#make(line, job, packed, each))
-    const missing = await line.fetch(all.flatMap(({ names }) => names))
+    const all = packed.tasks.map((each) => this.#make(channel, job, packed, each))
+    const missing = await channel.fetch(all.flatMap(({ names }) => names))
     const tasks: WorkerTask[] = []
     for (const [index, task] of all.entries()) {
       const lost = task.names.map(([key]) => key).filter((key) => missing.has(key))
-      const bytes = lost.length > 0 ? undefined : await this.#argsOf(line, packed.tasks[index] as PackedTask)
+      const bytes = lost.length > 0 ? undefined : await this.#argsOf(channel, packed.tasks[index] as JobTask)
       job.left++
-      line.tasks.set(task.number, task)
+      channel.tasks.set(task.number, task)
       if (bytes === undefined) this.#miss(task, lost, missing)
       else if (takeArgs(task, bytes)) tasks.push(task)
     }
@@ -78,29 +78,29 @@ export class TaskIntake {
   #miss(task: WorkerTask, lost: readonly number[], errors: ReadonlyMap<number, unknown>): void {
     const error = lost.map((key) => errors.get(key)).find((each) => each !== undefined)
     if (error !== undefined) return task.reject(notReadable(task, error))
-    task.line.say(['missing', task.number, lost])
+    task.channel.say(['missing', task.number, lost])
     task.end()
   }
 
-  #make(line: SubmitterLine, job: TakenJob, { functions }: PackedJob, packed: PackedTask): WorkerTask {
+  #make(channel: SubmitterChannel, job: TakenJob, { functions }: PackedJob, packed: JobTask): WorkerTask {
     const [number, place, isIdempotent, , names] = packed
     const fn = functions[place]
     if (fn === undefined) throw new TypeError('Found a job in the queue that calls nothing')
     return new WorkerTask(
-      line,
+      channel,
       job,
       { number, fn, isIdempotent, names },
       { mostBytes: this.#mostBytes, onOver: this.#onOver },
     )
   }
 
-  async #argsOf(line: SubmitterLine, [number, , , args]: PackedTask): Promise<Uint8Array | undefined> {
+  async #argsOf(channel: SubmitterChannel, [number, , , args]: JobTask): Promise<Uint8Array | undefined> {
     if (args !== null) return args
     const { keys, redis, sealer } = this.#end
     const name = `args:${number}`
     try {
-      const bytes = await redis.getdelBuffer(keys.large(line.id, name))
-      return bytes === null ? undefined : sealer.open(bytes, contexts.large(line.id, name))
+      const bytes = await redis.getdelBuffer(keys.large(channel.id, name))
+      return bytes === null ? undefined : sealer.open(bytes, contexts.large(channel.id, name))
     } catch {
       // Nobody has sealed that for us: it is not there.
       return undefined
@@ -112,7 +112,7 @@ export class TaskIntake {
 function takeArgs(task: WorkerTask, bytes: Uint8Array): boolean {
   try {
     task.args = decodeValue(bytes) as unknown[]
-    task.shared = task.line.copiesOf(task.names)
+    task.shared = task.channel.copiesOf(task.names)
     return true
   } catch (error) {
     task.reject(notReadable(task, error))

@@ -7,7 +7,7 @@ import type { FleetLink } from './fleet-link.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import type { FleetTask, SentJob } from './fleet-task.ts'
 import { protocolVersion, requestModule } from './keys.ts'
-import { contexts, type JobData, largeBytes, type PackedFunction, type PackedJob, type PackedTask } from './protocol.ts'
+import { contexts, type JobData, largeBytes, type PackedFunction, type PackedJob, type JobTask } from './protocol.ts'
 import { ignore, isReply } from './redis-errors.ts'
 import type { SharedStore, ValueToStore } from './shared-store.ts'
 
@@ -181,7 +181,7 @@ export class JobSender {
   #pack(job: SentJob, toStore: ValueToStore[]): JobData | undefined {
     const functions: PackedFunction[] = []
     const places = new Map<string, number>()
-    const tasks: PackedTask[] = []
+    const tasks: JobTask[] = []
     for (const task of [...job.tasks]) {
       const module = task.link.ownModule === undefined ? task.module : requestModule
       const name = `${module}\0${task.name}`

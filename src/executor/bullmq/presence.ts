@@ -1,17 +1,17 @@
 import { clearInterval, setInterval } from 'node:timers'
-import type { Connection } from './connection.ts'
+import type { RedisConnection } from './connection.ts'
 import { ignore } from './redis-errors.ts'
-import type { WorkerEnd } from './submitter-channel.ts'
+import type { WorkerEndpoint } from './submitter-channel.ts'
 
 /** Shows submitters that a worker is there: by a connection that they see break, and by a key that expires. */
 export class Presence {
-  readonly #end: WorkerEnd
+  readonly #end: WorkerEndpoint
   readonly #timeout: number
-  readonly #subscription: Connection
+  readonly #subscription: RedisConnection
   readonly #timer: NodeJS.Timeout
   #isOver = false
 
-  constructor(end: WorkerEnd, subscription: Connection, timeout: number) {
+  constructor(end: WorkerEndpoint, subscription: RedisConnection, timeout: number) {
     this.#end = end
     this.#timeout = timeout
     this.#subscription = subscription

@@ -23,13 +23,13 @@ export interface PackedJob {
   /** ms of silence after which the submitter is dead. */
   readonly clientTimeout: number
   readonly functions: readonly PackedFunction[]
-  readonly tasks: readonly PackedTask[]
+  readonly tasks: readonly JobTask[]
 }
 
 export type PackedFunction = readonly [module: string, name: string]
 
 /** Arguments: encoded, `null` if they lie in a key of their own. */
-export type PackedTask = readonly [
+export type JobTask = readonly [
   number: number,
   fn: number,
   isIdempotent: boolean,

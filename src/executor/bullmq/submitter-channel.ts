@@ -9,8 +9,8 @@ import { SealError, type Sealer } from './sealer.ts'
 import { times } from './times.ts'
 import type { WorkerTask } from './worker-task.ts'
 
-/** What lines have in common. */
-export interface WorkerEnd {
+/** What channels have in common. */
+export interface WorkerEndpoint {
   readonly id: string
   readonly redis: Redis
   readonly keys: Keys
@@ -28,7 +28,7 @@ interface Check {
 }
 
 /** What a worker says to one submitter, and what it has of it. Everything is said in order. */
-export class SubmitterLine {
+export class SubmitterChannel {
   readonly id: string
   /** By their numbers. */
   readonly tasks = new Map<number, WorkerTask>()
@@ -36,7 +36,7 @@ export class SubmitterLine {
   clientTimeout = 60_000
   /** The number of the letter of its that was read last. */
   lastLetter = 0
-  readonly #end: WorkerEnd
+  readonly #end: WorkerEndpoint
   readonly #copies = new Map<number, { version: number; copy: SharedCopy & { version: unknown; value: unknown } }>()
   #words: Word[] = []
   #checks: Check[] = []
@@ -47,7 +47,7 @@ export class SubmitterLine {
   #missingSince: number | undefined
   readonly #storing = new Set<Promise<void>>()
 
-  constructor(id: string, end: WorkerEnd) {
+  constructor(id: string, end: WorkerEndpoint) {
     this.id = id
     this.#end = end
   }

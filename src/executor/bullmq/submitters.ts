@@ -1,32 +1,32 @@
 import { clearInterval, setInterval } from 'node:timers'
 import { decodeValue } from './codec.ts'
-import type { Connection } from './connection.ts'
-import { fieldOf, Inbox, type Fields } from './inbox.ts'
+import type { RedisConnection } from './connection.ts'
+import { fieldOf, Inbox, type EntryFields } from './inbox.ts'
 import { contexts, decodeThrown, fields, openLetter, type Command } from './protocol.ts'
-import { SubmitterLine, type WorkerEnd } from './submitter-channel.ts'
+import { SubmitterChannel, type WorkerEndpoint } from './submitter-channel.ts'
 import { times } from './times.ts'
 import type { WorkerTask } from './worker-task.ts'
 
 /** A worker's submitters, and what they tell it. */
-export class LineDesk {
-  readonly #end: WorkerEnd
-  readonly #reading: Connection
+export class Submitters {
+  readonly #end: WorkerEndpoint
+  readonly #reading: RedisConnection
   readonly #onAbort: (task: WorkerTask) => void
-  readonly #lines = new Map<string, SubmitterLine>()
+  readonly #channels = new Map<string, SubmitterChannel>()
   readonly #absent = new Set<string>()
   #inbox: Inbox | undefined
   #sweeper: NodeJS.Timeout | undefined
   #isSweeping = false
 
   /** @param onAbort told of a task that was aborted and may wait for its turn */
-  constructor(end: WorkerEnd, reading: Connection, onAbort: (task: WorkerTask) => void) {
+  constructor(end: WorkerEndpoint, reading: RedisConnection, onAbort: (task: WorkerTask) => void) {
     this.#end = end
     this.#reading = reading
     this.#onAbort = onAbort
   }
 
-  get lines(): Iterable<SubmitterLine> {
-    return this.#lines.values()
+  get channels(): Iterable<SubmitterChannel> {
+    return this.#channels.values()
   }
 
   open(): void {
@@ -36,34 +36,34 @@ export class LineDesk {
     this.#sweeper = setInterval(() => void this.#sweep(), times.sweep)
   }
 
-  lineOf(id: string): SubmitterLine {
-    let line = this.#lines.get(id)
-    if (line === undefined) {
-      line = new SubmitterLine(id, this.#end)
-      this.#lines.set(id, line)
+  channelOf(id: string): SubmitterChannel {
+    let channel = this.#channels.get(id)
+    if (channel === undefined) {
+      channel = new SubmitterChannel(id, this.#end)
+      this.#channels.set(id, channel)
     }
-    return line
+    return channel
   }
 
   /** Says what there is to say, and forgets everybody. */
   async close(): Promise<void> {
-    await Promise.all([...this.#lines.values()].map((line) => line.flush()))
+    await Promise.all([...this.#channels.values()].map((channel) => channel.flush()))
     clearInterval(this.#sweeper)
-    for (const line of this.#lines.values()) line.forgetAll()
+    for (const channel of this.#channels.values()) channel.forgetAll()
     this.#inbox?.close()
     this.#reading.close()
   }
 
-  #read(entry: Fields): void {
+  #read(entry: EntryFields): void {
     const bytes = fieldOf(entry, fields.letter)
     if (bytes === undefined) return
     const { from, number, said } = openLetter<Command>(this.#end.sealer, bytes, contexts.commands(this.#end.id))
-    const line = this.#lines.get(from)
+    const channel = this.#channels.get(from)
     // Its connection broke: it does not know whether it has said that already.
-    if (line === undefined || number <= line.lastLetter) return
-    line.lastLetter = number
+    if (channel === undefined || number <= channel.lastLetter) return
+    channel.lastLetter = number
     // What is said of one task is no matter of the others.
-    for (const command of said) this.#attempt(() => this.#obey(line, command))
+    for (const command of said) this.#attempt(() => this.#obey(channel, command))
   }
 
   #attempt(fn: () => void): void {
@@ -74,17 +74,17 @@ export class LineDesk {
     }
   }
 
-  #obey(line: SubmitterLine, command: Command): void {
+  #obey(channel: SubmitterChannel, command: Command): void {
     switch (command[0]) {
       case 'abort':
-        return this.#abort(line.tasks.get(command[1]), command[2])
+        return this.#abort(channel.tasks.get(command[1]), command[2])
       case 'post':
-        line.tasks.get(command[1])?.handleMessage(decodeValue(command[2]))
+        channel.tasks.get(command[1])?.handleMessage(decodeValue(command[2]))
         return
       case 'forget':
-        return line.forget(command[1])
+        return channel.forget(command[1])
       case 'census':
-        return line.say(['here', command[1], command[2].filter((number) => line.tasks.has(number))])
+        return channel.say(['here', command[1], command[2].filter((number) => channel.tasks.has(number))])
     }
   }
 
@@ -100,7 +100,7 @@ export class LineDesk {
     this.#isSweeping = true
     const { redis, keys, onError } = this.#end
     try {
-      for (const [id, line] of this.#lines) this.#judge(line, (await redis.exists(keys.words(id))) === 1)
+      for (const [id, channel] of this.#channels) this.#judge(channel, (await redis.exists(keys.words(id))) === 1)
     } catch (error) {
       onError(error)
     } finally {
@@ -109,14 +109,14 @@ export class LineDesk {
   }
 
   /** Not at the first look, for Redis may have lost its memory. What has not begun does not begin, what runs ends. */
-  #judge(line: SubmitterLine, isThere: boolean): void {
-    const { id, tasks } = line
+  #judge(channel: SubmitterChannel, isThere: boolean): void {
+    const { id, tasks } = channel
     const wasAbsent = this.#absent.delete(id)
     if (isThere) return
     if (!wasAbsent) return void this.#absent.add(id)
     for (const task of [...tasks.values()]) if (!task.hasBegun) task.end()
-    if (!line.isIdle) return void this.#absent.add(id)
-    this.#lines.delete(id)
-    line.forgetAll()
+    if (!channel.isIdle) return void this.#absent.add(id)
+    this.#channels.delete(id)
+    channel.forgetAll()
   }
 }

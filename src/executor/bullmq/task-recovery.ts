@@ -13,7 +13,7 @@ const mostShortages = 20
 /** Unsure: it is not known whether it has come to Redis. Again: it was taken a second time, and nobody has spoken of the first. */
 export type JobFate = 'unsure' | 'again' | Exclude<ReturnType<typeof judgeJob>, 'fine'>
 
-interface RescueParts {
+interface RecoveryParts {
   readonly link: FleetLink
   readonly sender: JobSender
   readonly shared: SharedStore
@@ -26,13 +26,13 @@ interface RescueParts {
  * What becomes of tasks that were lost, were taken back, or must not begin. What was sent is first revoked: when all is known
  * that was said of it before, what has not begun will not, and may be sent again.
  */
-export class Rescue {
-  readonly #parts: RescueParts
+export class TaskRecovery {
+  readonly #parts: RecoveryParts
   /** Cancelled in this turn, and sent before. */
   #stopped: FleetTask[] = []
   readonly #removals = new Set<Promise<unknown>>()
 
-  constructor(parts: RescueParts) {
+  constructor(parts: RecoveryParts) {
     this.#parts = parts
   }
 

@@ -9,11 +9,11 @@ import { encodeValue } from './codec.ts'
 import { hideArguments } from './redis-errors.ts'
 import type { TakenJob } from './job-loop.ts'
 import { encodeThrown, type PackedFunction, type SharedName } from './protocol.ts'
-import type { SubmitterLine } from './submitter-channel.ts'
+import type { SubmitterChannel } from './submitter-channel.ts'
 
 /** What a task in a worker is told, and what it says. */
 export class WorkerTask extends TaskContextBase {
-  readonly line: SubmitterLine
+  readonly channel: SubmitterChannel
   readonly number: number
   readonly job: TakenJob
   readonly fn: PackedFunction
@@ -30,13 +30,13 @@ export class WorkerTask extends TaskContextBase {
   #isSilent = false
 
   constructor(
-    line: SubmitterLine,
+    channel: SubmitterChannel,
     job: TakenJob,
     { number, fn, isIdempotent, names }: Pick<WorkerTask, 'number' | 'fn' | 'isIdempotent' | 'names'>,
     { mostBytes, onOver }: { mostBytes: number; onOver: (task: WorkerTask) => void },
   ) {
     super()
-    this.line = line
+    this.channel = channel
     this.job = job
     this.number = number
     this.fn = fn
@@ -50,7 +50,7 @@ export class WorkerTask extends TaskContextBase {
     return (message) => {
       if (this.isOver || this.#isSilent) return
       if (hasBlobs(message)) throw new Error('A Blob could not be cloned.')
-      this.line.say(['message', this.number, encodeValue(message)])
+      this.channel.say(['message', this.number, encodeValue(message)])
     }
   }
 
@@ -79,14 +79,14 @@ export class WorkerTask extends TaskContextBase {
   reject(error: unknown): void {
     if (this.isOver) return
     if (this.#isSilent) return this.end()
-    this.line.say(['rejected', this.number, encodeThrown(error)])
+    this.channel.say(['rejected', this.number, encodeThrown(error)])
     this.end()
   }
 
   /** Not begun, and it does not begin here. */
   giveBack(): void {
     if (this.isOver) return
-    this.line.say(['back', this.number])
+    this.channel.say(['back', this.number])
     this.end()
   }
 
@@ -108,7 +108,7 @@ export class WorkerTask extends TaskContextBase {
       const size = `it takes ${bytes.byteLength} bytes, more than \`maxMessageBytes\` (${this.#mostBytes})`
       return this.reject(new TaskNotCloneableError(`Can't bring the result of \`${this.fn[1]}\` back: ${size}`))
     }
-    this.line.sayResult(this.number, bytes, (error) => this.#failToReturn(error))
+    this.channel.sayResult(this.number, bytes, (error) => this.#failToReturn(error))
     this.end()
   }
 
@@ -116,7 +116,7 @@ export class WorkerTask extends TaskContextBase {
   #failToReturn(cause: unknown): void {
     const tried = `Can't bring the result of \`${this.fn[1]}\` back`
     const error = new BrokenExecutorError(`${tried}: ${messageOf(cause)}`, { cause: hideArguments(cause) })
-    this.line.say(['rejected', this.number, encodeThrown(error)])
+    this.channel.say(['rejected', this.number, encodeThrown(error)])
   }
 
   #refuse(value: unknown, cause: unknown): void {

@@ -7,7 +7,7 @@ import type { QueuedTask } from '../queued-task.ts'
 import type { RemoteLink, RemoteTask } from '../remote.ts'
 
 /** What messages say of where tasks go. */
-export interface Destination {
+export interface TaskDestination {
   readonly name: string
   readonly reach: Reach
 }
@@ -44,7 +44,7 @@ export abstract class SubmittedTask implements TaskReference, RemoteTask, Cancel
   }
 
   /** On the prototype: it is the same for all of a kind. */
-  protected abstract destination(): Destination
+  protected abstract destination(): TaskDestination
 
   /** Tells the task something, once it has been handed over. */
   abstract post(message: unknown, transfer?: readonly unknown[]): void
@@ -147,7 +147,7 @@ const burst = 100
  * To note where a task was submitted takes longer than all the rest that is done for it. Those that fail are shown with it where
  * tasks are few: where there are a hundred thousand in a second, some stand for all.
  */
-export class SiteAllowance {
+export class StackBudget {
   #left = burst
   #filledAt = monotonicTime()
 

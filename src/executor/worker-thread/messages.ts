@@ -50,7 +50,7 @@ export type FromThread =
   /** A message could not be read. */
   | { readonly kind: 'lost' }
   /** A module could not be read, for want of descriptors. */
-  | { readonly kind: 'spoilt' }
+  | { readonly kind: 'retired' }
   | { readonly kind: 'census'; readonly upTo: number; readonly running: readonly number[] }
   /** The last words before an uncaught error ends the thread. */
   | { readonly kind: 'crash'; readonly error: Encoded }

@@ -43,18 +43,18 @@ export class StartWatch {
   }
 
   /** The thread is gone. @returns `undefined` if it was ready before */
-  end(causeOfDeath: CauseOfDeath, exitCode: number): StartFailure | undefined {
+  end(exitReason: ExitReason, exitCode: number): StartFailure | undefined {
     this.#deadline?.clear()
     const failed = this.#initializerError
     if (failed?.isFinal === true) return { error: failed.error, isFinal: true, isScarcity: false }
     if (this.#isReady) return undefined
-    if (failed !== undefined) causeOfDeath.noteLastWords(failed.error)
-    return { ...causeOfDeath.toStartFailure(exitCode), isFinal: false }
+    if (failed !== undefined) exitReason.noteUncaught(failed.error)
+    return { ...exitReason.toStartFailure(exitCode), isFinal: false }
   }
 }
 
 /** What is known of why a thread dies. */
-export class CauseOfDeath {
+export class ExitReason {
   #uncaught: { readonly error: unknown } | undefined
   #decision: string | undefined
 
@@ -64,7 +64,7 @@ export class CauseOfDeath {
   }
 
   /** As the thread itself has told it. */
-  noteLastWords(error: unknown): void {
+  noteUncaught(error: unknown): void {
     this.#uncaught = { error }
   }
 
@@ -199,7 +199,7 @@ export class GracePeriod {
  * @param entry of the bundle that this file is part of, if it has one
  * @throws what Node has against it: a permission is missing, a limit is no number
  */
-export function startWorker(
+export function startThread(
   initializer: Initializer | undefined,
   resourceLimits: ResourceLimits | undefined,
   entry = entryOfBundle(import.meta.url),

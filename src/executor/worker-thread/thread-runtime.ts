@@ -8,7 +8,7 @@ import type { SharedCopy } from '../remote.ts'
 import { findUncloneable, notCloneable } from '../../cloneable.ts'
 import { decode, encode } from '../remote/error-codec.ts'
 import type { FromThread, Initializer, PackedTask, ThreadData, ToThread } from './messages.ts'
-import { Results, ThreadTaskContext } from './thread-task-context.ts'
+import { ResultSender, ThreadTaskContext } from './thread-task-context.ts'
 import { scarcityIn } from './scarcity.ts'
 import { TaskTable } from './task-table.ts'
 
@@ -30,18 +30,18 @@ const quick = 0.1
 /** Modules of ours that threads are asked to run, by name. */
 export type OwnModules = Readonly<Record<string, () => Promise<ModuleNamespace>>>
 
-class ThreadSide {
+class ThreadRuntime {
   readonly #port: MessagePort
   readonly #ownModules: OwnModules
   readonly #runningTasks = new TaskTable<ThreadTaskContext>()
   readonly #shared = new Map<number, SharedCopy>()
   readonly #functions = new Map<number, NamedFunction>()
-  readonly #results: Results
+  readonly #results: ResultSender
 
   constructor(port: MessagePort, ownModules: OwnModules) {
     this.#port = port
     this.#ownModules = ownModules
-    this.#results = new Results(port)
+    this.#results = new ResultSender(port)
     process.on('uncaughtExceptionMonitor', (error) => this.#post({ kind: 'crash', error: encode(error) }))
     process.on('exit', () => this.#results.flush())
   }
@@ -110,7 +110,7 @@ class ThreadSide {
         this.#results.flush()
       },
       (error: unknown) => {
-        if (scarcityIn(error) !== undefined) this.#post({ kind: 'spoilt' })
+        if (scarcityIn(error) !== undefined) this.#post({ kind: 'retired' })
         if (!context.isAborted) this.#reject(id, error)
       },
     )
@@ -191,5 +191,5 @@ class ThreadSide {
 /** Serves the parent of this thread. Does nothing where there is none, as in a bundle that runs in a main thread. */
 export function runThread(ownModules: OwnModules): void {
   if (parentPort === null) return
-  void new ThreadSide(parentPort, ownModules).start((workerData as ThreadData).initializer)
+  void new ThreadRuntime(parentPort, ownModules).start((workerData as ThreadData).initializer)
 }

@@ -35,7 +35,7 @@ export class ThreadTaskContext extends TaskContextBase {
 }
 
 /** Brings results back to the parent. */
-export class Results {
+export class ResultSender {
   readonly #port: MessagePort
   #waiting: unknown[] = []
 

@@ -1,4 +1,4 @@
-import { SubmittedTask, type Destination } from '../remote/submitted-task.ts'
+import { SubmittedTask, type TaskDestination } from '../remote/submitted-task.ts'
 import type { GracePeriod } from './thread-life.ts'
 import { isPrimitive } from './messages.ts'
 
@@ -9,7 +9,7 @@ export interface TaskHolder {
   abort(task: ThreadTask, reason: unknown): void
 }
 
-const destination: Destination = { name: 'a worker thread', reach: 'thread' }
+const destination: TaskDestination = { name: 'a worker thread', reach: 'thread' }
 
 /** A task that runs in a thread. */
 export class ThreadTask extends SubmittedTask {
@@ -32,7 +32,7 @@ export class ThreadTask extends SubmittedTask {
     this.holder?.abort(this, reason)
   }
 
-  protected destination(): Destination {
+  protected destination(): TaskDestination {
     return destination
   }
 

@@ -3,13 +3,13 @@ import { Deadline } from '../../deadline.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
 import type { SharedValue } from '../remote.ts'
 import {
-  CauseOfDeath,
+  ExitReason,
   GracePeriod,
   gracePeriod,
   IdleTimer,
   type StartFailure,
   StartWatch,
-  startWorker,
+  startThread,
 } from './thread-life.ts'
 import { decode, encode } from '../remote/error-codec.ts'
 import type { FromThread } from './messages.ts'
@@ -21,7 +21,7 @@ import type { TaskHolder, ThreadTask } from './thread-task.ts'
 export interface ThreadOwner {
   handleReady(thread: Thread): void
   /** It takes no more tasks, and ends when it has none. */
-  handleSpoilt(thread: Thread): void
+  handleRetired(thread: Thread): void
   /** @param failure if it never became ready. Its tasks have not started: they are handed over. */
   handleGone(thread: Thread, unsentTasks: Iterable<ThreadTask>, failure: StartFailure | undefined): void
 }
@@ -40,10 +40,10 @@ export class Thread implements TaskHolder {
   readonly #unsentTasks = new Set<ThreadTask>()
   readonly #runningTasks = new TaskTable<ThreadTask>()
   readonly #idleTimer: IdleTimer
-  readonly #causeOfDeath = new CauseOfDeath()
+  readonly #exitReason = new ExitReason()
   readonly #gone: Promise<void>
   #phase: Phase = 'starting'
-  #isSpoilt = false
+  #isRetired = false
   readonly #sendLater = (): void => this.#sendTasks()
   readonly #start: StartWatch
   #endTimer: Deadline | undefined
@@ -56,14 +56,14 @@ export class Thread implements TaskHolder {
     this.#owner = owner
     this.failedStarts = failedStarts
     this.#idleTimer = new IdleTimer(idleTimeout, () => this.#end())
-    this.#worker = startWorker(initializer, resourceLimits)
+    this.#worker = startThread(initializer, resourceLimits)
     this.#outbox = new Outbox(this.#worker)
     this.#worker.on('message', (message: FromThread | null | undefined) => {
       // Modules may use the port of their thread, too.
       if (message?.kind !== undefined) this.#receive(message)
     })
     this.#worker.on('messageerror', () => this.#findLost())
-    this.#worker.on('error', (error) => this.#causeOfDeath.noteError(error))
+    this.#worker.on('error', (error) => this.#exitReason.noteError(error))
     this.#start = new StartWatch(startTimeout, (why) => this.#terminate(why))
     this.#gone = new Promise((resolve) => {
       this.#worker.on('exit', (exitCode) => {
@@ -80,7 +80,7 @@ export class Thread implements TaskHolder {
 
   /** It takes tasks. */
   get isOpen(): boolean {
-    return (this.#phase === 'starting' || this.#phase === 'ready') && !this.#isSpoilt
+    return (this.#phase === 'starting' || this.#phase === 'ready') && !this.#isRetired
   }
 
   assign(task: ThreadTask): void {
@@ -139,7 +139,7 @@ export class Thread implements TaskHolder {
 
   #terminate(why?: string): void {
     this.#phase = 'ending'
-    if (why !== undefined) this.#causeOfDeath.noteDecision(why)
+    if (why !== undefined) this.#exitReason.noteDecision(why)
     void this.#worker.terminate()
   }
 
@@ -178,10 +178,10 @@ export class Thread implements TaskHolder {
       case 'initializer-failed':
         this.#start.noteInitializerError(decode(message.error), message.isFinal)
         return this.#terminate()
-      case 'spoilt':
-        return this.#spoil()
+      case 'retired':
+        return this.#retire()
       case 'crash':
-        return this.#causeOfDeath.noteLastWords(decode(message.error))
+        return this.#exitReason.noteUncaught(decode(message.error))
     }
   }
 
@@ -225,14 +225,14 @@ export class Thread implements TaskHolder {
   #restIfIdle(): void {
     if (this.load > 0) return
     this.#worker.unref()
-    if (this.#isSpoilt) this.#end()
+    if (this.#isRetired) this.#end()
     else if (this.#phase === 'ready') this.#idleTimer.start()
   }
 
   /** A module could not be read for want of descriptors, and Node 20 will not try that again in this thread. */
-  #spoil(): void {
-    this.#isSpoilt = true
-    this.#owner.handleSpoilt(this)
+  #retire(): void {
+    this.#isRetired = true
+    this.#owner.handleRetired(this)
     this.#restIfIdle()
   }
 
@@ -242,7 +242,7 @@ export class Thread implements TaskHolder {
     this.#endTimer?.clear()
     const tasks = this.#runningTasks.list()
     for (const { id } of tasks) this.#runningTasks.delete(id)
-    for (const task of tasks) task.fail(this.#causeOfDeath.toError(`that ran \`${task.name}\``, exitCode))
-    this.#owner.handleGone(this, this.#unsentTasks, this.#start.end(this.#causeOfDeath, exitCode))
+    for (const task of tasks) task.fail(this.#exitReason.toError(`that ran \`${task.name}\``, exitCode))
+    this.#owner.handleGone(this, this.#unsentTasks, this.#start.end(this.#exitReason, exitCode))
   }
 }

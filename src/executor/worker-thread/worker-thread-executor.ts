@@ -10,7 +10,7 @@ import { executorOptions } from '../option-names.ts'
 import type { QueuedTask } from '../queued-task.ts'
 import { forgetShared, submitRemote, type RemoteLink, type SharedValue } from '../remote.ts'
 import { brokenError, TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
-import { SiteAllowance } from '../remote/submitted-task.ts'
+import { StackBudget } from '../remote/submitted-task.ts'
 import { scarcityError, type StartFailure } from './thread-life.ts'
 import { scarcityIn } from './scarcity.ts'
 import { checkThreadOptions, functionInThread, type ThreadOptions } from './thread-options.ts'
@@ -71,15 +71,15 @@ export class WorkerThreadExecutor implements Executor {
   readonly isolated = true
   readonly #scheduler: TaskScheduler
   readonly #onEnd = (): void => this.#balance()
-  readonly #sites = new SiteAllowance()
+  readonly #sites = new StackBudget()
   readonly #threads = new Set<Thread>()
   /** They take no more tasks, and end when they have none. */
-  readonly #spoiltThreads = new Set<Thread>()
+  readonly #retiredThreads = new Set<Thread>()
   readonly #starts = new ThreadStarts(() => this.#proceed())
   readonly #threadOptions: ThreadOptions
   readonly #threadOwner: ThreadOwner = {
     handleReady: () => this.#handleReady(),
-    handleSpoilt: (thread) => this.#handleSpoilt(thread),
+    handleRetired: (thread) => this.#handleRetired(thread),
     handleGone: (thread, unsentTasks, failure) => this.#handleGone(thread, unsentTasks, failure),
   }
   /** Threads start in it, not in that of the task they are started for. */
@@ -121,7 +121,7 @@ export class WorkerThreadExecutor implements Executor {
 
   /** @internal */
   [forgetShared](value: SharedValue): void {
-    for (const each of [...this.#threads, ...this.#spoiltThreads]) each.forget(value)
+    for (const each of [...this.#threads, ...this.#retiredThreads]) each.forget(value)
   }
 
   /** How many futures are in which state. */
@@ -133,7 +133,7 @@ export class WorkerThreadExecutor implements Executor {
   async shutdown(options: ShutdownOptions = {}): Promise<void> {
     const isOver = this.#scheduler.shutdown(options)
     this.#threadsGone ??= this.#scheduler.onIdle().then(() => {
-      const threads = [...this.#threads, ...this.#spoiltThreads]
+      const threads = [...this.#threads, ...this.#retiredThreads]
       return Promise.all(threads.map((each) => each.end()))
     })
     await isOver
@@ -163,14 +163,14 @@ export class WorkerThreadExecutor implements Executor {
     this.#proceed()
   }
 
-  #handleSpoilt(thread: Thread): void {
-    if (this.#threads.delete(thread)) this.#spoiltThreads.add(thread)
+  #handleRetired(thread: Thread): void {
+    if (this.#threads.delete(thread)) this.#retiredThreads.add(thread)
     this.#balance()
   }
 
   #handleGone(thread: Thread, unsentTasks: Iterable<ThreadTask>, failure: StartFailure | undefined): void {
     this.#threads.delete(thread)
-    this.#spoiltThreads.delete(thread)
+    this.#retiredThreads.delete(thread)
     for (const task of unsentTasks) this.#starts.hold(task)
     if (failure !== undefined) this.#handleFailedStart(thread.failedStarts, failure)
     this.#proceed()

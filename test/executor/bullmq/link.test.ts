@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { BrokenExecutorError, WorkerCrashedError } from '../../../src/errors.ts'
 import { encodeValue } from '../../../src/executor/bullmq/codec.ts'
-import { Connection } from '../../../src/executor/bullmq/connection.ts'
+import { RedisConnection } from '../../../src/executor/bullmq/connection.ts'
 import { JobLoop } from '../../../src/executor/bullmq/job-loop.ts'
 import { Keys } from '../../../src/executor/bullmq/keys.ts'
 import { Sealer } from '../../../src/executor/bullmq/sealer.ts'
@@ -309,12 +309,12 @@ describe.skipIf(!hasRedis)('shutdown()', () => {
   })
 })
 
-describe.skipIf(!hasRedis)('Connection', () => {
+describe.skipIf(!hasRedis)('RedisConnection', () => {
   test('tries as long as it is wanted, and fails what waits when it is closed', async () => {
     fleet = await Fleet.withoutRedis()
     const errors: unknown[] = []
     const options = { resends: true, isWanted: false }
-    const connection = new Connection(fleet.redis.connection, options, (error) => errors.push(error))
+    const connection = new RedisConnection(fleet.redis.connection, options, (error) => errors.push(error))
     connection.want(true)
     await eventually(() => errors.length > 2)
     expect(connection.error).toMatchObject({ code: 'ENOENT' })
@@ -359,7 +359,7 @@ describe.skipIf(!hasRedis)('JobLoop', () => {
     const errors: unknown[] = []
     const onError = (error: unknown): void => void errors.push(error)
     const options = resolveWorkerOptions({ connection: fleet.redis.connection, onError })
-    const connection = new Connection(options.connection, { resends: true, isWanted: true }, onError)
+    const connection = new RedisConnection(options.connection, { resends: true, isWanted: true }, onError)
     connection.want(true)
     const id = 'w'.repeat(36)
     const [keys, sealer] = [new Keys('bull', 'undici-futures'), new Sealer(undefined, id)]

@@ -25,7 +25,7 @@ import { Revocations } from '../../../src/executor/bullmq/revocations.ts'
 import { warningsOf } from '../../../src/executor/bullmq/connection.ts'
 import { Sealer } from '../../../src/executor/bullmq/sealer.ts'
 import { SharedStore, type ValueToStore } from '../../../src/executor/bullmq/shared-store.ts'
-import type { SubmitterLine } from '../../../src/executor/bullmq/submitter-channel.ts'
+import type { SubmitterChannel } from '../../../src/executor/bullmq/submitter-channel.ts'
 import { resolveWorkerOptions } from '../../../src/executor/bullmq/worker-options.ts'
 import { WorkerTask } from '../../../src/executor/bullmq/worker-task.ts'
 import { InProcessExecutor } from '../../../src/executor/in-process-executor.ts'
@@ -328,7 +328,7 @@ describe('WorkerTask', () => {
     const line = {
       say: (word: Word) => said.push(word),
       sayResult: (_: number, bytes: Uint8Array, fail: (error: unknown) => void) => results.push([bytes, fail]),
-    } as unknown as SubmitterLine
+    } as unknown as SubmitterChannel
     const options = { number: 1, fn: ['module', 'name'] as const, isIdempotent: false, names: [] }
     const task = new WorkerTask(line, job, options, { mostBytes, onOver: () => over++ })
     return { task, said, results, over: () => over }

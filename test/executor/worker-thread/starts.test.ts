@@ -17,10 +17,10 @@ const starts: number[] = []
 vi.mock('../../../src/executor/worker-thread/thread-life.ts', async (importOriginal) => {
   const original = await importOriginal<typeof StartWorker>()
   return {
-    startWorker: (...args: Parameters<typeof original.startWorker>) => {
+    startThread: (...args: Parameters<typeof original.startThread>) => {
       starts.push(performance.now())
       const next = nextStarts.shift() ?? 'real'
-      return next === 'real' ? original.startWorker(...args) : next()
+      return next === 'real' ? original.startThread(...args) : next()
     },
   }
 })

@@ -7,7 +7,7 @@ import { fixture } from '../../helpers/thread-executors.ts'
 test('Thread.end() hands over what was assigned in the same turn, and sends it nowhere', async () => {
   const [ready, gone] = [gate<undefined>(), gate<readonly ThreadTask[]>()]
   const owner = {
-    handleSpoilt: () => {},
+    handleRetired: () => {},
     handleReady: () => {
       ready.open(undefined)
     },

@@ -67,7 +67,7 @@ describe('Tasks that are submitted at a time', () => {
   })
 })
 
-describe('Results of tasks that came together', () => {
+describe('ResultSender of tasks that came together', () => {
   test("are cloned as they are when their task returns, and are nobody else's", async () => {
     const executor = open({ threads: 1 })
     await executor.submit(task('growList')).result()

@@ -4,7 +4,7 @@ import { tmpdir } from 'node:os'
 import path from 'node:path'
 import { pathToFileURL } from 'node:url'
 import { describe, expect, test } from 'vitest'
-import { entryOfBundle, startWorker } from '../../../src/executor/worker-thread/thread-life.ts'
+import { entryOfBundle, startThread } from '../../../src/executor/worker-thread/thread-life.ts'
 
 describe('The entry of threads', () => {
   test.each([
@@ -33,7 +33,7 @@ describe('The entry of threads', () => {
       await writeFile(path.join(folder, 'worker-entry.mjs'), source)
       const entry = entryOfBundle(pathToFileURL(path.join(folder, 'app.mjs')).href)
       const initializer = { module: 'tasks.js', name: 'start', args: [1] }
-      const worker = startWorker(initializer, { stackSizeMb: 2 }, entry)
+      const worker = startThread(initializer, { stackSizeMb: 2 }, entry)
       expect(await once(worker, 'message')).toEqual([[initializer, 2]])
       await worker.terminate()
     } finally {
