@@ -6,7 +6,7 @@ import type { Executor, ExecutorStats, ShutdownOptions, SubmitOptions, Task } fr
 import { forgetShared, submitRemote, type RemoteLink, type SharedValue } from '../remote.ts'
 import { StackBudget } from '../remote/submitted-task.ts'
 import { TaskScheduler, type SchedulerHost } from '../task-scheduler.ts'
-import { FleetDispatcher } from './dispatcher.ts'
+import { FleetDispatcher } from './fleet-dispatcher.ts'
 import { resolveExecutorOptions, type BullMQExecutorOptions, type BullMQSubmitOptions } from './fleet-options.ts'
 import { FleetTask } from './fleet-task.ts'
 

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers'
 import { checkCount, checkTimeout, checkType, describe, ownOptions } from '../../checks.ts'
 import type { SubmitOptions } from '../executor.ts'
-import { checkConnection, type FleetConnection } from './connection.ts'
+import { checkConnection, type FleetConnection } from './redis-connection.ts'
 import { hideArguments, ignore } from './redis-errors.ts'
 
 /** What both sides of a fleet must say alike, or at all. */

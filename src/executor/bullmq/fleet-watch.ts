@@ -6,7 +6,7 @@ import type { FleetLink } from './fleet-link.ts'
 import type { ResolvedExecutorOptions } from './fleet-options.ts'
 import type { FleetTask, SentJob } from './fleet-task.ts'
 import type { TaskRecovery } from './task-recovery.ts'
-import { warningsOf } from './connection.ts'
+import { warningsOf } from './redis-connection.ts'
 import { isLost, judgeJob, type Sighting } from './recovery-rules.ts'
 import { times } from './times.ts'
 

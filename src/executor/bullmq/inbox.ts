@@ -1,5 +1,5 @@
 import { setTimeout } from 'node:timers'
-import type { RedisConnection } from './connection.ts'
+import type { RedisConnection } from './redis-connection.ts'
 import { isReply } from './redis-errors.ts'
 import { times } from './times.ts'
 

@@ -6,7 +6,7 @@
 
 export { BullMQExecutor } from './bullmq-executor.ts'
 export type { BullMQExecutorOptions, BullMQSubmitOptions, FleetOptions } from './fleet-options.ts'
-export type { FleetConnection } from './connection.ts'
+export type { FleetConnection } from './redis-connection.ts'
 export { startWorker } from './start-worker.ts'
 export type { CloseWorkerOptions, FleetWorker } from './fleet-worker.ts'
 export type { FleetWorkerOptions } from './worker-options.ts'

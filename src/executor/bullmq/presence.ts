@@ -1,5 +1,5 @@
 import { clearInterval, setInterval } from 'node:timers'
-import type { RedisConnection } from './connection.ts'
+import type { RedisConnection } from './redis-connection.ts'
 import { ignore } from './redis-errors.ts'
 import type { WorkerEndpoint } from './submitter-channel.ts'
 

@@ -1,6 +1,6 @@
 import { clearInterval, setInterval } from 'node:timers'
 import { decodeValue } from './codec.ts'
-import type { RedisConnection } from './connection.ts'
+import type { RedisConnection } from './redis-connection.ts'
 import { fieldOf, Inbox, type EntryFields } from './inbox.ts'
 import { contexts, decodeThrown, fields, openLetter, type Command } from './protocol.ts'
 import { SubmitterChannel, type WorkerEndpoint } from './submitter-channel.ts'

@@ -2,7 +2,7 @@
 import { afterEach, describe, expect, test, vi } from 'vitest'
 import { BrokenExecutorError, WorkerCrashedError } from '../../../src/errors.ts'
 import { encodeValue } from '../../../src/executor/bullmq/codec.ts'
-import { RedisConnection } from '../../../src/executor/bullmq/connection.ts'
+import { RedisConnection } from '../../../src/executor/bullmq/redis-connection.ts'
 import { JobLoop } from '../../../src/executor/bullmq/job-loop.ts'
 import { Keys } from '../../../src/executor/bullmq/keys.ts'
 import { Sealer } from '../../../src/executor/bullmq/sealer.ts'
