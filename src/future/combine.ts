@@ -13,7 +13,8 @@ export type FutureValues<F extends readonly unknown[]> = { -readonly [K in keyof
 export async function all(futures: Iterable<Future<unknown>>, options?: WaitOptions): Promise<unknown[]> {
   const limits = new WaitLimits(options)
   const list = listFutures(futures)
-  const failure = await firstMatch(list, limits, 'Future.all', (future) => future.state !== 'fulfilled')
+  const { decider: failure, unfinished } = await whenEnough(list, limits, (future) => future.state !== 'fulfilled')
+  if (unfinished !== undefined) throw timeoutError('Future.all', unfinished, list.length, limits)
   if (failure !== undefined) {
     cancelRest(list, failure.cancelled() ? undefined : failure.exceptionNow())
     return [failure.resultNow()]
@@ -25,71 +26,13 @@ export async function all(futures: Iterable<Future<unknown>>, options?: WaitOpti
 export async function any(futures: Iterable<Future<unknown>>, options?: WaitOptions): Promise<unknown> {
   const limits = new WaitLimits(options)
   const list = listFutures(futures)
-  const winner = await firstMatch(list, limits, 'Future.any', (future) => future.state === 'fulfilled')
+  const { decider: winner, unfinished } = await whenEnough(list, limits, (future) => future.state === 'fulfilled')
+  if (unfinished !== undefined) throw timeoutError('Future.any', unfinished, list.length, limits)
   if (winner !== undefined) {
     cancelRest(list, new FuturesError('Another future of Future.any() was fulfilled first'))
     return winner.resultNow()
   }
   throw new AggregateError(list.map(failureOf), 'Future.any: none of the futures was fulfilled')
-}
-
-/**
- * The first of these that is done and matches: one that is there already, in input order, or the first to be settled so.
- * `undefined` if all are done and none matches.
- */
-function firstMatch(
-  list: readonly Future<unknown>[],
-  limits: WaitLimits,
-  caller: string,
-  matches: (future: Future<unknown>) => boolean,
-): Promise<Future<unknown> | undefined> {
-  const isDoneMatch = (future: Future<unknown>): boolean => future.done() && matches(future)
-  const unfinished = new Set(list.filter((future) => !future.done()))
-  return new Promise((resolve, reject) => {
-    const giveUp = (): void => {
-      const counts = { unfinished: unfinished.size, total: list.length }
-      const message = `${caller}: ${counts.unfinished} (of ${counts.total}) futures unfinished after ${limits.timeout} ms`
-      reject(limits.isAborted ? limits.signal?.reason : new TimeoutError(message, counts))
-    }
-    const leave = (): void => {
-      limits.disarm()
-      for (const future of unfinished) future[unsubscribe](listener)
-    }
-    const listener: DoneListener & LimitListener = {
-      isWait: true,
-      handleDone(future) {
-        unfinished.delete(future)
-        if (!matches(future) && unfinished.size > 0) return
-        leave()
-        resolve(matches(future) ? future : undefined)
-      },
-      handleLimit() {
-        leave()
-        giveUp()
-      },
-    }
-    const ready = list.find(isDoneMatch)
-    if (ready !== undefined || unfinished.size === 0) return resolve(ready)
-    if (limits.isOver) return giveUp()
-    limits.arm(listener)
-    for (const future of unfinished) future[subscribe](listener)
-  })
-}
-
-/** Cancels what is not done; what failed beside the one that counts has been asked for by this. */
-function cancelRest(list: readonly Future<unknown>[], reason: unknown): void {
-  for (const future of list) {
-    future.cancel(reason)
-    if (future.state === 'rejected') future.exceptionNow()
-  }
-}
-
-function failureOf(future: Future<unknown>): unknown {
-  try {
-    return future.exceptionNow()
-  } catch (cancelled) {
-    return cancelled
-  }
 }
 
 const conditions = ['ALL_COMPLETED', 'FIRST_COMPLETED', 'FIRST_EXCEPTION'] as const
@@ -129,26 +72,44 @@ export async function wait<F extends Future<any>>( // eslint-disable-line @types
     throw new TypeError(`Expected \`returnWhen\` to be one of ${conditions.join(', ')}, got ${describe(returnWhen)}`)
   }
   const all = new Set(listFutures(futures))
-  await enoughDone(all, returnWhen, limits)
+  await whenEnough(all, limits, (future) => {
+    return returnWhen === 'FIRST_COMPLETED' || (returnWhen === 'FIRST_EXCEPTION' && future.state === 'rejected')
+  })
   const done = new Set<F>()
   const notDone = new Set<F>()
   for (const future of all) (future.done() ? done : notDone).add(future)
   return { done, notDone }
 }
 
-function enoughDone(all: ReadonlySet<Future<unknown>>, returnWhen: ReturnWhen, limits: WaitLimits): Promise<void> {
+/** How the wait for enough futures ended. Neither is there if all are done and none decides. */
+interface Enough {
+  /** The first done future that decides: of those that were done at the call, in input order. */
+  readonly decider?: Future<unknown> | undefined
+  /** The time is up, and so many futures are not done. */
+  readonly unfinished?: number | undefined
+}
+
+/**
+ * Waits until one of these futures is done and decides, until all are done, or until the time is up.
+ *
+ * @returns a promise that rejects with the reason of an aborted signal only
+ */
+function whenEnough(
+  futures: Iterable<Future<unknown>>,
+  limits: WaitLimits,
+  decides: (future: Future<unknown>) => boolean,
+): Promise<Enough> {
   const unfinished = new Set<Future<unknown>>()
-  const decides = (future: Future<unknown>): boolean =>
-    returnWhen === 'FIRST_COMPLETED' || (returnWhen === 'FIRST_EXCEPTION' && future.state === 'rejected')
-  let isDecided = false
-  for (const future of all) {
+  let decider: Future<unknown> | undefined
+  for (const future of futures) {
     if (!future.done()) unfinished.add(future)
-    else if (decides(future)) isDecided = true
+    else if (decider === undefined && decides(future)) decider = future
   }
-  if (isDecided || unfinished.size === 0) return Promise.resolve()
-  if (limits.isAborted) return Promise.reject(limits.signal?.reason)
-  if (limits.isOver) return Promise.resolve()
   return new Promise((resolve, reject) => {
+    const giveUp = (): void => {
+      if (limits.isAborted) reject(limits.signal?.reason)
+      else resolve({ unfinished: unfinished.size })
+    }
     const leave = (): void => {
       limits.disarm()
       for (const future of unfinished) future[unsubscribe](listener)
@@ -157,17 +118,40 @@ function enoughDone(all: ReadonlySet<Future<unknown>>, returnWhen: ReturnWhen, l
       isWait: true,
       handleDone(future) {
         unfinished.delete(future)
-        if (unfinished.size > 0 && !decides(future)) return
+        if (decides(future)) decider = future
+        else if (unfinished.size > 0) return
         leave()
-        resolve()
+        resolve({ decider })
       },
       handleLimit() {
         leave()
-        if (limits.isAborted) reject(limits.signal?.reason)
-        else resolve()
+        giveUp()
       },
     }
+    if (decider !== undefined || unfinished.size === 0) return resolve({ decider })
+    if (limits.isOver) return giveUp()
     limits.arm(listener)
     for (const future of unfinished) future[subscribe](listener)
   })
+}
+
+function timeoutError(caller: string, unfinished: number, total: number, { timeout }: WaitLimits): TimeoutError {
+  const message = `${caller}: ${unfinished} (of ${total}) futures unfinished after ${timeout} ms`
+  return new TimeoutError(message, { unfinished, total })
+}
+
+/** Cancels what is not done; what failed beside the one that counts has been asked for by this. */
+function cancelRest(list: readonly Future<unknown>[], reason: unknown): void {
+  for (const future of list) {
+    future.cancel(reason)
+    if (future.state === 'rejected') future.exceptionNow()
+  }
+}
+
+function failureOf(future: Future<unknown>): unknown {
+  try {
+    return future.exceptionNow()
+  } catch (cancelled) {
+    return cancelled
+  }
 }

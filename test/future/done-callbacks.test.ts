@@ -132,7 +132,7 @@ const collecting = `
   import { FutureController } from './src/future/future-controller.ts'
   import { Future } from './src/future/future.ts'
   import { asCompleted } from './src/future/as-completed.ts'
-  import { wait } from './src/future/wait.ts'
+  import { wait } from './src/future/combine.ts'
   const notes: unknown[] = []
   process.on('uncaughtException', (error, origin) => notes.push(origin + ': ' + (error?.message ?? String(error))))
   process.on('unhandledRejection', (error: any) => notes.push('unhandledRejection: ' + (error?.message ?? String(error))))

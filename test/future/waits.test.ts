@@ -201,7 +201,7 @@ test('A wait that is over, in whichever way, leaves nothing that keeps the proce
     import { FutureController } from './src/future/future-controller.ts'
     import { Future } from './src/future/future.ts'
     import { asCompleted } from './src/future/as-completed.ts'
-    import { wait } from './src/future/wait.ts'
+    import { wait } from './src/future/combine.ts'
     const ways = [
       (future, options) => future.result(options),
       (future, options) => wait([future], options),

@@ -1,4 +1,4 @@
-import type * as StartWorker from '../../../src/executor/worker-thread/thread-life.ts'
+import type * as ThreadLife from '../../../src/executor/worker-thread/thread-life.ts'
 import { EventEmitter } from 'node:events'
 import fs from 'node:fs'
 import type { Worker } from 'node:worker_threads'
@@ -15,8 +15,9 @@ const nextStarts: ((() => Worker) | 'real')[] = []
 const starts: number[] = []
 
 vi.mock('../../../src/executor/worker-thread/thread-life.ts', async (importOriginal) => {
-  const original = await importOriginal<typeof StartWorker>()
+  const original = await importOriginal<typeof ThreadLife>()
   return {
+    ...original,
     startThread: (...args: Parameters<typeof original.startThread>) => {
       starts.push(performance.now())
       const next = nextStarts.shift() ?? 'real'
