@@ -49,9 +49,28 @@ export class Future<T> implements Disposable {
   static {
     setOwnName(this, 'Future')
     access = {
-      start: (future) => Future.#start(future),
-      settle: (future, state, outcome) => Future.#settle(future, state, outcome),
-      onCancel: (future, handler) => Future.#onCancel(future, handler),
+      start(future) {
+        if (future.#state === 'cancelled') return false
+        if (future.#state !== 'pending') throw new InvalidStateError(`Can't start a future that is ${future.#state}`)
+        future.#state = 'running'
+        return true
+      },
+      settle(future, state, outcome) {
+        if (future.#state === 'cancelled') return false
+        if (future.done()) throw new InvalidStateError(`Can't settle a future that is ${future.#state}`)
+        future.#state = state
+        future.#outcome = outcome
+        tellListeners(future, () => future.#listeners)
+        future.#listeners = undefined
+        return true
+      },
+      onCancel(future, handler) {
+        if (future.#outcome instanceof Cancellation) tellCancel(handler, future.#outcome.reason)
+        if (future.done()) return
+        const handlers = future.#outcome as CancelHandlers
+        if (Array.isArray(handlers)) handlers.push(handler)
+        else future.#outcome = handlers === undefined ? handler : [handlers, handler]
+      },
       cancelledError: (future) => (future.#outcome as Cancellation).errorOf(future),
     }
   }
@@ -121,11 +140,14 @@ export class Future<T> implements Disposable {
     if (this.done()) return this.#state === 'cancelled'
     const handlers = this.#outcome as CancelHandlers
     const cancellation = new Cancellation(reason)
-    Future.#finish(this, 'cancelled', cancellation)
+    // First: other people's code comes after.
+    this.#state = 'cancelled'
+    this.#outcome = cancellation
     if (Array.isArray(handlers)) for (const each of handlers) tellCancel(each, reason)
     else if (handlers !== undefined) tellCancel(handlers, reason)
     abortControllers.get(this)?.abort(cancellation.errorOf(this))
-    Future.#tell(this)
+    tellListeners(this, () => this.#listeners)
+    this.#listeners = undefined
     return true
   }
 
@@ -158,7 +180,7 @@ export class Future<T> implements Disposable {
   resultNow(): T {
     if (this.#state === 'fulfilled') return this.#outcome as T
     if (this.#state === 'rejected') throw this.#outcome
-    throw Future.#noOutcome(this, 'resultNow')
+    throw this.noOutcome('resultNow')
   }
 
   /**
@@ -169,7 +191,7 @@ export class Future<T> implements Disposable {
   exceptionNow(): unknown {
     if (this.#state === 'rejected') return this.#outcome
     if (this.#state === 'fulfilled') return undefined
-    throw Future.#noOutcome(this, 'exceptionNow')
+    throw this.noOutcome('exceptionNow')
   }
 
   /**
@@ -240,45 +262,10 @@ export class Future<T> implements Disposable {
     if (UserScope.isInUse) UserScope.forgetWait(this, listener)
   }
 
-  // Static, for an instance of a class with private methods is 8 bytes larger, and there may be very many.
-
-  static #start(future: Future<unknown>): boolean {
-    if (future.#state === 'cancelled') return false
-    if (future.#state !== 'pending') throw new InvalidStateError(`Can't start a future that is ${future.#state}`)
-    future.#state = 'running'
-    return true
-  }
-
-  static #settle(future: Future<unknown>, state: 'fulfilled' | 'rejected', outcome: unknown): boolean {
-    if (future.#state === 'cancelled') return false
-    if (future.done()) throw new InvalidStateError(`Can't settle a future that is ${future.#state}`)
-    Future.#finish(future, state, outcome)
-    Future.#tell(future)
-    return true
-  }
-
-  static #onCancel(future: Future<unknown>, handler: CancelHandler): void {
-    if (future.#outcome instanceof Cancellation) tellCancel(handler, future.#outcome.reason)
-    if (future.done()) return
-    const handlers = future.#outcome as CancelHandlers
-    if (Array.isArray(handlers)) handlers.push(handler)
-    else future.#outcome = handlers === undefined ? handler : [handlers, handler]
-  }
-
-  /** Changes the state; other people's code comes after. */
-  static #finish(future: Future<unknown>, state: FutureState, outcome: unknown): void {
-    future.#state = state
-    future.#outcome = outcome
-  }
-
-  static #tell(future: Future<unknown>): void {
-    tellListeners(future, () => future.#listeners)
-    future.#listeners = undefined
-  }
-
-  static #noOutcome(future: Future<unknown>, asked: string): CancelledError | InvalidStateError {
-    if (future.#outcome instanceof Cancellation) return future.#outcome.errorOf(future)
-    return new InvalidStateError(`Can't call ${asked}(): the future is ${future.#state}`)
+  /** Private by TypeScript: an instance of a class with `#methods` is 8 bytes larger, and there may be very many. */
+  private noOutcome(asked: string): CancelledError | InvalidStateError {
+    if (this.#outcome instanceof Cancellation) return this.#outcome.errorOf(this)
+    return new InvalidStateError(`Can't call ${asked}(): the future is ${this.#state}`)
   }
 }
 

@@ -8,7 +8,7 @@ import type { WaitOptions } from '../future/waiting.ts'
 import { describeRequest } from '../session/call/call-subject.ts'
 import type { RequestOptions } from '../session/options/options.ts'
 import { partsOf, Response } from '../session/response/response.ts'
-import { observe } from './unobserved.ts'
+import { forgetUnobserved } from './unobserved.ts'
 
 /** What was asked for, with method and URL filled in. It fits `session.map` and `Pool` again; `context` is yours. */
 export interface SubmittedRequest<C = unknown> extends Readonly<RequestOptions<C>> {
@@ -27,9 +27,6 @@ export interface Unsaid {
 }
 /** What a session answers with, where a call names the type of its `data`. */
 export type WithData<R, D> = [D] extends [Unsaid] ? R : R extends Response ? Response<D> : R
-
-/** No private method: an instance would be 8 bytes larger, and there may be very many. */
-let markObserved: <R>(future: ResponseFuture<R>) => void
 
 /** What a FuturesSession returns: the future of a response, that knows its request. */
 export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
@@ -62,22 +59,22 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
   }
 
   override result(options?: WaitOptions): Promise<R> {
-    markObserved(this)
+    this.observe()
     return super.result(options)
   }
 
   override exception(options?: WaitOptions): Promise<unknown> {
-    markObserved(this)
+    this.observe()
     return super.exception(options)
   }
 
   override resultNow(): R {
-    markObserved(this)
+    this.observe()
     return super.resultNow()
   }
 
   override exceptionNow(): unknown {
-    markObserved(this)
+    this.observe()
     return super.exceptionNow()
   }
 
@@ -165,12 +162,11 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
     return cancelledRequest(describeRequest(this), reason)
   }
 
-  static {
-    markObserved = (future) => {
-      if (future.#isObserved) return
-      future.#isObserved = true
-      if (future.state === 'rejected') observe(future)
-    }
+  /** Private by TypeScript: an instance of a class with `#methods` is 8 bytes larger, and there may be very many. */
+  private observe(): void {
+    if (this.#isObserved) return
+    this.#isObserved = true
+    if (this.state === 'rejected') forgetUnobserved(this)
   }
 }
 

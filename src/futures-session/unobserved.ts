@@ -7,7 +7,7 @@ import type { ResponseFuture } from './response-future.ts'
 const holders = new WeakMap<object, Map<object, AsyncContext>>()
 
 /** Somebody asked: the failure needs no report. */
-export function observe(future: object): void {
+export function forgetUnobserved(future: object): void {
   holders.get(future)?.delete(future)
   holders.delete(future)
 }
