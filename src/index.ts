@@ -33,7 +33,8 @@ export { basic } from './session/auth/basic.ts'
 export { bearer } from './session/auth/basic.ts'
 export { digest } from './session/auth/digest.ts'
 export type * from './session/options/options.ts'
-export type * from './session/hooks.ts'
+export type { AnyHook, ErrorHook, HookContext, HookLists, HookName, HooksOption, RequestHook } from './session/hooks.ts'
+export type { ResponseHook, SentHookContext, SessionHooks } from './session/hooks.ts'
 export type { AuthFlow, AuthFunction, AuthOption } from './session/auth/auth-flow.ts'
 export type { Link } from './session/response/links.ts'
 export type { BodyStream, Dispatcher, HttpVersion, ProgressListener, TransferProgress } from './transport/exchange.ts'
@@ -48,7 +49,14 @@ export type { SubmittedRequest, Unsaid, WithData } from './futures-session/respo
 export type { SessionLike } from './futures-session/request-run.ts'
 export type { NextPage, PaginateOptions } from './futures-session/page-trail.ts'
 export type { ContextOf, KnownInput, MapOptions, RequestInput } from './futures-session/request-map.ts'
-export type * from './futures-session/events.ts'
+export type { AttemptEvent, CancelEvent, FailureEvent, Progress, RedirectEvent } from './futures-session/events.ts'
+export type {
+  RequestEvent,
+  ResponseEvent,
+  RetryEvent,
+  SessionEvents,
+  UnobservedEvent,
+} from './futures-session/events.ts'
 export type { RequestTrace } from './futures-session/tracing.ts'
 
 // Errors

@@ -34,7 +34,7 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
   #request: SubmittedRequest<C> | string
   #isObserved = false
 
-  /** @internal A FuturesSession makes them. */
+  /** A FuturesSession makes them. */
   constructor(method: string, url: string | URL, options: RequestOptions<C> | undefined) {
     super()
     // As it is now: the caller may change his own before its turn comes. What is no URL is refused when that has come.
