@@ -76,6 +76,12 @@ export function checkType(name: string, value: unknown, type: 'boolean' | 'numbe
   throw new TypeError(`Expected \`${name}\` to be a ${type}, got ${describe(value)}`)
 }
 
+/** @throws {TypeError} what is neither true nor false */
+export function checkBoolean(name: string, value: unknown): boolean {
+  checkType(name, value, 'boolean')
+  return value as boolean
+}
+
 /**
  * @returns milliseconds, Infinity for "no timeout" (`undefined` and `null` too)
  * @throws {TypeError} what is no number, NaN included

@@ -80,7 +80,7 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
     this.#ownsExecutor = executor === undefined
     this.session = inner as InnerSession<R>
     this.executor = executor ?? new InProcessExecutor({ maxWorkers, rateLimit, maxQueue })
-    if (inner instanceof Session) coreOf(inner).connections.keepFor(this.executor.maxWorkers)
+    if (inner instanceof Session) inner[coreOf].connections.keepFor(this.executor.maxWorkers)
     this.#unobserved = new UnobservedFailures((future, error) => reportUnobserved(this, future, error, unobserved))
     this.#openRequests = new OpenRequests(this, this.#unobserved)
     const Submitter = this.executor.isolated ? RemoteSubmitter : LocalSubmitter

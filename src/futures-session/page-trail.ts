@@ -4,7 +4,7 @@ import { describeRequest } from '../session/call/call-subject.ts'
 import { originHeaders, resolveLocation } from '../session/call/redirects.ts'
 import { keepsCredentials, parseUrl, takeCredentials, textOfUrl } from '../session/url.ts'
 import type { HeadersOption, RequestOptions, RequestSpec } from '../session/options/options.ts'
-import { requestOptionNames } from '../session/options/resolve-options.ts'
+import { requestOptionNames } from '../session/options/option-table.ts'
 import { overParams } from '../session/params.ts'
 import type { Link } from '../session/response/links.ts'
 import type { Response } from '../session/response/response.ts'
@@ -108,7 +108,7 @@ export class PageTrail<R> {
     const options = { ...this.#options, ...body, ...spec }
     const params =
       this.#session &&
-      overParams(coreOf(this.#session).params, spec.params, (name) =>
+      overParams(this.#session[coreOf].params, spec.params, (name) =>
         this.#isHome ? spec.params === undefined && url.searchParams.has(name) : true,
       )
     if (params !== undefined) options.params = params

@@ -29,7 +29,7 @@ export class PoolWorker<R> implements DoneListener {
   constructor(session: SessionLike<R>, owned: ReadonlySet<AnySession>, options: ResolvedPoolOptions) {
     const { executor, raiseForStatus, numProcesses } = options
     // All workers may share the connections of one session, that clones are made of.
-    if (session instanceof Session) coreOf(session).connections.keepFor(numProcesses)
+    if (session instanceof Session) session[coreOf].connections.keepFor(numProcesses)
     this.#session = new FuturesSession<R>({ session, executor, maxWorkers: 1, unobserved: 'ignore' })
     this.#owned = owned
     this.#raiseForStatus = raiseForStatus

@@ -1,5 +1,5 @@
 import type { CookieJar } from 'tough-cookie'
-import { describe } from '../checks.ts'
+import { checkBoolean, describe } from '../checks.ts'
 import { SessionClosedError } from '../errors.ts'
 import { Connections } from '../transport/connections.ts'
 import { acceptEncoding } from '../transport/decoding/content-encoding.ts'
@@ -11,7 +11,7 @@ import { HeaderMap } from './headers.ts'
 import { makeSessionHooks, type SessionHooks } from './hooks.ts'
 import { Environment } from './network/environment.ts'
 import type { ParamsOption, ProxiesOption, RetryOption, SessionOptions, TimeoutOption } from './options/options.ts'
-import { packageDefaults, type ResolvedOptions } from './options/resolve-options.ts'
+import { packageDefaults, type ResolvedOptions } from './options/option-table.ts'
 import { defaultUserAgent } from './user-agent.ts'
 
 /** A body that is still coming in. */
@@ -154,13 +154,11 @@ function checkDispatcher(name: string, dispatcher: unknown): Dispatcher {
 /**
  * The options of connections, `http2` among them by the name that it has there.
  *
- * @throws {TypeError} `http2` is not true or false
+ * @throws {TypeError} `http2` is no boolean
  */
 function withHttp2(options: PoolOptions | undefined, http2: boolean | undefined): PoolOptions | undefined {
   if (http2 === undefined) return options
-  if (typeof (http2 as unknown) !== 'boolean') {
-    throw new TypeError(`Expected \`http2\` to be true or false, got ${describe(http2)}`)
-  }
+  checkBoolean('http2', http2)
   const { allowH2 } = (options ?? {}) as { allowH2?: unknown }
   // What is wrong there is told by whom it is for.
   const isFit = options === undefined || (typeof options === 'object' && (options as unknown) !== null)

@@ -10,7 +10,7 @@ import { PreparedRequest, requestNotes } from './prepared-request.ts'
 import type { CarriedOptions } from './prepared-request.ts'
 import { addCookies } from './cookies/request-cookies.ts'
 import type { Response } from './response/response.ts'
-import { SessionAttributes, adoptCore, coreOf } from './session-attributes.ts'
+import { SessionBase, adoptCore, coreOf } from './session-attributes.ts'
 import { SessionCore } from './session-core.ts'
 import { checkSessionOptions } from './options/resolve-options.ts'
 import { misuseOf } from '../unknown-option.ts'
@@ -27,7 +27,7 @@ export function openCall(
   options?: SendOptions,
   position?: ResumedPosition,
 ): Call {
-  return new Call(coreOf(session), session, { request, options, position }, observer)
+  return new Call(session[coreOf], session, { request, options, position }, observer)
 }
 
 const noObserver: CallObserver = Object.freeze({})
@@ -41,7 +41,7 @@ const noObserver: CallObserver = Object.freeze({})
  * const response = await session.get('/users', { params: { page: 2 } })
  * const users = response.raiseForStatus().json()
  */
-export class Session extends SessionAttributes implements AsyncDisposable {
+export class Session extends SessionBase implements AsyncDisposable {
   #closing: Promise<void> | undefined
 
   /** @throws {TypeError | RangeError} an unknown option, with a hint, or one with a value that can't be used */
@@ -120,7 +120,7 @@ export class Session extends SessionAttributes implements AsyncDisposable {
    * @throws {RequestError} a request that can't be sent
    */
   prepareRequest(spec: RequestSpec): PreparedRequest {
-    const core = coreOf(this)
+    const core = this[coreOf]
     try {
       const subject = { request: spec }
       const hop = openRequest(core, subject, optionsOf(subject, core.defaults))
@@ -152,13 +152,13 @@ export class Session extends SessionAttributes implements AsyncDisposable {
    * @throws {TypeError} no prefix, or no dispatcher
    */
   mount(prefix: string, dispatcher: Dispatcher): void {
-    coreOf(this).mount(prefix, dispatcher)
+    this[coreOf].mount(prefix, dispatcher)
   }
 
   /** A session with the same settings and a copy of the jar, that shares the connections and is closed by itself. */
   clone(): Session {
     const clone = new Session()
-    adoptCore(clone, coreOf(this).clone())
+    clone[adoptCore](this[coreOf].clone())
     return clone
   }
 
@@ -168,7 +168,7 @@ export class Session extends SessionAttributes implements AsyncDisposable {
    * @returns a promise that resolves when everything has ended and the connections are closed, unless a clone needs them
    */
   close(): Promise<void> {
-    return (this.#closing ??= coreOf(this).close())
+    return (this.#closing ??= this[coreOf].close())
   }
 
   [Symbol.asyncDispose](): Promise<void> {
@@ -181,7 +181,7 @@ export class Session extends SessionAttributes implements AsyncDisposable {
     options: SendOptions | undefined,
     given: SendOptions | undefined,
   ): Promise<Response> {
-    const { retry, timeout } = coreOf(this).defaults
+    const { retry, timeout } = this[coreOf].defaults
     if (retry === undefined && timeout.total === Infinity && (given === undefined || !needsDriver(given))) {
       // Without retries there is nothing to wait for.
       return openCall(this, request, noObserver, options).attempt() as Promise<Response>

@@ -167,7 +167,7 @@ describe('Pool, many hosts', () => {
     const pool = Pool.fromUrls(hosts.urls(60, 2), {}, { numProcesses: 14, session: () => base.clone() })
     await pool.joinAll()
     expect(pool.stats()).toMatchObject({ responses: 120, exceptions: 0 })
-    expect(coreOf(base).connections.limit).toBe(14)
+    expect(base[coreOf].connections.limit).toBe(14)
     await until(() => hosts.open.size <= 14)
     await base.close()
     await until(() => hosts.open.size === 0)

@@ -4,22 +4,22 @@ import type { SharedValue } from '../../executor/remote.ts'
 import { type AuthRecipe, recipeOf } from '../../session/auth/auth-flow.ts'
 import type { HeaderMap } from '../../session/headers.ts'
 import { type AnyHook, checkHooks } from '../../session/hooks.ts'
+import { crosses, type OptionName } from '../../session/options/option-table.ts'
+import { givenAttributes } from '../../session/session-attributes.ts'
 import type { SessionCore } from '../../session/session-core.ts'
 import { isTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { PackedOptions } from './protocol.ts'
 
 type Packer = (value: unknown, name: string, cloneCheck: CloneCheck) => unknown
 
-/** Options that stay here, or cross in a way of their own. */
-const elsewhere = new Set(['method', 'url', 'signal', 'priority', 'data', 'json', 'files', 'stream'])
-
-const packers = new Map<string, Packer>([
-  ['headers', packPairs],
-  ['params', packPairs],
-  ['hooks', packHooks],
-  ['auth', packAuth],
-  ['proxies', packProxies],
-])
+/** The others cross as they are. */
+const packers: { readonly [Name in OptionName]?: Packer } = {
+  headers: packPairs,
+  params: packPairs,
+  hooks: packHooks,
+  auth: packAuth,
+  proxies: packProxies,
+}
 
 /**
  * Options of a request or a session as they cross; they were checked before.
@@ -29,8 +29,8 @@ const packers = new Map<string, Packer>([
 export function packOptions(options: object, cloneCheck: CloneCheck): Record<string, unknown> {
   const packed: Record<string, unknown> = {}
   for (const [name, value] of Object.entries(options)) {
-    if (value === undefined || elsewhere.has(name)) continue
-    const crossing: unknown = (packers.get(name) ?? packPlain)(value, name, cloneCheck)
+    if (value === undefined || !crosses(name)) continue
+    const crossing: unknown = (packers[name as OptionName] ?? packPlain)(value, name, cloneCheck)
     if (crossing !== undefined) packed[name] = crossing
   }
   return packed
@@ -140,11 +140,8 @@ export class SessionSnapshot implements SharedValue {
 
   /** @throws {TaskNotCloneableError} a hook or an auth function that is a function, or something else that can't cross */
   constructor(core: SessionCore, cloneCheck: CloneCheck) {
-    const { headers, params, proxies, hooks, auth, timeout, retry, trustEnv, baseUrl, defaults } = core
-    const { verify, cert, allowRedirects, maxRedirects, raiseForStatus, maxResponseSize } = defaults
-    const given = { params, proxies, hooks, auth, timeout, retry, trustEnv, baseUrl }
-    const merged = { verify, cert, allowRedirects, maxRedirects, raiseForStatus, maxResponseSize }
-    this.value = { headers: headers.toFlat(), attributes: packOptions({ ...given, ...merged }, cloneCheck) }
+    const attributes = packOptions({ ...givenAttributes(core), headers: undefined }, cloneCheck)
+    this.value = { headers: core.headers.toFlat(), attributes }
     const environment = environmentOf(core)
     this.localValue = environment === undefined ? this.value : { ...this.value, environment: { ...environment } }
     this.#state = stateOf(core)

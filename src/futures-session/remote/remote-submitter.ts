@@ -80,7 +80,7 @@ export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>>
     const session: unknown = this.session
     if (!(session instanceof Session)) throw this.#cloneCheck.error('session', 'a session of your own')
     const name = request instanceof PreparedRequest ? 'send' : 'request'
-    if (session[name] === Session.prototype[name]) return coreOf(session)
+    if (session[name] === Session.prototype[name]) return session[coreOf]
     throw this.#cloneCheck.error(`session.${name}`, 'a method of your own')
   }
 

@@ -174,7 +174,7 @@ function makeSession(
   jar: ThreadJar | undefined,
 ): Session {
   const session = new Session()
-  adoptCore(session, new SessionCore(shared, undefined, environment && new Environment(environment)))
+  session[adoptCore](new SessionCore(shared, undefined, environment && new Environment(environment)))
   session.headers = HeaderMap.fromFlat(headers)
   Object.assign(session, attributes)
   session.cookies = jar?.jar ?? false

@@ -10,7 +10,7 @@ import type { Preparation } from '../prepare.ts'
 import { flatHeaders, PreparedRequest } from '../prepared-request.ts'
 import { keepsCredentials, type Location } from '../url.ts'
 import { hasHeader } from '../headers.ts'
-import type { ResolvedOptions } from '../options/resolve-options.ts'
+import type { ResolvedOptions } from '../options/option-table.ts'
 import type { SessionCore } from '../session-core.ts'
 
 /** One request of a redirect chain, before each of its sendings adds to it. */

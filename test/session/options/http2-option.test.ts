@@ -13,7 +13,7 @@ describe('The option `http2`', () => {
   it.each([null, 0, 'true', {}])('is a TypeError if it is %j', (value) => {
     const http2 = value as unknown as boolean
     expect(() => new Session({ http2 })).toThrow(TypeError)
-    expect(() => new Session({ http2 })).toThrow(/Expected `http2` to be true or false, got/)
+    expect(() => new Session({ http2 })).toThrow(/Expected `http2` to be a boolean, got/)
     expect(() => new Session({ poolOptions: { allowH2: http2 } })).toThrow(
       /Expected `poolOptions.allowH2` to be a boolean/,
     )
