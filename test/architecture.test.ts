@@ -51,6 +51,7 @@ const smallFiles: Record<string, string> = {
   'testing/index.ts': 'an entry of the package',
   'testing/executor-contract.ts': 'what the entry exports: the list of the files of cases',
   'testing/contract/testing-tasks.ts': 'a namespace of tasks, imported as one',
+  'executor/executor-times.ts': 'all times of the room in one place, so that tests can have others',
   'executor/bullmq/index.ts': 'an entry of the package',
   'executor/bullmq/limited-task.ts': 'a build entry: what a thread of a worker runs',
   'executor/bullmq/large-results.ts': 'blobs of results, which know the protocol; `blobs.ts` does not',

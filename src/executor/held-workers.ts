@@ -1,10 +1,9 @@
 import { UserScope, userScope, type ScopeHolder } from '../user-scope.ts'
+import { executorTimes } from './executor-times.ts'
 import type { Group, PriorityLevel } from './group-queue.ts'
 import type { QueuedTask } from './queued-task.ts'
 
-/** How often workers are looked at while somebody waits for what is queued; ms. */
-const interval = 250
-/** Code that was found on a worker so often in a row has held it for a second; a loop that was blocked counts once. */
+/** Code that was found on a worker so often in a row has held it for a second; an event loop that was blocked counts once. */
 const enough = 5
 
 /** Of an executor, what is looked at. */
@@ -49,7 +48,7 @@ export class HeldWorkers {
     this.#count()
     if (!this.#view.isPaused() && this.#warns()) return
     // It keeps the process alive: that a deadlock is all that is left is what has to be told.
-    this.#timer = setTimeout(() => this.#look(), interval)
+    this.#timer = setTimeout(() => this.#look(), executorTimes.heldInterval)
     if (this.#view.isPaused()) this.#timer.unref()
   }
 

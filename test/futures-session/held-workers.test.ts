@@ -16,11 +16,14 @@ import {
   type Response,
 } from '../../src/index.ts'
 import { Pool } from '../../src/pool/index.ts'
+import { useTimes } from '../helpers/executor-times.ts'
 import { until } from '../helpers/gate.ts'
 import { closeRemoteSessionsAfterEach, openHere, serve } from '../helpers/remote-sessions.ts'
 import { closeExecutorsAfterEach, open as openThreads } from '../helpers/thread-executors.ts'
 import { collectWarnings } from '../helpers/warnings.ts'
 
+// Looked at five times, those that hold all workers are told of.
+useTimes({ heldInterval: 50 })
 closeExecutorsAfterEach()
 closeRemoteSessionsAfterEach()
 const warnings = collectWarnings('UNDICI_FUTURES_HELD_WORKERS')
@@ -261,7 +264,7 @@ describe('A deadlock is told once, with maxWorkers and the way out, where it is 
       response.end()
     })
     const session = openHere({ maxWorkers: 2, baseUrl: url })
-    const retry = { total: 1, backoff: { base: 200, jitter: false } }
+    const retry = { total: 1, backoff: { base: 100, jitter: false } }
     const nested = session.get('/nested', { retry })
     await until(() => session.stats().running === 1 && attempts === 1)
     const response = async (): Promise<void> => {
@@ -274,10 +277,10 @@ describe('A deadlock is told once, with maxWorkers and the way out, where it is 
 })
 
 test('A busy session is not told of anything: nothing waits for what its own code has asked for, or it goes on', async () => {
-  const slow = await serve((_request, response) => void setTimeout(() => response.end('{}'), 1700))
+  const slow = await serve((_request, response) => void setTimeout(() => response.end('{}'), 600))
   const streaming = await serve((_request, response) => {
     response.write('first')
-    setTimeout(() => response.end('last'), 1700)
+    setTimeout(() => response.end('last'), 600)
   })
   const quick = await serve()
   const cases: Promise<unknown>[] = []
@@ -299,7 +302,7 @@ test('A busy session is not told of anything: nothing waits for what its own cod
   const crawler = openHere({ maxWorkers: 2 })
   const follow = async (): Promise<void> => {
     crawler.get(quick.url, plain).addDoneCallback(() => {})
-    await sleep(1700)
+    await sleep(600)
   }
   for (let index = 0; index < 2; index++) crawler.get(quick.url, { hooks: { response: follow } })
   cases.push(crawler.onIdle())
@@ -327,8 +330,8 @@ test('A busy session is not told of anything: nothing waits for what its own cod
   const askPaused = async (): Promise<void> => {
     executor.pause()
     const future = paused.get(quick.url, plain).result()
-    setTimeout(() => executor.resume(), 1700)
-    await Promise.race([future, sleep(1700)])
+    setTimeout(() => executor.resume(), 600)
+    await Promise.race([future, sleep(600)])
   }
   cases.push(paused.get(quick.url, { hooks: { response: askPaused } }).result())
   const threads = openHere({ executor: openThreads({ maxWorkers: 1, threads: 1 }) })

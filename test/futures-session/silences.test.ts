@@ -151,7 +151,7 @@ function describeTrickle(executorOf: () => Executor): void {
       }
     })
     const session = new FuturesSession({ executor: executorOf(), trustEnv: false, unobserved: 'ignore' })
-    const error = await session.get(server.url, { timeout: { read: 1_000, total: 1_500 } }).exception()
+    const error = await session.get(server.url, { timeout: { read: 400, total: 600 } }).exception()
     expect(error).toMatchObject({ name: 'TotalTimeoutError', scope: 'total' })
     await until(() => server.openSockets.size === 0)
     await session.close()

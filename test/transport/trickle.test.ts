@@ -32,13 +32,13 @@ describe.each([
   it('is the gap between bytes, not the time of the headers', async () => {
     server = await startFaultServer(async (peer) => {
       await peer.request()
-      await trickle(peer, `HTTP/1.1 103 Early Hints\r\n\r\n${head}`, 9, 100)
+      await trickle(peer, `HTTP/1.1 103 Early Hints\r\n\r\n${head}`, 9, 50)
       await peer.write('fine')
       await peer.request()
-      await trickle(peer, head, 7, 100)
+      await trickle(peer, head, 7, 50)
       await peer.write('next')
     }, secure)
-    const part = { readTimeout: 500, tls: unverified }
+    const part = { readTimeout: 350, tls: unverified }
     expect(text(await transport.fetch(server.url, part))).toBe('fine')
     expect(text(await transport.fetch(server.url, part))).toBe('next')
     expect(server.connections).toBe(1)

@@ -5,6 +5,7 @@ import { type ResourceLimits, Worker, type WorkerOptions } from 'node:worker_thr
 import { messageOf, ownOptions } from '../../checks.ts'
 import { Deadline, monotonicTime } from '../../deadline.ts'
 import { WorkerCrashedError } from '../../errors.ts'
+import { executorTimes } from '../executor-times.ts'
 import type { Initializer, ThreadData } from './messages.ts'
 import { presentScarcity, scarcityIn } from './scarcity.ts'
 
@@ -139,9 +140,6 @@ export class IdleTimer {
   }
 }
 
-/** How long work may take to stop before its thread is ended, in ms. */
-export const gracePeriod = 1000
-
 /** So many times a thread that has not heard of a cancellation yet, but is heard of itself, is given the time again. */
 const mostRenewals = 5
 
@@ -183,7 +181,7 @@ export class GracePeriod {
   #arm(): Deadline {
     const heard = this.#countMessages()
     // It may have stopped, while we were too busy to hear: messages are read before this is called.
-    return new Deadline(gracePeriod, () => setImmediate(() => this.#expire(heard))).unref()
+    return new Deadline(executorTimes.grace, () => setImmediate(() => this.#expire(heard))).unref()
   }
 
   #expire(heard: number): void {

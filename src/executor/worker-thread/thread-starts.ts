@@ -1,13 +1,11 @@
 import { Deadline } from '../../deadline.ts'
+import { executorTimes } from '../executor-times.ts'
 import type { ThreadTask, TaskHolder } from './thread-task.ts'
 
 /** So many starts in a row that fail by themselves, and no more are made. */
 const mostOwnFailures = 3
 /** Before that many have failed in a row for want of something, what waits for a thread goes on waiting: some three seconds. */
 const mostPatience = 6
-/** Between two starts that fail, in ms: twice as long each time. */
-const firstPause = 100
-const longestPause = 1600
 
 /**
  * When threads may start: after one that has failed there is a pause, longer each time, until one becomes ready. What has no
@@ -60,6 +58,7 @@ export class ThreadStarts implements TaskHolder {
     this.#failures++
     if (isOwn) this.#ownFailures++
     this.#pause?.clear()
+    const { firstPause, longestPause } = executorTimes
     this.#pause = new Deadline(Math.min(firstPause * 2 ** (this.#failures - 1), longestPause), () => {
       this.#pause = undefined
       this.#onOver()

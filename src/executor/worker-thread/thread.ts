@@ -1,16 +1,9 @@
 import type { Worker } from 'node:worker_threads'
 import { Deadline } from '../../deadline.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
+import { executorTimes } from '../executor-times.ts'
 import type { SharedValue } from '../remote.ts'
-import {
-  ExitReason,
-  GracePeriod,
-  gracePeriod,
-  IdleTimer,
-  type StartFailure,
-  StartWatch,
-  startThread,
-} from './thread-life.ts'
+import { ExitReason, GracePeriod, IdleTimer, type StartFailure, StartWatch, startThread } from './thread-life.ts'
 import { decode, encode } from '../remote/error-codec.ts'
 import type { FromThread } from './messages.ts'
 import { Outbox } from './outbox.ts'
@@ -117,7 +110,7 @@ export class Thread implements TaskHolder {
   }
 
   #endWith(task: ThreadTask): void {
-    this.#terminate(`was ended because \`${task.name}\`, which was cancelled, had not stopped ${gracePeriod} ms later`)
+    this.#terminate(`was terminated: \`${task.name}\` did not stop within ${executorTimes.grace} ms of being cancelled`)
   }
 
   /** Ends it; it has no tasks. @returns a promise that resolves when it is gone */
@@ -134,7 +127,7 @@ export class Thread implements TaskHolder {
     this.#phase = 'ending'
     this.#idleTimer.clear()
     this.#outbox.post({ kind: 'end' })
-    this.#endTimer = new Deadline(gracePeriod, () => this.#terminate()).unref()
+    this.#endTimer = new Deadline(executorTimes.grace, () => this.#terminate()).unref()
   }
 
   #terminate(why?: string): void {

@@ -1,14 +1,18 @@
 import { availableParallelism } from 'node:os'
-import { describe, expect, test } from 'vitest'
+import { afterEach, describe, expect, test } from 'vitest'
 import { BrokenExecutorError, QueueFullError, TaskNotCloneableError, WorkerCrashedError } from '../../../src/errors.ts'
 import { WorkerThreadExecutor } from '../../../src/executor/worker-thread/worker-thread-executor.ts'
 import type { Future } from '../../../src/future/future.ts'
+import { useTimes } from '../../helpers/executor-times.ts'
+import { fakeTime } from '../../helpers/fake-time.ts'
 import { until } from '../../helpers/gate.ts'
 import { closeExecutorsAfterEach, fixture, open } from '../../helpers/thread-executors.ts'
 import { ThreadGate } from '../../helpers/thread-gate.ts'
 import { liveThreads, madeThreads } from '../../helpers/thread-watch.ts'
 
+useTimes({ firstPause: 5 })
 closeExecutorsAfterEach()
+afterEach(() => fakeTime.disable())
 
 const whichThread = fixture<number>('result-tasks.mjs', 'whichThread')
 const pass = (gate: ThreadGate) => fixture<number>('gate-tasks.mjs', 'pass', gate.memory)
@@ -186,7 +190,7 @@ describe('WorkerThreadExecutor initializer', () => {
     'that does not end within `startTimeout` is tried again; after three times the executor is broken: %s',
     async (name) => {
       const memory = new SharedArrayBuffer(4)
-      const executor = open({ threads: 1, startTimeout: 500, initializer: initializer(name, memory) })
+      const executor = open({ threads: 1, startTimeout: 100, initializer: initializer(name, memory) })
       const cancelled = executor.submit(whichThread)
       const futures = Array.from({ length: 9 }, () => executor.submit(whichThread))
       await until(() => cancelled.state === 'running')
@@ -195,7 +199,7 @@ describe('WorkerThreadExecutor initializer', () => {
         const error = (await future.exception()) as BrokenExecutorError
         expect(error).toBeInstanceOf(BrokenExecutorError)
         expect(error.cause).toBeInstanceOf(WorkerCrashedError)
-        expect(error.cause).toMatchObject({ message: expect.stringContaining('not ready within 500 ms') })
+        expect(error.cause).toMatchObject({ message: expect.stringContaining('not ready within 100 ms') })
       }
       expect(() => executor.submit(whichThread)).toThrow(BrokenExecutorError)
       expect(executor.stats()).toMatchObject({ rejected: 9, cancelled: 1, running: 0 })
@@ -205,7 +209,12 @@ describe('WorkerThreadExecutor initializer', () => {
   test('that hangs once is replaced, and tasks do not suffer', async () => {
     const memory = new SharedArrayBuffer(4)
     const executor = open({ threads: 1, startTimeout: 3_000, initializer: initializer('hangOnce', memory) })
-    expect(await executor.submit(whichThread).result()).toBeGreaterThan(0)
+    fakeTime.enable()
+    const future = executor.submit(whichThread)
+    await until(() => new Int32Array(memory)[0] === 1)
+    fakeTime.tick(3_000)
+    fakeTime.disable()
+    expect(await future.result()).toBeGreaterThan(0)
     expect(new Int32Array(memory)[0]).toBe(2)
   })
 
