@@ -1,5 +1,5 @@
 import { describe } from '../checks.ts'
-import { access, Future } from './future.ts'
+import { addCancelHandler, Future, settleFuture, startFuture } from './future.ts'
 import { CancelCallback, type CancelHandler, isFuture } from './listeners.ts'
 
 /**
@@ -22,7 +22,7 @@ export class FutureController<T> {
    * @throws {InvalidStateError} running or settled already
    */
   start(): boolean {
-    return access.start(this.future)
+    return this.future[startFuture]()
   }
 
   /**
@@ -32,12 +32,12 @@ export class FutureController<T> {
    * @throws {InvalidStateError} fulfilled or rejected already
    */
   resolve(value: T): boolean {
-    return access.settle(this.future, 'fulfilled', value)
+    return this.future[settleFuture]('fulfilled', value)
   }
 
   /** As `resolve`, with any value at all as the error. */
   reject(error: unknown): boolean {
-    return access.settle(this.future, 'rejected', error)
+    return this.future[settleFuture]('rejected', error)
   }
 
   /**
@@ -47,9 +47,9 @@ export class FutureController<T> {
    * @throws {TypeError} no function
    */
   onCancel(fn: ((reason: unknown) => void) | CancelHandler): void {
-    if (typeof fn === 'function') access.onCancel(this.future, new CancelCallback(fn))
+    if (typeof fn === 'function') this.future[addCancelHandler](new CancelCallback(fn))
     else if (typeof (fn as Partial<CancelHandler> | null | undefined)?.handleCancel === 'function')
-      access.onCancel(this.future, fn)
+      this.future[addCancelHandler](fn)
     else throw new TypeError(`Expected a cancel callback to be a function, got ${describe(fn)}`)
   }
 }

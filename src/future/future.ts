@@ -22,16 +22,11 @@ import { OutcomeWait, type WaitOptions } from './waiting.ts'
 /** Where a future is on its way. The last three are for good. */
 export type FutureState = 'pending' | 'running' | 'fulfilled' | 'rejected' | 'cancelled'
 
-/** What the write side may do; `FutureController` and its kinds are the only users. */
-export interface FutureAccess {
-  start(future: Future<unknown>): boolean
-  settle(future: Future<unknown>, state: 'fulfilled' | 'rejected', outcome: unknown): boolean
-  onCancel(future: Future<unknown>, handler: CancelHandler): void
-  /** The error of a future that is cancelled. Nobody has observed it by that. */
-  cancelledError(future: Future<unknown>): CancelledError
-}
-
-export let access: FutureAccess
+/** The write side: methods for FutureController and its kinds only. */
+export const startFuture = Symbol('startFuture')
+export const settleFuture = Symbol('settleFuture')
+export const addCancelHandler = Symbol('addCancelHandler')
+export const cancelledError = Symbol('cancelledError')
 
 type CancelHandlers = CancelHandler | CancelHandler[] | undefined
 
@@ -48,31 +43,6 @@ const abortControllers = new WeakMap<Future<unknown>, AbortController>()
 export class Future<T> implements Disposable {
   static {
     setOwnName(this, 'Future')
-    access = {
-      start(future) {
-        if (future.#state === 'cancelled') return false
-        if (future.#state !== 'pending') throw new InvalidStateError(`Can't start a future that is ${future.#state}`)
-        future.#state = 'running'
-        return true
-      },
-      settle(future, state, outcome) {
-        if (future.#state === 'cancelled') return false
-        if (future.done()) throw new InvalidStateError(`Can't settle a future that is ${future.#state}`)
-        future.#state = state
-        future.#outcome = outcome
-        tellListeners(future, () => future.#listeners)
-        future.#listeners = undefined
-        return true
-      },
-      onCancel(future, handler) {
-        if (future.#outcome instanceof Cancellation) tellCancel(handler, future.#outcome.reason)
-        if (future.done()) return
-        const handlers = future.#outcome as CancelHandlers
-        if (Array.isArray(handlers)) handlers.push(handler)
-        else future.#outcome = handlers === undefined ? handler : [handlers, handler]
-      },
-      cancelledError: (future) => (future.#outcome as Cancellation).errorOf(future),
-    }
   }
 
   /**
@@ -143,8 +113,8 @@ export class Future<T> implements Disposable {
     // First: other people's code comes after.
     this.#state = 'cancelled'
     this.#outcome = cancellation
-    if (Array.isArray(handlers)) for (const each of handlers) tellCancel(each, reason)
-    else if (handlers !== undefined) tellCancel(handlers, reason)
+    if (Array.isArray(handlers)) for (const each of handlers) each.handleCancel(reason)
+    else handlers?.handleCancel(reason)
     abortControllers.get(this)?.abort(cancellation.errorOf(this))
     tellListeners(this, () => this.#listeners)
     this.#listeners = undefined
@@ -244,6 +214,39 @@ export class Future<T> implements Disposable {
   }
 
   /** @internal */
+  [startFuture](): boolean {
+    if (this.#state === 'cancelled') return false
+    if (this.#state !== 'pending') throw new InvalidStateError(`Can't start a future that is ${this.#state}`)
+    this.#state = 'running'
+    return true
+  }
+
+  /** @internal */
+  [settleFuture](state: 'fulfilled' | 'rejected', outcome: unknown): boolean {
+    if (this.#state === 'cancelled') return false
+    if (this.done()) throw new InvalidStateError(`Can't settle a future that is ${this.#state}`)
+    this.#state = state
+    this.#outcome = outcome
+    tellListeners(this, () => this.#listeners)
+    this.#listeners = undefined
+    return true
+  }
+
+  /** @internal */
+  [addCancelHandler](handler: CancelHandler): void {
+    if (this.#outcome instanceof Cancellation) handler.handleCancel(this.#outcome.reason)
+    if (this.done()) return
+    const handlers = this.#outcome as CancelHandlers
+    if (Array.isArray(handlers)) handlers.push(handler)
+    else this.#outcome = handlers === undefined ? handler : [handlers, handler]
+  }
+
+  /** The error of a future that is cancelled. Nobody has observed it by that. @internal */
+  [cancelledError](): CancelledError {
+    return (this.#outcome as Cancellation).errorOf(this)
+  }
+
+  /** @internal */
   [makeCancelled](reason: unknown): CancelledError {
     return new CancelledError(undefined, reason === undefined ? {} : { cause: reason })
   }
@@ -267,10 +270,6 @@ export class Future<T> implements Disposable {
     if (this.#outcome instanceof Cancellation) return this.#outcome.errorOf(this)
     return new InvalidStateError(`Can't call ${asked}(): the future is ${this.#state}`)
   }
-}
-
-function tellCancel(handler: CancelHandler, reason: unknown): void {
-  handler.handleCancel(reason)
 }
 
 function typeName(value: unknown): string {

@@ -2,7 +2,7 @@ import { adoptContext, type AsyncContext, type ContextAdopter } from '../async-c
 import { cancelledRequest } from '../cancelled-request.ts'
 import { Deadline } from '../deadline.ts'
 import { QueueFullError, QueueTimeoutError } from '../errors.ts'
-import { access } from '../future/future.ts'
+import { cancelledError } from '../future/future.ts'
 import { FutureController } from '../future/future-controller.ts'
 import type { CancelHandler } from '../future/listeners.ts'
 import { dropStreams } from '../session/body/body-sources.ts'
@@ -105,7 +105,7 @@ export abstract class ResponseController<R>
     if (run === undefined) {
       dropStreams(this.future.detail)
     } else {
-      const error = access.cancelledError(this.future)
+      const error = this.future[cancelledError]()
       run.span?.close({ error })
       run.abort(error)
     }
