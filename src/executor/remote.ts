@@ -72,7 +72,7 @@ export interface SharedValue {
 
 /** What a task gets as its context in a thread. Each part of it works taken out, too. */
 export interface RemoteContext extends TaskContext {
-  /** In the order of the link's list. One object for each value and thread: good as the key of a WeakMap. */
+  /** In the order of the link's list. One object for each value and thread. */
   readonly shared: readonly SharedCopy[]
   /** Tells the submitter something. Ignored once the task has ended. @throws {DOMException} a DataCloneError */
   readonly post: (message: unknown, transfer?: readonly unknown[]) => void
@@ -84,6 +84,8 @@ export interface RemoteContext extends TaskContext {
 export interface SharedCopy {
   readonly version: unknown
   readonly value: unknown
-  /** Set by whoever keeps something with it in the thread: called when the submitter has no more use for the value. */
+  /** What the code in the thread has made of the value, and keeps as long as the copy. */
+  kept?: unknown
+  /** Set by whoever keeps something: called when the submitter has no more use for the value. */
   onForget?: (() => void) | undefined
 }

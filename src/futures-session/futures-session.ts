@@ -263,9 +263,9 @@ function newRequest<R>(method: string, url: string | URL, options: InternalOptio
   try {
     const misuse = options === undefined ? undefined : misuseOf(options)
     if (misuse !== undefined) throw new InvalidOptionError(misuse)
-    if (options?.[throwsIfFull] !== true) return { future: new ResponseFuture<R>(method, url, options) }
-    const { [throwsIfFull]: _, ...own } = options
-    return { future: new ResponseFuture<R>(method, url, own), throwsIfFull: true }
+    if (options?.[throwsIfFull] === undefined) return { future: new ResponseFuture<R>(method, url, options) }
+    const { [throwsIfFull]: isThrown, ...own } = options
+    return { future: new ResponseFuture<R>(method, url, own), throwsIfFull: isThrown }
   } catch (error) {
     return { future: new ResponseFuture<R>(method, url, undefined), refusal: { error } }
   }

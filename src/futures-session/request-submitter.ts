@@ -24,7 +24,7 @@ export interface SubmitterOptions<R> {
 export interface NewRequest<R> {
   readonly future: ResponseFuture<R>
   /** A full queue is back-pressure, not the future's outcome. @default false */
-  readonly throwsIfFull?: boolean
+  readonly throwsIfFull?: boolean | undefined
   /** What is wrong with its options as a whole. */
   readonly refusal?: Refusal
 }

@@ -174,20 +174,19 @@ function textOf(value: unknown): string | undefined {
   return JSON.stringify(isIterable ? [...(value as Iterable<unknown>)] : value, writable)
 }
 
-/** Recipes of auth functions, each the same shared value wherever it is used: a digest counts on in its thread. */
-const recipes = new WeakMap<object, SharedValue>()
-
-/** @returns `undefined` for what is no auth function of ours */
+/**
+ * A recipe is the same shared value wherever it is used: a digest counts on in its thread.
+ *
+ * @returns `undefined` for what is no auth function of ours
+ */
 export function sharedRecipe(auth: unknown): SharedValue | undefined {
   const recipe = recipeOf(auth)
   if (recipe === undefined) return undefined
-  const { name, args, counts } = recipe
+  return (recipe.shared ??= packRecipe(recipe)) as SharedValue
+}
+
+function packRecipe({ name, args, counts }: AuthRecipe): SharedValue {
   const value: PackedRecipe = { name, args }
-  const shared = recipes.get(auth as object) ?? {
-    version: 0,
-    value,
-    localValue: counts && ({ ...value, counts: counts.memory } satisfies PackedRecipe),
-  }
-  recipes.set(auth as object, shared)
-  return shared
+  const localValue: PackedRecipe | undefined = counts && { ...value, counts: counts.memory }
+  return { version: 0, value, localValue }
 }

@@ -128,14 +128,9 @@ export interface PackedPoolKey {
   readonly workers: number
 }
 
-const connections = new WeakMap<SharedCopy, SharedConnections>()
-/** By snapshot and jar: a request that goes on may find another jar than the one that it began with. */
-const sessions = new WeakMap<SharedCopy, WeakMap<object, Session>>()
-const noJar = {}
-const jars = new WeakMap<SharedCopy, ThreadJar>()
-const authFunctions = new WeakMap<SharedCopy, AuthFunction>()
-/** Of executors that share nothing: their copies are new each time. */
+/** By their ids: executors that share nothing bring a new copy each time. */
 const poolKeys = new Map<string, SharedCopy>()
+const noJar = {}
 
 /** The thread's side of a session: made of the shared values, and as long-lived as they are. */
 class ThreadSession {
@@ -148,12 +143,13 @@ class ThreadSession {
     this.jar = jar === undefined ? undefined : jarOf(shared[jar] as SharedCopy)
     if (jar !== undefined) this.jar?.follow(shared.slice(jar + 1))
     this.auth = auth === undefined ? undefined : authOf(shared[auth] as SharedCopy)
-    const known = sessions.get(snapshot) ?? new WeakMap<object, Session>()
+    // By the jar: a request that goes on may find another jar than the one that it began with.
+    const known = keptWith(snapshot, () => new WeakMap<object, Session>())
     let session = known.get(this.jar ?? noJar)
     if (session === undefined) {
       session = makeSession(connectionsOf(poolKey), snapshot.value as PackedSession, this.jar)
       if (sessionAuth !== undefined) session.auth = authOf(shared[sessionAuth] as SharedCopy)
-      sessions.set(snapshot, known.set(this.jar ?? noJar, session))
+      known.set(this.jar ?? noJar, session)
     }
     this.session = session
   }
@@ -182,26 +178,26 @@ function makeSession(
 }
 
 function connectionsOf(poolKey: SharedCopy): SharedConnections {
-  const known = connections.get(poolKey)
-  if (known !== undefined) return known
-  const { poolOptions, workers } = poolKey.value as PackedPoolKey
-  const made = new SharedConnections(poolOptions)
-  made.connections.keepFor(workers)
-  connections.set(poolKey, made)
-  poolKey.onForget = () => void made.release()
-  return made
+  return keptWith(poolKey, () => {
+    const { poolOptions, workers } = poolKey.value as PackedPoolKey
+    const made = new SharedConnections(poolOptions)
+    made.connections.keepFor(workers)
+    poolKey.onForget = () => void made.release()
+    return made
+  })
 }
 
 function jarOf(root: SharedCopy): ThreadJar {
-  const jar = jars.get(root) ?? new ThreadJar(root.value as JarRules)
-  jars.set(root, jar)
-  return jar
+  return keptWith(root, () => new ThreadJar(root.value as JarRules))
 }
 
 function authOf(copy: SharedCopy): AuthFunction {
-  const fn = authFunctions.get(copy) ?? makeAuth(copy.value as PackedRecipe)
-  authFunctions.set(copy, fn)
-  return fn
+  return keptWith(copy, () => makeAuth(copy.value as PackedRecipe))
+}
+
+/** What is made of a shared value once, by its one user. */
+function keptWith<T>(copy: SharedCopy, make: () => T): T {
+  return (copy.kept ??= make()) as T
 }
 
 function makeAuth({ name, args: [first = '', second = ''], counts }: PackedRecipe): AuthFunction {

@@ -134,6 +134,8 @@ export interface AuthRecipe {
   readonly args: readonly string[]
   /** What a digest counts in; only threads of this process share it. */
   readonly counts?: NonceCounts
+  /** What is made of it where requests leave this isolate. */
+  shared?: object
 }
 
 /** Not on the functions themselves: whoever inspects one must not see a password. */
