@@ -1,14 +1,14 @@
 import { AsyncContext } from '../async-context.ts'
 import { SessionClosedError } from '../errors.ts'
 import { Connector } from './connecting/connector.ts'
-import { type DestinationRoute, Route, type RouteOwner } from './connecting/route.ts'
+import { type DestinationRoute, Route, type RouteOwner } from './connection-pool.ts'
 import { destinationKey, destinationOf } from './destination.ts'
-import { DispatcherCarrier, type DispatcherOwner } from './dispatcher-carrier.ts'
+import { DispatcherCarrier, type DispatcherOwner } from './carrier.ts'
 import { ExchangeHandler } from './exchange-handler.ts'
 import type { Dispatcher, Exchange, ExchangeRequest, ProgressListener, StreamSource, WireBody } from './exchange.ts'
-import { NegotiatedRoute } from './http2/negotiated-route.ts'
+import { NegotiatedRoute } from './http2/negotiated-pool.ts'
 import { StreamLimits } from './http2/stream-failures.ts'
-import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './pool-options.ts'
+import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './connection-options.ts'
 
 /** Connections that are kept, at least; requests keeps the pools of 10 hosts. */
 const fewestKept = 10

@@ -1,5 +1,5 @@
 import { isThenable } from '../checks.ts'
-import type { OpenBody } from './dispatcher-carrier.ts'
+import type { OpenBody } from './carrier.ts'
 import type { ExchangeRequest, ProgressListener, StreamSource, TransferProgress, WireBody } from './exchange.ts'
 
 /** Told how sending goes. */

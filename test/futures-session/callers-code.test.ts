@@ -15,7 +15,7 @@ import {
   type RequestOptions,
   type Response,
 } from '../../src/index.ts'
-import type { PoolOptions } from '../../src/transport/pool-options.ts'
+import type { PoolOptions } from '../../src/transport/connection-options.ts'
 import { gate, turn, until } from '../helpers/gate.ts'
 import { readBody, startServer, type TestServer } from '../helpers/server.ts'
 import { straysOf } from '../helpers/strays.ts'

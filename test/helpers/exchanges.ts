@@ -1,6 +1,6 @@
 import { Connections } from '../../src/transport/connections.ts'
 import type { Exchange, ExchangeRequest, ExchangeResponse } from '../../src/transport/exchange.ts'
-import type { PoolOptions } from '../../src/transport/pool-options.ts'
+import type { PoolOptions } from '../../src/transport/connection-options.ts'
 
 export type RequestPart = Partial<ExchangeRequest>
 

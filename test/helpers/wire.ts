@@ -1,6 +1,6 @@
 import { Duplex } from 'node:stream'
 import type { Socket } from 'node:net'
-import type { ConnectFunction } from '../../src/transport/pool-options.ts'
+import type { ConnectFunction } from '../../src/transport/connection-options.ts'
 import { turn } from './gate.ts'
 
 /** What a server writes, segment by segment; `end`: then it closes. */

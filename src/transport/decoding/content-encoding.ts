@@ -2,7 +2,7 @@ import { pipeline } from 'node:stream'
 import { ContentDecodingError, FuturesError } from '../../errors.ts'
 import type { BodyDecoder } from '../body-stream.ts'
 import type { ExchangeRequest } from '../exchange.ts'
-import type { ResponseHeaders } from '../reception.ts'
+import type { ResponseHeaders } from '../incoming-response.ts'
 import { type Coding, codings, decodedTooLarge, type Decoding, decodingFailure, isTooLarge } from './codings.ts'
 
 /** What can be decoded, as the value of an Accept-Encoding header. */

@@ -14,7 +14,7 @@ import { ownOptions } from '../../checks.ts'
 import { Deadline, monotonicTime } from '../../deadline.ts'
 import { ReadTimer } from '../read-timer.ts'
 import type { Http2Carrier } from './http2-carrier.ts'
-import type { NegotiatedRoute } from './negotiated-route.ts'
+import type { NegotiatedRoute } from './negotiated-pool.ts'
 
 /** Bytes that a server may send before somebody has read them: on a stream, and on all streams of a connection. */
 const streamWindow = 6 * 1024 * 1024

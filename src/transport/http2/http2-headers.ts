@@ -1,7 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http2'
 import { InvalidHeaderError } from '../../errors.ts'
 import type { ExchangeRequest } from '../exchange.ts'
-import type { ResponseHeaders } from '../reception.ts'
+import type { ResponseHeaders } from '../incoming-response.ts'
 
 /** They say something of one HTTP/1.1 connection, or are a field of another name here, or ours to say. */
 const dropped: ReadonlySet<string> = new Set([

@@ -1,10 +1,10 @@
 import { clearImmediate as clearOwn, setImmediate as setOwn } from 'node:timers'
 import type { Client } from 'undici'
-import type { ConnectAttempt, ConnectCallback } from './connect-attempt.ts'
-import type { Carrier } from '../dispatcher-carrier.ts'
-import { Connection } from '../connection.ts'
-import { proxiedHeaders } from '../destination.ts'
-import type { Destination } from '../destination.ts'
+import type { ConnectAttempt, ConnectCallback } from './connecting/connect-attempt.ts'
+import type { Carrier } from './carrier.ts'
+import { Connection } from './connection.ts'
+import { proxiedHeaders } from './destination.ts'
+import type { Destination } from './destination.ts'
 
 /** Told by all routes of a session how many connections there are. */
 export interface RouteOwner {

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { ClientHttp2Stream } from 'node:http2'
 import { describe, expect, it } from 'vitest'
 import type { ExchangeHandler } from '../../../src/transport/exchange-handler.ts'
-import { StreamIntake } from '../../../src/transport/http2/stream-intake.ts'
+import { StreamIntake } from '../../../src/transport/http2/stream-reader.ts'
 
 /** A stream to which things happen in an order that no server can make. */
 class FakeStream extends EventEmitter {

@@ -3,7 +3,7 @@ import { setImmediate } from 'node:timers'
 import { ConnectAttempt } from '../connecting/connect-attempt.ts'
 import type { ConnectCallback } from '../connecting/connect-attempt.ts'
 import type { Connector } from '../connecting/connector.ts'
-import type { RouteOwner } from '../connecting/route.ts'
+import type { RouteOwner } from '../connection-pool.ts'
 import type { Destination } from '../destination.ts'
 
 /** Told what the attempts come to. */
