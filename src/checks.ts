@@ -138,6 +138,11 @@ export function setOwnName(constructor: object, name: string): void {
   Object.defineProperty(constructor, 'name', { value: name, configurable: true })
 }
 
+/** Sets a property that `util.inspect` and `JSON.stringify` pass over: it may hold secrets or be large. */
+export function setHidden(object: object, key: string, value: unknown): void {
+  Object.defineProperty(object, key, { value, writable: true, configurable: true, enumerable: false })
+}
+
 /**
  * A copy with own properties only, and no prototype: what somebody has put on `Object.prototype` is nobody's option. Options
  * say where requests go, whom they trust and what code runs.

@@ -1,7 +1,7 @@
 import { clearTimeout as clearOwn, setTimeout as setOwn } from 'node:timers'
 
 /** Node turns a longer delay into one millisecond. */
-const longestDelay = 2 ** 31 - 1
+export const longestDelay = 2 ** 31 - 1
 
 /** Timers of Node's count whole milliseconds, and are early by less than 2. What is earlier than this is a fake that we took for one. */
 const mostEarly = 5

@@ -17,16 +17,11 @@
  *     JSONDecodeError · StreamConsumedError · BodyNotReadError · UnrewindableBodyError
  * Misuse of the API is a plain `TypeError` or `RangeError`.
  */
-import { setOwnName } from './checks.ts'
+import { setHidden, setOwnName } from './checks.ts'
 import type { Response } from './session/response/response.ts'
 
 /** Which clock of a request, or which wait, ran out. */
 export type TimeoutScope = 'wait' | 'connect' | 'read' | 'total' | 'queue'
-
-/** Sets a property that `util.inspect` and `JSON.stringify` pass over: it may hold secrets or be large. */
-function setHidden(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false })
-}
 
 /** The root of every error of this package. */
 export class FuturesError extends Error {

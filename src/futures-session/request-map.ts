@@ -1,5 +1,5 @@
 import { AsyncQueue, Fifo } from '../async-queue.ts'
-import { checkCount, checkSignal, describe, isThenable } from '../checks.ts'
+import { checkBoolean, checkCount, checkSignal, describe, isThenable } from '../checks.ts'
 import { type DoneListener, subscribe, unsubscribe } from '../future/listeners.ts'
 import { Input } from '../input.ts'
 import { LinkedList, type LinkedListElement } from '../linked-list.ts'
@@ -68,8 +68,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Abor
     super()
     const { ordered = false, bufferSize = source.defaultBufferSize, signal } = checkMapNames(options)
     checkSignal(signal)
-    if (typeof (ordered as unknown) !== 'boolean')
-      throw new TypeError(`Expected \`ordered\` to be a boolean, got ${describe(ordered)}`)
+    checkBoolean('ordered', ordered)
     this.#source = source
     this.#bufferSize = checkCount('bufferSize', bufferSize, { infinite: true })
     this.#signal = signal

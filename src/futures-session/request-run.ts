@@ -1,10 +1,11 @@
 import { Deadline } from '../deadline.ts'
-import { CancelledError, TotalTimeoutError, type FailedRequest } from '../errors.ts'
+import { CancelledError, type FailedRequest } from '../errors.ts'
 import type { CallObserver } from '../session/call/call-subject.ts'
 import type { RequestOptions } from '../session/options/options.ts'
 import { openBody, Response } from '../session/response/response.ts'
 import type { UserScope } from '../user-scope.ts'
 import type { RequestSpan } from './tracing.ts'
+import { totalTimeout } from '../session/call/call-subject.ts'
 
 /** How one request is done, here or in threads. Exists from its start on a worker on. */
 export abstract class RequestRun {
@@ -132,8 +133,7 @@ export class ForeignCall implements AttemptMaker {
   }
 
   #timeOut(total: number): void {
-    const { described: request } = this.#request
-    const error = new TotalTimeoutError(`${request.method} ${request.url}: not done within ${total} ms`, { request })
+    const error = totalTimeout(this.#request.described, total)
     this.#observer.abandoned(error)
     this.#abortController.abort(error)
   }

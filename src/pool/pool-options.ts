@@ -1,5 +1,5 @@
 import { availableParallelism } from 'node:os'
-import { checkCount, describe, ownOptions } from '../checks.ts'
+import { checkBoolean, checkCount, describe, ownOptions } from '../checks.ts'
 import { TaskNotCloneableError } from '../errors.ts'
 import type { Executor } from '../executor/executor.ts'
 import type { SessionLike } from '../futures-session/request-run.ts'
@@ -98,7 +98,7 @@ export function resolvePoolOptions<S extends SessionLike<unknown>>(given: PoolOp
   checkType('session', session, typeof session === 'function', 'a function that makes a session')
   checkType('executor', executor, typeof executor?.submit === 'function', 'an executor')
   checkType('initargs', initargs, Array.isArray(initargs), 'an array')
-  checkType('raiseForStatus', raiseForStatus, typeof raiseForStatus === 'boolean', 'a boolean')
+  if (raiseForStatus !== undefined) checkBoolean('raiseForStatus', raiseForStatus)
   for (const [name, step] of Object.entries({ initializer, authGenerator })) {
     const isFunction = typeof step === 'function'
     checkType(name, step, isFunction || isTaskReference(step), 'a function or a taskReference')

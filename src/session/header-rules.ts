@@ -2,8 +2,14 @@ import { describe } from '../checks.ts'
 import { InvalidHeaderError } from '../errors.ts'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
+const notOfToken = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/
 const unsendable = /[^\t\x20-\x7e\x80-\xff]/
 const secret = /authorization|cookie|token|secret|passw|api[-_]?key|auth[-_]?key/i
+
+/** Whether it can be the name of a header or a method (RFC 9110, 5.6.2). */
+export function isToken(text: unknown): text is string {
+  return typeof text === 'string' && token.test(text)
+}
 
 /** Whether a header's value must not be shown to whoever reads a log. */
 export function isSecretHeader(name: string): boolean {
@@ -12,15 +18,15 @@ export function isSecretHeader(name: string): boolean {
 
 /** @throws {InvalidHeaderError} what is no token of RFC 9110 */
 export function checkHeaderName(name: unknown): string {
-  if (typeof name === 'string' && token.test(name)) return name
+  if (isToken(name)) return name
   throw new InvalidHeaderError(`Invalid header name: expected letters, digits and dashes, got ${shownName(name)}`)
 }
 
 /** Of a whole line that was taken for a name, what follows the mistake is not shown: it may be a secret value. */
 function shownName(name: unknown): string {
   if (typeof name !== 'string' || !(name.includes(':') || isSecretHeader(name))) return describe(name)
-  const [start = ''] = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]*/.exec(name) ?? []
-  return `${describe(start)} with ${describe(name.slice(start.length, start.length + 1))} behind it`
+  const end = name.search(notOfToken)
+  return `${describe(name.slice(0, end))} followed by ${describe(name.slice(end, end + 1))}`
 }
 
 /**

@@ -9,6 +9,7 @@ import type { ResolvedOptions } from './options/option-table.ts'
 import type { SessionCore } from './session-core.ts'
 import { StreamBody } from './body/stream-body.ts'
 import { locate, takeCredentials, textOfUrl, type Credentials, type Location } from './url.ts'
+import { isToken } from './header-rules.ts'
 
 export interface Preparation {
   readonly request: PreparedRequest
@@ -67,7 +68,7 @@ const usualMethods: ReadonlySet<unknown> = new Set(['GET', 'HEAD', 'POST', 'PUT'
 
 function checkMethod(method: unknown): string {
   if (usualMethods.has(method)) return method as string
-  if (typeof method === 'string' && /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/.test(method)) return method.toUpperCase()
+  if (isToken(method)) return method.toUpperCase()
   throw new InvalidOptionError(`Expected \`method\` to be a token such as GET, got ${describe(method)}`, {
     option: 'method',
   })

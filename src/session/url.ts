@@ -132,7 +132,7 @@ function construct(text: string, given: string, base?: string): URL {
     return new URL(text, base)
   } catch {
     // Its error is not kept as the cause: it holds the URL with its credentials.
-    throw invalid(given, 'the host or the port is none')
+    throw invalid(given, 'the host or port is invalid')
   }
 }
 
@@ -177,8 +177,8 @@ export function keepsCredentials(from: Location, to: Location): boolean {
   return isUpgrade && from.hostname === to.hostname && from.port === '' && to.port === ''
 }
 
-/** As Python's `unquote`: what is no escape stays. */
-function unescape(text: string): string {
+/** As Python's `unquote`; a text with broken escapes is returned as it is. */
+export function unescape(text: string): string {
   try {
     return decodeURIComponent(text)
   } catch {

@@ -1,7 +1,8 @@
 import type { LookupFunction, Socket } from 'node:net'
 import type { ConnectionOptions } from 'node:tls'
 import { Client } from 'undici/index.js'
-import { describe, hush, isThenable, ownOptions } from '../checks.ts'
+import { checkBoolean, describe, hush, isThenable, ownOptions } from '../checks.ts'
+import { longestDelay } from '../deadline.ts'
 
 /** A connector of one's own, as undici knows it; it does the TLS of https itself. Goes to the proxy, if there is one. */
 export type ConnectFunction = (
@@ -98,8 +99,6 @@ const socketOptions = new Set([
   'autoSelectFamily',
   'autoSelectFamilyAttemptTimeout',
 ])
-/** Node turns a longer delay into one millisecond. */
-const longestDelay = 2 ** 31 - 1
 /** What becomes a timer of undici's or Node's. */
 const delayNames = [
   'keepAliveTimeout',
@@ -167,10 +166,8 @@ function check(client: Record<string, unknown>, socket: Record<string, unknown>,
   const { allowH2 } = options as { allowH2?: unknown }
   if (lookup !== undefined && typeof lookup !== 'function') throw unfit('lookup', 'a function', lookup)
   if (family !== undefined && ![0, 4, 6].includes(family)) throw unfit('family', '0, 4 or 6', family)
-  if (autoSelectFamily !== undefined && typeof autoSelectFamily !== 'boolean') {
-    throw unfit('autoSelectFamily', 'a boolean', autoSelectFamily)
-  }
-  if (allowH2 !== undefined && typeof allowH2 !== 'boolean') throw unfit('allowH2', 'a boolean', allowH2)
+  if (autoSelectFamily !== undefined) checkBoolean('poolOptions.autoSelectFamily', autoSelectFamily)
+  if (allowH2 !== undefined) checkBoolean('poolOptions.allowH2', allowH2)
   if (![0, 1].includes(pipelining)) throw unfit('pipelining', '0 or 1', pipelining)
   const { path, localAddress, autoSelectFamilyAttemptTimeout } = socket
   try {

@@ -1,5 +1,5 @@
 import { types } from 'node:util'
-import { textOf } from '../../checks.ts'
+import { setHidden, textOf } from '../../checks.ts'
 import { findUncloneable, type Reach, type Uncloneable } from '../../cloneable.ts'
 import * as errors from '../../errors.ts'
 
@@ -202,8 +202,4 @@ function read(object: object, key: string): unknown {
 function listOf(value: unknown): unknown[] | undefined {
   if (!Array.isArray(value)) return undefined
   return Array.from({ length: value.length }, (_, index) => read(value, String(index)))
-}
-
-function setHidden(error: Error, key: string, value: unknown): void {
-  Object.defineProperty(error, key, { value, writable: true, configurable: true, enumerable: false })
 }

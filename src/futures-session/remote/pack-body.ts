@@ -1,4 +1,4 @@
-import { prepareBody, type BodyOptions, type PreparedBody } from '../../session/body/body.ts'
+import { isFormData, prepareBody, type BodyOptions, type PreparedBody } from '../../session/body/body.ts'
 import { isBlob, fileNameOf } from '../../session/body/body-sources.ts'
 import { entriesOf, fieldsOf } from '../../session/body/form.ts'
 import { StreamBody, bytesOf } from '../../session/body/stream-body.ts'
@@ -99,8 +99,4 @@ function unpackForm(entries: readonly FormEntry[]): FormData {
     else form.append(name, value, filename)
   }
   return form
-}
-
-function isFormData(value: unknown): value is FormData {
-  return Object.prototype.toString.call(value) === '[object FormData]'
 }

@@ -2,7 +2,7 @@ import { AsyncContext } from '../../async-context.ts'
 import { Deadline, monotonicTime } from '../../deadline.ts'
 import { TotalTimeoutError } from '../../errors.ts'
 import type { RemoteLink, RemoteTask, SharedValue } from '../../executor/remote.ts'
-import { describeRequest } from '../../session/call/call-subject.ts'
+import { describeRequest, totalTimeout } from '../../session/call/call-subject.ts'
 import { type NextAttempt, RedirectAttempt, RetryAttempt } from '../../session/call/retry.ts'
 import type { PreparedRequest } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response/response.ts'
@@ -230,9 +230,7 @@ export class RemoteRun extends RequestRun implements RemoteLink {
 
   #expire(): void {
     const { subject, total } = this.#parts
-    const request = describeRequest(subject)
-    const { method, url } = request
-    const error = new TotalTimeoutError(`${method} ${url}: not done within ${total} ms`, { request })
+    const error = totalTimeout(describeRequest(subject), total)
     const task = this.#task
     this.#observer.abandoned(error)
     task?.abort(error)

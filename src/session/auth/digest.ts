@@ -1,8 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto'
 import { describe } from '../../checks.ts'
-import { UnrewindableBodyError } from '../../errors.ts'
 import type { PreparedBody } from '../body/body.ts'
-import { StreamBody } from '../body/stream-body.ts'
+import { StreamBody, unrewindable } from '../body/stream-body.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
 import { type AuthFunction, withRecipe } from './auth-flow.ts'
@@ -67,9 +66,7 @@ async function answer(request: PreparedRequest, answers: DigestAnswers, isRepeat
   const { pathname, search } = new URL(request.url)
   const readsBody = isRepeated || qop === 'auth-int'
   if (readsBody && body instanceof StreamBody && !body.isReplayable) {
-    throw new UnrewindableBodyError(
-      `Could not answer the challenge to ${method} ${request.url}: the body is a stream or an iterable, read once. Pass a function that makes one for each send`,
-    )
+    throw unrewindable(`Could not answer the challenge to ${method} ${request.url}`)
   }
   // Without a body to hash there is no pause here, in which another request could take the count.
   const bodyHash = qop === 'auth-int' ? await hashBody(body, hash) : undefined

@@ -76,7 +76,7 @@ function multipartBody(parts: readonly Part[], boundary = makeBoundary()): Typed
 }
 
 /** By what it is and does, for there are other FormDatas than the global one: undici's, for example. */
-function isFormData(value: unknown): value is FormData {
+export function isFormData(value: unknown): value is FormData {
   return (
     Object.prototype.toString.call(value) === '[object FormData]' && typeof (value as FormData).entries === 'function'
   )

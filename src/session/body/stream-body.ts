@@ -55,9 +55,7 @@ export class StreamBody {
    */
   open(): AsyncIterable<Uint8Array> {
     if (this.#isOpened && !this.isReplayable) {
-      throw new UnrewindableBodyError(
-        'Could not send the body again: it is a stream or an iterable, read once. Pass a function that makes one for each send',
-      )
+      throw unrewindable('Could not send the body again')
     }
     this.#isOpened = true
     this.#source.check?.()
@@ -112,6 +110,15 @@ async function* chunksOf(source: BodySource): AsyncGenerator<Uint8Array, void, v
 export function invalidBody(option: string, expected: string, value: unknown): InvalidOptionError {
   hush(value)
   return new InvalidOptionError(`Expected \`${option}\` to be ${expected}, got ${kindOf(value)}`, { option })
+}
+
+/** The error where a body is needed again. @param tried what would have needed it */
+export function unrewindable(
+  tried: string,
+  options?: ConstructorParameters<typeof UnrewindableBodyError>[1],
+): UnrewindableBodyError {
+  const problem = 'the body is a stream or an iterable, read once. Pass a function that makes one for each send'
+  return new UnrewindableBodyError(`${tried}: ${problem}`, options)
 }
 
 function kindOf(value: unknown): string {

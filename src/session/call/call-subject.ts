@@ -1,5 +1,5 @@
 import { hush } from '../../checks.ts'
-import { type FailedRequest, InvalidOptionError } from '../../errors.ts'
+import { type FailedRequest, InvalidOptionError, TotalTimeoutError } from '../../errors.ts'
 import type { UserScope } from '../../user-scope.ts'
 import type { RequestSpec, SendOptions } from '../options/options.ts'
 import { type ResolvedOptions } from '../options/option-table.ts'
@@ -24,6 +24,11 @@ export function describeRequest({ request }: CallSubject): FailedRequest {
   const { method = 'GET', url } = request as { method?: unknown; url: unknown }
   const text = typeof url === 'string' || url instanceof URL ? withoutCredentials(String(url)) : ''
   return { method: String(method).toUpperCase(), url: text }
+}
+
+/** The error of a request whose total timeout has run out. */
+export function totalTimeout(request: FailedRequest, total: number): TotalTimeoutError {
+  return new TotalTimeoutError(`${request.method} ${request.url}: not done within ${total} ms`, { request })
 }
 
 /** Promises that were given instead of values: of a request that could not be opened nobody awaits them. */

@@ -1,5 +1,5 @@
 import { Deadline } from '../../deadline.ts'
-import { HTTPError, TooManyRedirectsError, TotalTimeoutError, attachRequest } from '../../errors.ts'
+import { HTTPError, TooManyRedirectsError, attachRequest } from '../../errors.ts'
 import type { FailedRequest } from '../../errors.ts'
 import type { ExchangeResponse } from '../../transport/exchange.ts'
 import { sendWithAuth, type Correspondence } from '../auth/auth-flow.ts'
@@ -11,6 +11,7 @@ import {
   describeRequest,
   hushInputs,
   optionsOf,
+  totalTimeout,
 } from './call-subject.ts'
 import { type NextAttempt, RedirectAttempt, Retries, type RetryAttempt } from './retry.ts'
 import { Exchanges } from './exchanges.ts'
@@ -271,8 +272,7 @@ export class Call implements Correspondence {
   }
 
   #expire(total: number): void {
-    const request = this.described
-    const error = new TotalTimeoutError(`${request.method} ${request.url}: not done within ${total} ms`, { request })
+    const error = totalTimeout(this.described, total)
     if (this.#exchanges.isSending) {
       // The attempt fails, and error hooks may recover.
       if (this.#hooks.has('error')) this.#observer.recovering?.()

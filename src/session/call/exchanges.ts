@@ -17,6 +17,7 @@ import { flatHeaders, type PreparedRequest } from '../prepared-request.ts'
 import { openBody, Response } from '../response/response.ts'
 import type { OpenBody, SessionCore } from '../session-core.ts'
 import type { Location } from '../url.ts'
+import { idempotentMethods } from './retry-policy.ts'
 
 /** Bytes of a body nobody wants that are still read, so that its connection can be used again. */
 const drainLimit = 64 * 1024
@@ -162,8 +163,6 @@ export class Exchanges implements OpenBody, HeadersListener {
   }
 }
 
-const idempotentMethods: ReadonlySet<string> = new Set(['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE'])
-
 /**
  * One sending of a request, as the transport wants it.
  *
@@ -202,7 +201,7 @@ function toExchange(
     readTimeout: options.timeout.read,
     maxResponseSize: options.maxResponseSize,
     stream: options.stream,
-    resend: idempotentMethods.has(method) && !(body instanceof StreamBody && !body.isReplayable),
+    resend: idempotentMethods.includes(method) && !(body instanceof StreamBody && !body.isReplayable),
     onUploadProgress: options.onUploadProgress,
     onDownloadProgress: options.onDownloadProgress,
     headersListener,

@@ -1,5 +1,4 @@
-import { UnrewindableBodyError } from '../../errors.ts'
-import { StreamBody } from '../body/stream-body.ts'
+import { StreamBody, unrewindable } from '../body/stream-body.ts'
 import { dropJarCookie } from '../cookies/request-cookies.ts'
 import { type PreparedRequest, requestNotes } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
@@ -28,10 +27,7 @@ export function redirectRequest(
   const keepsBody = status !== 303 && next.method === sent.method
   next.body = keepsBody ? sent.body : undefined
   if (next.body instanceof StreamBody && next.body.isSpent) {
-    throw new UnrewindableBodyError(
-      `Could not follow the redirect of ${sent.method} ${sent.url}: the body is a stream, read once. ` +
-        'Pass a function that makes one for each send',
-    )
+    throw unrewindable(`Could not follow the redirect of ${sent.method} ${sent.url}`)
   }
   const keepsSecrets = keepsCredentials(new URL(sent.url), url)
   dropHeaders(next, { keepsBody, keepsSecrets })

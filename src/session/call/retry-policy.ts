@@ -1,4 +1,4 @@
-import { checkCount, describe, ownOptions } from '../../checks.ts'
+import { checkBoolean, checkCount, describe, ownOptions } from '../../checks.ts'
 import { unknownOption } from '../../unknown-option.ts'
 import type { BackoffOptions, RetryOptions } from '../options/options.ts'
 
@@ -16,7 +16,8 @@ export interface RetryPolicy {
   readonly maxRetryAfter: number
 }
 
-const idempotentMethods = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']
+/** Sending such a request twice is like sending it once (RFC 9110, 9.2.2). */
+export const idempotentMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']
 const transientStatusCodes = [408, 429, 500, 502, 503, 504]
 
 const counting = { minimum: 0, infinite: true }
@@ -46,7 +47,7 @@ export function resolveRetry(option: unknown): RetryPolicy | undefined {
     methods: new Set(checkList('retry.methods', methods, 'method names', isMethod).map(toUpperCase)),
     statusCodes: new Set(checkList('retry.statusCodes', statusCodes, 'status codes', isStatus)),
     backoff: resolveBackoff(backoff),
-    retryAfter: checkFlag('retry.retryAfter', retryAfter),
+    retryAfter: checkBoolean('retry.retryAfter', retryAfter),
     maxRetryAfter: checkNumber('retry.maxRetryAfter', maxRetryAfter),
   }
 }
@@ -69,7 +70,7 @@ function resolveBackoff(option: unknown): RetryPolicy['backoff'] {
     base: checkNumber('retry.backoff.base', base),
     factor: checkNumber('retry.backoff.factor', factor),
     max: checkNumber('retry.backoff.max', max),
-    jitter: checkFlag('retry.backoff.jitter', jitter),
+    jitter: checkBoolean('retry.backoff.jitter', jitter),
   }
 }
 
@@ -117,11 +118,6 @@ function isStatus(value: unknown): value is number {
 
 function toUpperCase(text: string): string {
   return text.toUpperCase()
-}
-
-function checkFlag(name: string, value: unknown): boolean {
-  if (typeof value === 'boolean') return value
-  throw new TypeError(`Expected \`${name}\` to be a boolean, got ${describe(value)}`)
 }
 
 /** Infinity is allowed. */

@@ -6,9 +6,8 @@ import {
   ProxyError,
   ReadTimeoutError,
   SSLError,
-  UnrewindableBodyError,
 } from '../../errors.ts'
-import { StreamBody } from '../body/stream-body.ts'
+import { StreamBody, unrewindable } from '../body/stream-body.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
 import { resolveRetry, type RetryClass, type RetryPolicy } from './retry-policy.ts'
@@ -192,10 +191,8 @@ export class Retries {
     const plan = planRetry(this.#policy, this.#counts, { method, ...outcome })
     if (plan === undefined) return undefined
     if (body instanceof StreamBody && body.isSpent) {
-      throw new UnrewindableBodyError(
-        `Could not send ${method} ${url} again: the body is a stream, read once. Pass a function that makes one for each send`,
-        { cause: outcome.error, response: outcome.response },
-      )
+      const { error: cause, response } = outcome
+      throw unrewindable(`Could not send ${method} ${url} again`, { cause, response })
     }
     this.#counts = plan.counts
     return new RetryAttempt(plan.delay, outcome)

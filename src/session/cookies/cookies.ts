@@ -38,7 +38,7 @@ function pairOf(name: string, value: unknown): string {
   if (end >= 0 || name === '') {
     // What follows the mistake is not shown: it may be the value.
     const [start, mistake] = [name.slice(0, Math.max(0, end)), name.charAt(end)]
-    throw new InvalidHeaderError(`Invalid name of a cookie: got ${describe(start)} with ${describe(mistake)} behind it`)
+    throw new InvalidHeaderError(`Invalid name of a cookie: got ${describe(start)} followed by ${describe(mistake)}`)
   }
   const text = typeof value === 'number' ? String(value) : value
   if (typeof text === 'string' && !/[\0-\x08\x0a-\x1f;\x7f]/.test(text)) return `${name}=${text}`

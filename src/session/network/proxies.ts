@@ -4,7 +4,7 @@ import { describe, ownOptions } from '../../checks.ts'
 import { InvalidOptionError, InvalidProxyURLError } from '../../errors.ts'
 import type { ProxyTarget } from '../../transport/exchange.ts'
 import type { ProxiesOption } from '../options/options.ts'
-import { hasLongHost, longestHost, type Location } from '../url.ts'
+import { unescape, hasLongHost, longestHost, type Location } from '../url.ts'
 
 interface ProxySources {
   readonly request?: ProxiesOption | undefined
@@ -128,7 +128,7 @@ function parseTarget(key: string, text: string): ProxyTarget {
     throw invalid(key, text, 'expected the scheme http, https, socks5 or socks5h')
   }
   const isPair = url.password !== '' || (url.username !== '' && text.includes(':@'))
-  const credentials = isPair ? { username: decode(url.username), password: decode(url.password) } : undefined
+  const credentials = isPair ? { username: unescape(url.username), password: unescape(url.password) } : undefined
   if (credentials !== undefined && protocol.startsWith('socks') && !Object.values(credentials).every(fitsSocks)) {
     throw invalid(key, text, `expected user and password of 1 to ${longestSocksField} bytes for SOCKS`)
   }
@@ -167,15 +167,6 @@ function invalid(key: string, text: string, problem: string): InvalidProxyURLErr
   const start = /^(?:[a-z][a-z0-9+.-]*:)?\/\//i.exec(text)?.[0] ?? ''
   const shown = text.includes('@') ? start + text.slice(text.lastIndexOf('@') + 1) : text
   return new InvalidProxyURLError(`Invalid proxy URL for \`${key}\`: ${problem}, got ${describe(shown)}`)
-}
-
-/** What is no escape stays. */
-function decode(text: string): string {
-  try {
-    return decodeURIComponent(text)
-  } catch {
-    return text
-  }
 }
 
 /** What a `no_proxy` list says, ready for looking up. */
