@@ -2,7 +2,7 @@ import { Deadline } from '../deadline.ts'
 import { CancelledError, type FailedRequest } from '../errors.ts'
 import type { CallObserver } from '../session/call/call-subject.ts'
 import type { RequestOptions } from '../session/options/options.ts'
-import { openBody, Response } from '../session/response/response.ts'
+import { incomingBody, Response } from '../session/response/response.ts'
 import type { UserScope } from '../user-scope.ts'
 import type { RequestSpan } from './tracing.ts'
 import { totalTimeout } from '../session/call/call-subject.ts'
@@ -26,25 +26,25 @@ export abstract class RequestRun {
 
   /** The response is there, and its body is still coming in. */
   get isStreaming(): boolean {
-    return this.#openBody !== undefined
+    return this.#incoming !== undefined
   }
 
   /** @returns a promise of the end of a body that is still coming in, `undefined` if all is there */
   bodyEnd(value: unknown): Promise<void> | undefined {
     if (!(value instanceof Response)) return undefined
     this.#response = value
-    return this.#openBody?.ended
+    return this.#incoming?.ended
   }
 
   /** Ends the body that is still coming in, if nobody reads it. */
   dropUnreadBody(): void {
-    const body = this.#openBody
+    const body = this.#incoming
     if (body === undefined || body.isBeingRead) return
     body.destroy(new CancelledError('The session was closed before anybody read the body'))
   }
 
-  get #openBody(): ReturnType<typeof openBody> {
-    return this.#response === undefined ? undefined : openBody(this.#response)
+  get #incoming(): Response[typeof incomingBody] {
+    return this.#response === undefined ? undefined : this.#response[incomingBody]
   }
 }
 
@@ -129,7 +129,7 @@ export class ForeignCall implements AttemptMaker {
 
   abort(error: unknown): void {
     this.#abortController.abort(error)
-    if (this.#response instanceof Response) openBody(this.#response)?.destroy(error)
+    if (this.#response instanceof Response) this.#response[incomingBody]?.destroy(error)
   }
 
   #timeOut(total: number): void {

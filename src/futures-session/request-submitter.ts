@@ -180,7 +180,7 @@ function refusalError(error: unknown, future: ResponseFuture<unknown>): unknown 
 /** Of the options that it was prepared with, those that count before it is opened. */
 function carriedOptions(request: unknown): SendOptions {
   if (!(request instanceof PreparedRequest)) return {}
-  const options: SendOptions = requestNotes.get(request).options ?? {}
+  const options: SendOptions = request[requestNotes].options ?? {}
   const names = ['context', 'signal', 'priority', 'timeout', 'stream'] as const
   return Object.fromEntries(names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]))
 }

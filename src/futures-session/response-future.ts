@@ -7,7 +7,7 @@ import { Future } from '../future/future.ts'
 import type { WaitOptions } from '../future/waiting.ts'
 import { describeRequest } from '../session/call/call-subject.ts'
 import type { RequestOptions } from '../session/options/options.ts'
-import { partsOf, Response } from '../session/response/response.ts'
+import { receivedParts, Response } from '../session/response/response.ts'
 import { forgetUnobserved } from './unobserved.ts'
 
 /** What was asked for, with method and URL filled in. It fits `session.map` and `Pool` again; `context` is yours. */
@@ -215,7 +215,7 @@ function readBytes(response: unknown): Uint8Array | Promise<Uint8Array> {
 }
 
 function isHere(response: unknown): response is Response {
-  return response instanceof Response && partsOf(response).isHere
+  return response instanceof Response && response[receivedParts].isHere
 }
 
 /** A streamed response of ours is read to its end first. */

@@ -5,7 +5,7 @@ import { subscribe, type DoneListener } from '../future/listeners.ts'
 import { FuturesSession, trySubmit } from '../futures-session/futures-session.ts'
 import type { SessionLike } from '../futures-session/request-run.ts'
 import type { OrReference } from '../session/options/options.ts'
-import { openBody, Response } from '../session/response/response.ts'
+import { incomingBody, Response } from '../session/response/response.ts'
 import { coreOf } from '../session/session-attributes.ts'
 import { Session } from '../session/session.ts'
 import { isTaskReference, loadTaskReference } from '../task-reference.ts'
@@ -65,7 +65,7 @@ export class PoolWorker<R> implements DoneListener {
   handleDone(future: Future<unknown>): void {
     const response = future.state === 'fulfilled' ? future.resultNow() : undefined
     if (!(response instanceof Response)) return
-    this.#bodyEnd = openBody(response)?.ended.then(() => (this.#bodyEnd = undefined))
+    this.#bodyEnd = response[incomingBody]?.ended.then(() => (this.#bodyEnd = undefined))
   }
 
   /** Stops what it does, streamed bodies included. */

@@ -28,12 +28,10 @@ export interface RequestNotes {
 
 export type CarriedOptions = Omit<RequestOptions, 'params' | 'data' | 'json' | 'files' | 'headers'>
 
-/** Name, value, name, value ... in wire order; not to be written to. */
-export let flatHeaders: (request: PreparedRequest) => readonly string[]
-export let requestNotes: {
-  get(request: PreparedRequest): RequestNotes
-  add(request: PreparedRequest, notes: RequestNotes): void
-}
+// What only our own code asks a request.
+export const flatHeaders = Symbol('flatHeaders')
+export const requestNotes = Symbol('requestNotes')
+export const addNotes = Symbol('addNotes')
 
 const noNotes: RequestNotes = Object.freeze({})
 /** A copy is given its URL later. */
@@ -94,9 +92,24 @@ export class PreparedRequest {
   copy(): PreparedRequest {
     const copy = new PreparedRequest({ method: this.method, url: nowhere, body: this.body })
     copy.#url = this.#url
-    copy.#flat = flatHeaders(this)
+    copy.#flat = this[flatHeaders]
     copy.#notes = this.#notes
     return copy
+  }
+
+  /** @internal Name, value, name, value ... in wire order; not to be written to. */
+  get [flatHeaders](): readonly string[] {
+    return this.#headers?.toFlat() ?? this.#flat
+  }
+
+  /** @internal */
+  get [requestNotes](): RequestNotes {
+    return this.#notes
+  }
+
+  /** @internal */
+  [addNotes](notes: RequestNotes): void {
+    this.#notes = { ...this.#notes, ...notes }
   }
 
   [inspect.custom](_depth: number, options: InspectOptions): string {
@@ -107,13 +120,6 @@ export class PreparedRequest {
 
   static {
     setOwnName(this, 'PreparedRequest')
-    flatHeaders = (request) => request.#headers?.toFlat() ?? request.#flat
-    requestNotes = {
-      get: (request) => request.#notes,
-      add: (request, notes) => {
-        request.#notes = { ...request.#notes, ...notes }
-      },
-    }
   }
 }
 

@@ -6,7 +6,7 @@ import { type CallObserver, describeRequest, hushInputs, optionsOf, type Resumed
 import { Driver } from './call/driver.ts'
 import { openRequest } from './call/open-request.ts'
 import type { RequestOptions, RequestSpec, SendOptions, SessionOptions } from './options/options.ts'
-import { PreparedRequest, requestNotes } from './prepared-request.ts'
+import { PreparedRequest, addNotes, requestNotes } from './prepared-request.ts'
 import type { CarriedOptions } from './prepared-request.ts'
 import { addCookies } from './cookies/request-cookies.ts'
 import type { Response } from './response/response.ts'
@@ -124,7 +124,7 @@ export class Session extends SessionBase implements AsyncDisposable {
     try {
       const subject = { request: spec }
       const hop = openRequest(core, subject, optionsOf(subject, core.defaults))
-      requestNotes.add(hop.request, { options: carriedOptions(spec) })
+      hop.request[addNotes]({ options: carriedOptions(spec) })
       addCookies(hop.request, core, hop)
       return hop.request
     } catch (error) {
@@ -140,7 +140,7 @@ export class Session extends SessionBase implements AsyncDisposable {
    */
   send<D = unknown, C = unknown>(request: PreparedRequest, options?: SendOptions<C>): Promise<Response<NoInfer<D>>> {
     if (request instanceof PreparedRequest)
-      return this.#run(request, options, { ...requestNotes.get(request).options, ...options }) as Promise<Response<D>>
+      return this.#run(request, options, { ...request[requestNotes].options, ...options }) as Promise<Response<D>>
     const message = `Expected a PreparedRequest (of prepareRequest()), got ${describe(request)}`
     return Promise.reject(new TypeError(message))
   }

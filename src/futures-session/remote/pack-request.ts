@@ -66,14 +66,14 @@ export function packRequest(subject: CallSubject, common: Common, cloneCheck: Cl
 
 function ownRetry({ request, options }: CallSubject): unknown {
   if (!(request instanceof PreparedRequest)) return request.retry
-  return options?.retry ?? (requestNotes.get(request).options as RequestOptions | undefined)?.retry
+  return options?.retry ?? (request[requestNotes].options as RequestOptions | undefined)?.retry
 }
 
 /** For what comes back. */
 export function unpackerFor({ subject: { request }, remoteCall, common }: PackedRequestParts): ResponseUnpacker {
   return new ResponseUnpacker({
     headers: common.snapshot.value.headers,
-    options: request instanceof PreparedRequest ? requestNotes.get(request).options : undefined,
+    options: request instanceof PreparedRequest ? request[requestNotes].options : undefined,
     bodyAsGiven: (contentType) => givenBody(remoteCall.body, request, contentType),
   })
 }
@@ -104,9 +104,9 @@ function packSpec(spec: RequestSpec, core: SessionCore, cloneCheck: CloneCheck):
 
 function packPrepared(request: PreparedRequest, options: object, cloneCheck: CloneCheck): Particulars {
   const { method, url } = request
-  const { cookie, options: ownOptions = {} } = requestNotes.get(request)
+  const { cookie, options: ownOptions = {} } = request[requestNotes]
   const { body } = packBody({ data: request.body }, cloneCheck)
-  const prepared = { headers: flatHeaders(request), cookie, options: packOptions(ownOptions, cloneCheck) }
+  const prepared = { headers: request[flatHeaders], cookie, options: packOptions(ownOptions, cloneCheck) }
   return { method, url, prepared, options: packOptions(options, cloneCheck), ...(body && { body }) }
 }
 

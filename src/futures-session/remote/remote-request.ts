@@ -8,7 +8,7 @@ import type { CallObserver } from '../../session/call/call-subject.ts'
 import { isNextAttempt, type NextAttempt, type RetryAttempt } from '../../session/call/retry.ts'
 import type { PreparedRequest } from '../../session/prepared-request.ts'
 import { findLargeBuffers } from '../../cloneable.ts'
-import { openBody, Response } from '../../session/response/response.ts'
+import { incomingBody, Response } from '../../session/response/response.ts'
 import { packContexts } from './response-unpacker.ts'
 import type { MessageContent, RemoteCall, PackedNextAttempt, Envelope } from './protocol.ts'
 import type { ResponsePacker } from './response-packer.ts'
@@ -44,7 +44,7 @@ class RemoteRequest implements CallObserver {
     try {
       outcome = await call.attempt()
       // One that a hook has put there.
-      if (outcome instanceof Response && openBody(outcome) !== undefined) await outcome.read()
+      if (outcome instanceof Response && outcome[incomingBody] !== undefined) await outcome.read()
     } catch (error) {
       this.#remoteCall.packer.spend(this.#last)
       this.#tellFailure(error)

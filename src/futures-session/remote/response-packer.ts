@@ -2,7 +2,7 @@ import { leastBytes } from '../../cloneable.ts'
 import type { FailedRequest } from '../../errors.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
 import { flatHeaders, PreparedRequest, requestNotes, type RequestNotes } from '../../session/prepared-request.ts'
-import { partsOf, type Response } from '../../session/response/response.ts'
+import { receivedParts, type Response } from '../../session/response/response.ts'
 import { hasJarCookie } from '../../session/cookies/request-cookies.ts'
 import { StreamBody } from '../../session/body/stream-body.ts'
 import type { PackedRequest, PackedResponse, Envelope, ResponseRef } from './protocol.ts'
@@ -71,7 +71,7 @@ export class ResponsePacker {
     if (known !== undefined) return known
     const { status, statusText, url, elapsed, history, next, data, httpVersion } = response
     const content = contentOf(response)
-    const { fields, encoding } = partsOf(response)
+    const { fields, encoding } = response[receivedParts]
     const request = this.packRequest(response.request)
     const packed: Writable<PackedResponse> = {
       status,
@@ -95,12 +95,12 @@ export class ResponsePacker {
   packRequest(request: FailedRequest): PackedRequest {
     const { method, url } = request
     if (!(request instanceof PreparedRequest)) return { method, url, isOutline: true }
-    const headers = flatHeaders(request)
+    const headers = request[flatHeaders]
     return {
       method,
       url,
       ...(headers === this.#context.headers ? undefined : { headers }),
-      ...marksOf(requestNotes.get(request)),
+      ...marksOf(request[requestNotes]),
       ...(hasJarCookie(request) ? { hasJarCookie: true } : undefined),
       ...(request.body === undefined ? undefined : this.#packBody(request.body)),
     }

@@ -1,7 +1,7 @@
 import { attachRequest, type FailedRequest, RequestError } from '../../errors.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
 import { HeaderMap } from '../../session/headers.ts'
-import { type CarriedOptions, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
+import { type CarriedOptions, PreparedRequest, addNotes } from '../../session/prepared-request.ts'
 import { Response } from '../../session/response/response.ts'
 import type { ErrorContext, PackedRequest, PackedResponse, Envelope, ResponseRef } from './protocol.ts'
 import type { ResponsePacker } from './response-packer.ts'
@@ -55,9 +55,9 @@ export class ResponseUnpacker {
     if (hasGivenBody) request.body = this.#context.bodyAsGiven(request.headers.get('content-type'))
     else request.body = typeof body === 'number' ? bytesAt(envelope, body) : body
     const { options } = this.#context
-    if (packed.hasOptions) requestNotes.add(request, { options })
-    if (packed.hasNoAuth) requestNotes.add(request, { options: { ...options, auth: null, cookies: undefined } })
-    if (packed.hasJarCookie) requestNotes.add(request, { cookie: request.headers.get('cookie') })
+    if (packed.hasOptions) request[addNotes]({ options })
+    if (packed.hasNoAuth) request[addNotes]({ options: { ...options, auth: null, cookies: undefined } })
+    if (packed.hasJarCookie) request[addNotes]({ cookie: request.headers.get('cookie') })
     return request
   }
 

@@ -10,7 +10,7 @@ import type { JarRules } from '../../session/cookies/followed-jar.ts'
 import { HeaderMap } from '../../session/headers.ts'
 import { Environment } from '../../session/network/environment.ts'
 import type { RequestSpec, SessionOptions } from '../../session/options/options.ts'
-import { PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
+import { PreparedRequest, addNotes } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response/response.ts'
 import { adoptCore } from '../../session/session-attributes.ts'
 import { SessionCore, SharedConnections } from '../../session/session-core.ts'
@@ -101,7 +101,7 @@ export class ThreadCall {
     const { method, url, prepared } = this.#remoteCall
     const request = new PreparedRequest({ method, url, headers: HeaderMap.fromFlat(prepared?.headers ?? []) })
     request.body = this.#body.data as PreparedRequest['body']
-    requestNotes.add(request, { cookie: prepared?.cookie, options: prepared?.options })
+    request[addNotes]({ cookie: prepared?.cookie, options: prepared?.options })
     return request
   }
 

@@ -41,9 +41,7 @@ export function hushInputs(request: RequestSpec | PreparedRequest): void {
 /** @throws {RequestError} an option that is unknown, or can't be used */
 export function optionsOf({ request, options }: CallSubject, defaults: ResolvedOptions): ResolvedOptions {
   const given =
-    request instanceof PreparedRequest
-      ? { ...requestNotes.get(request).options, ...checkSendOptions(options) }
-      : request
+    request instanceof PreparedRequest ? { ...request[requestNotes].options, ...checkSendOptions(options) } : request
   return resolveOptions(given, defaults)
 }
 

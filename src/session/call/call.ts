@@ -20,7 +20,7 @@ import type { PreparedRequest } from '../prepared-request.ts'
 import { redirectRequest, showNext } from './redirects.ts'
 import { addCookies } from '../cookies/request-cookies.ts'
 import { packageDefaults } from '../options/option-table.ts'
-import { openBody, type Response } from '../response/response.ts'
+import { incomingBody, type Response } from '../response/response.ts'
 import type { SessionCore } from '../session-core.ts'
 import type { Session } from '../session.ts'
 import { StreamBody } from '../body/stream-body.ts'
@@ -288,7 +288,7 @@ export class Call implements Correspondence {
   #end(response?: Response): void {
     if (this.#isCounted) this.#core.leave()
     this.#isCounted = false
-    const incoming = response && openBody(response)
+    const incoming = response && response[incomingBody]
     if (incoming === undefined) this.#deadline?.clear()
     else void incoming.ended.then(() => this.#deadline?.clear())
     const outgoing = this.#hop?.request.body

@@ -5,7 +5,7 @@ import type { AbortListener } from '../../shared-signal.ts'
 import { isNextAttempt, type NextAttempt } from './retry.ts'
 import type { Call } from './call.ts'
 import type { CallObserver } from './call-subject.ts'
-import { openBody } from '../response/response.ts'
+import { incomingBody } from '../response/response.ts'
 import type { Response } from '../response/response.ts'
 
 /**
@@ -56,7 +56,7 @@ export class Driver implements AbortListener, CallObserver {
   #settle(outcome: Response | NextAttempt): void {
     if (isNextAttempt(outcome)) return this.#waitFor(outcome)
     this.#resolve(outcome)
-    const body = openBody(outcome)
+    const body = outcome[incomingBody]
     if (body === undefined) this.#leave()
     else void body.ended.then(() => this.#leave())
   }

@@ -14,7 +14,7 @@ import { resolveProxy } from '../network/proxies.ts'
 import { resolveTls } from '../network/tls.ts'
 import type { ResolvedOptions } from '../options/option-table.ts'
 import { flatHeaders, type PreparedRequest } from '../prepared-request.ts'
-import { openBody, Response } from '../response/response.ts'
+import { incomingBody, Response } from '../response/response.ts'
 import type { OpenBody, SessionCore } from '../session-core.ts'
 import type { Location } from '../url.ts'
 import { idempotentMethods } from './retry-policy.ts'
@@ -140,7 +140,7 @@ export class Exchanges implements OpenBody, HeadersListener {
 
   /** A response that the caller does not get: its connection is wanted back. */
   async release(response: Response): Promise<void> {
-    await openBody(response)?.drain(drainLimit)
+    await response[incomingBody]?.drain(drainLimit)
   }
 
   /** The body that came last, where it is small: an error shows it, and nobody else will read it. */
@@ -149,7 +149,7 @@ export class Exchanges implements OpenBody, HeadersListener {
   }
 
   dropUnread(error: unknown): void {
-    const body = this.#streamed && openBody(this.#streamed)
+    const body = this.#streamed && this.#streamed[incomingBody]
     if (body?.isBeingRead === false) body.destroy(error)
   }
 
@@ -179,7 +179,7 @@ function toExchange(
 ): ExchangeRequest {
   const { method, url } = request
   const body = wireBody(request)
-  const headers = wireHeaders(flatHeaders(request))
+  const headers = wireHeaders(request[flatHeaders])
   const dispatcher = core.hasDispatchers ? core.dispatcherFor(url) : undefined
   const proxy = dispatcher === undefined ? proxyFor(core, options, location) : undefined
   const needsTls = dispatcher === undefined && (url.startsWith('https:') || proxy?.protocol === 'https:')

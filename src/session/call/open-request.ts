@@ -59,7 +59,7 @@ function resumedHop({ request, isHome, keepsBody }: ResumedPosition, first: Hop)
 export function nextHop(core: SessionCore, { auth }: ResolvedOptions, hop: Hop, request: PreparedRequest): Hop {
   const location = new URL(request.url)
   if (keepsCredentials(hop.location, location)) return { ...hop, request, location }
-  if (core.trustEnv && auth !== null && !hasHeader(flatHeaders(request), 'authorization'))
+  if (core.trustEnv && auth !== null && !hasHeader(request[flatHeaders], 'authorization'))
     addNetrc(core, hop.location, request)
   return { request, location, auth: undefined, cookies: undefined }
 }
@@ -102,7 +102,7 @@ function chooseAuth(
   options: ResolvedOptions,
   { request, location, credentials }: Preparation,
 ): AuthOption | undefined {
-  if (hasHeader(flatHeaders(request), 'authorization')) return undefined
+  if (hasHeader(request[flatHeaders], 'authorization')) return undefined
   const own = options.auth ?? credentials
   if (own !== undefined || options.auth === null) return own
   return auth ?? (trustEnv ? netrcAuth(location.hostname, environment.variables) : undefined)

@@ -1,6 +1,6 @@
 import { StreamBody, unrewindable } from '../body/stream-body.ts'
 import { dropJarCookie } from '../cookies/request-cookies.ts'
-import { type PreparedRequest, requestNotes } from '../prepared-request.ts'
+import { type PreparedRequest, addNotes, requestNotes } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
 import { keepsCredentials, parseUrl, takeCredentials } from '../url.ts'
 
@@ -73,8 +73,8 @@ function dropHeaders(
 
 /** Whoever sends it himself (`response.next`) sends it to somebody that was not asked for: what is left unsaid is no auth. */
 function dropOptions(request: PreparedRequest): void {
-  const { options } = requestNotes.get(request)
-  requestNotes.add(request, { options: { ...options, auth: null, cookies: undefined } })
+  const { options } = request[requestNotes]
+  request[addNotes]({ options: { ...options, auth: null, cookies: undefined } })
 }
 
 /**

@@ -2,7 +2,7 @@ import { keepsCredentials, type Location } from '../url.ts'
 import { cookieHeader } from './cookies.ts'
 import type { RequestCookies } from './cookies.ts'
 import { hasHeader } from '../headers.ts'
-import { flatHeaders, requestNotes } from '../prepared-request.ts'
+import { flatHeaders, addNotes, requestNotes } from '../prepared-request.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
 import type { SessionCore } from '../session-core.ts'
 
@@ -15,12 +15,12 @@ export function addCookies(request: PreparedRequest, { jar }: SessionCore, hop: 
   // Also where cookies are off now: the last sending may have had some.
   dropJarCookie(request)
   if (!jar && own === undefined) return
-  if (hasHeader(flatHeaders(request), 'cookie')) return
+  if (hasHeader(request[flatHeaders], 'cookie')) return
   const { url } = request
   const cookie = cookieHeader(jar || undefined, hop?.location.href === url ? hop.location : url, own)
   if (cookie === undefined) return
   request.headers.set('Cookie', cookie)
-  requestNotes.add(request, { cookie })
+  request[addNotes]({ cookie })
 }
 
 /** An auth function may send requests to other origins: the cookies of its request are not for those. */
@@ -31,14 +31,14 @@ function ownCookies({ url }: PreparedRequest, { location, cookies }: CookieSourc
 
 /** Takes away the Cookie header that came from here, not one that was written by hand. */
 export function dropJarCookie(request: PreparedRequest): void {
-  if (requestNotes.get(request).cookie === undefined) return
+  if (request[requestNotes].cookie === undefined) return
   if (hasJarCookie(request)) request.headers.delete('cookie')
-  requestNotes.add(request, { cookie: undefined })
+  request[addNotes]({ cookie: undefined })
 }
 
 /** Whether its Cookie header came from here: whoever sends it again makes a new one. */
 export function hasJarCookie(request: PreparedRequest): boolean {
-  const { cookie } = requestNotes.get(request)
+  const { cookie } = request[requestNotes]
   return cookie !== undefined && request.headers.get('cookie') === cookie
 }
 

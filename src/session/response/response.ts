@@ -48,13 +48,9 @@ const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308]
 const nothing: readonly never[] = Object.freeze([])
 const noContent = new Uint8Array(0)
 
-/** The body of a response that is still coming in; `undefined` if it is over, or was never streamed. */
-export let openBody: (response: Response) => ResponseBody | undefined
-/**
- * What can't be read elsewhere: the headers as they came, the encoding only if it was set, and whether the content is here:
- * a streamed body that is over may have been read by nobody.
- */
-export let partsOf: (response: Response) => { fields: ResponseFields; encoding: string | undefined; isHere: boolean }
+// What only our own code asks a response.
+export const incomingBody = Symbol('incomingBody')
+export const receivedParts = Symbol('receivedParts')
 
 /**
  * A response, its body read: every reader is synchronous (and may be awaited). With `stream: true` they throw
@@ -256,11 +252,17 @@ export class Response<D = unknown> {
     return body.chunks()
   }
 
-  static {
-    openBody = (response) => (response.#body?.isOver === false ? response.#body : undefined)
-    partsOf = (response) => {
-      const isHere = response.#body === undefined || response.#body.content !== undefined
-      return { fields: response.#fields, encoding: response.#encoding, isHere }
-    }
+  /** @internal A body that is still coming in; `undefined` if it is over, or was never streamed. */
+  get [incomingBody](): ResponseBody | undefined {
+    return this.#body?.isOver === false ? this.#body : undefined
+  }
+
+  /**
+   * @internal What can't be read elsewhere: the headers as they came, the encoding only if it was set, and whether the content
+   * is here: a streamed body that is over may have been read by nobody.
+   */
+  get [receivedParts](): { fields: ResponseFields; encoding: string | undefined; isHere: boolean } {
+    const isHere = this.#body === undefined || this.#body.content !== undefined
+    return { fields: this.#fields, encoding: this.#encoding, isHere }
   }
 }
