@@ -1,10 +1,10 @@
-/** All in ms. In one place, so that tests can have others. */
+/** All times of the room, in ms. One object, so that tests can shorten them. */
 export const executorTimes = {
-  /** From hearing of its cancellation, a task may take so long to stop before its thread is terminated. */
+  /** How long a task may take to stop after it has heard of its cancellation; then its thread is terminated. */
   grace: 1000,
-  /** Between two starts of threads that fail: at first, then twice as long each time, and at most. */
+  /** The pause after a thread start that failed: doubled with each further failure, up to the longest. */
   firstPause: 100,
   longestPause: 1600,
-  /** Between two looks at workers that code of users holds. */
+  /** How often HeldWorkers looks at the workers. */
   heldInterval: 250,
 }

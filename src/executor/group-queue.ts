@@ -3,18 +3,18 @@ import { type HeapElement, IndexedHeap } from './indexed-heap.ts'
 import type { QueuedTask, TaskOwner } from './queued-task.ts'
 import type { RateWindow } from './rate-window.ts'
 
-/** Tasks that count together: for how many are at work, and how fast they start. */
+/** Tasks that share one limit on how many are at work, and, with `perGroup`, one rate window. */
 export interface Group {
   readonly name: string
   readonly owner: TaskOwner
-  /** Tasks of it that are alive. */
+  /** How many of its tasks are alive. */
   aliveCount: number
-  /** By limit: tasks of one group may have been submitted with different ones. */
+  /** By limit: tasks of one group may be submitted with different `maxPerGroup`s. */
   readonly queues: Map<number, GroupQueue>
   readonly rateWindow: RateWindow | undefined
 }
 
-/** The waiting tasks of one priority in one queue. */
+/** The waiting tasks of one priority in one GroupQueue, in order. */
 export class PriorityLevel extends LinkedList<QueuedTask> implements HeapElement {
   heapIndex = -1
   readonly priority: number
@@ -27,7 +27,7 @@ export class PriorityLevel extends LinkedList<QueuedTask> implements HeapElement
   }
 }
 
-/** The waiting tasks of one group with one limit. */
+/** The waiting tasks of one group that have the same limit. */
 export class GroupQueue implements HeapElement {
   heapIndex = -1
   readonly group: Group
@@ -40,7 +40,7 @@ export class GroupQueue implements HeapElement {
     this.limit = limit
   }
 
-  /** What starts next from here: the highest priority, the longest wait. */
+  /** The task that starts next: of the highest priority the one that has waited longest. */
   get first(): QueuedTask | undefined {
     return this.#order.first?.first
   }
@@ -49,7 +49,7 @@ export class GroupQueue implements HeapElement {
     for (const level of this.#levels.values()) yield* level
   }
 
-  /** Of two queues with waiting tasks: whose first one comes first. */
+  /** Whether the first task of this queue comes before that of the other. Neither may be empty. */
   isBefore(other: GroupQueue): boolean {
     const [own, others] = [this.#order.first as PriorityLevel, other.#order.first as PriorityLevel]
     if (own.priority !== others.priority) return own.priority > others.priority

@@ -3,10 +3,10 @@ import { executorTimes } from './executor-times.ts'
 import type { Group, PriorityLevel } from './group-queue.ts'
 import type { QueuedTask } from './queued-task.ts'
 
-/** Code that was found on a worker so often in a row has held it for a second; an event loop that was blocked counts once. */
+/** Code found on a worker in so many looks in a row has held it for a second. A blocked event loop counts as one look. */
 const enough = 5
 
-/** Of an executor, what is looked at. */
+/** What HeldWorkers sees of an executor. */
 export interface WorkerView {
   readonly maxWorkers: number
   /** Tasks that have started and not ended. */
@@ -15,17 +15,17 @@ export interface WorkerView {
 }
 
 /**
- * Tells of a deadlock, once: all workers are held by code of users (hooks, auth functions, tasks), and one of these waits
- * for something that is queued behind them. That can't be forbidden, and nothing can be done about it here.
+ * Warns of a deadlock, once: users' code (hooks, auth functions, tasks) holds all workers, and one of these waits for
+ * something that is queued behind them. An executor can neither forbid that nor resolve it.
  *
- * Only what is waited for from inside of such code is looked at, and only while it is queued: long tasks, slow servers and
- * follow-ups that nobody waits for are no reason to warn.
+ * It looks only at queued tasks that such code waits for: long tasks, slow servers, and follow-ups that nobody waits for
+ * cause no warning.
  */
 export class HeldWorkers {
   readonly #view: WorkerView
-  /** Queued, when they came here. */
+  /** Awaited tasks that were queued when `watch` was called. */
   readonly #awaited = new Set<QueuedTask>()
-  /** How often in a row each scope was found on a worker. */
+  /** In how many looks in a row each scope was found on a worker. */
   #sightings = new Map<UserScope, number>()
   #timer: NodeJS.Timeout | undefined
   #hasWarned = false
@@ -34,7 +34,7 @@ export class HeldWorkers {
     this.#view = view
   }
 
-  /** From inside of a scope somebody waits for this task, which is queued. */
+  /** Code inside a UserScope waits for this queued task. */
   watch(task: QueuedTask): void {
     if (this.#hasWarned) return
     this.#awaited.add(task)
@@ -47,7 +47,7 @@ export class HeldWorkers {
     if (this.#awaited.size === 0) return this.#sightings.clear()
     this.#count()
     if (!this.#view.isPaused() && this.#warns()) return
-    // It keeps the process alive: that a deadlock is all that is left is what has to be told.
+    // The timer keeps the process alive: the warning must come even if the deadlock is all that is left.
     this.#timer = setTimeout(() => this.#look(), executorTimes.heldInterval)
     if (this.#view.isPaused()) this.#timer.unref()
   }

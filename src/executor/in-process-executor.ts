@@ -25,20 +25,20 @@ export interface InProcessExecutorOptions {
 }
 
 /**
- * Runs tasks in this thread, so many at a time.
+ * Runs tasks in this thread, at most `maxWorkers` at a time.
  *
- * p-queue bounds how many run, and pauses. Tasks wait in front of it, not in it: it can't forget one that is cancelled, knows
- * no groups, and counts starts by the wall clock, which may be set back; ours are counted by RateWindows on the monotonic
- * clock. What p-queue is given are tickets: one that runs takes task after task.
+ * p-queue bounds how many run, and pauses. Tasks wait in front of it, not in it, because it keeps cancelled tasks, knows no
+ * groups, and counts starts by the wall clock, which may be set back (a RateWindow counts ours by the monotonic clock). It is
+ * given tickets: a ticket that runs takes one task after the other.
  */
 export class InProcessExecutor implements Executor {
   readonly maxWorkers: number
   readonly isolated = false
   readonly #scheduler: TaskScheduler
   readonly #tickets: PQueue
-  /** At most one ticket waits in p-queue: whichever worker is free first starts it. */
+  /** At most one ticket waits in p-queue; the first worker that is free starts it. */
   #hasWaitingTicket = false
-  /** Made when code of a user's waits for a task that waits. */
+  /** Made when users' code first waits for a task that is queued. */
   #heldWorkers: HeldWorkers | undefined
   #isShutDown = false
   #isPaused = false
@@ -105,20 +105,20 @@ export class InProcessExecutor implements Executor {
     while (this.#scheduler.hasReady && !this.#hasWaitingTicket) this.#addTicket()
   }
 
-  /** In a microtask: p-queue starts tickets at once, and what they take must not start inside of `resume()` or `shutdown()`. */
+  /** Called in a microtask: p-queue starts tickets at once, and no task may start inside `resume()` or `shutdown()`. */
   #proceed(): void {
     if (this.#isPaused) return
     this.#tickets.start()
     this.#balance()
   }
 
-  /** p-queue starts it at once, where it may. */
+  /** p-queue starts the ticket synchronously if a worker is free. */
   #addTicket(): void {
     let hasWaited = false
     const ticket = (resolve: () => void): void => {
       this.#hasWaitingTicket = false
       this.#work(resolve)
-      // There must be a ticket that waits, as long as there is a task that does.
+      // As long as a task waits, a ticket must wait.
       if (hasWaited) void Promise.resolve().then(() => this.#balance())
     }
     this.#hasWaitingTicket = true
@@ -126,7 +126,7 @@ export class InProcessExecutor implements Executor {
     hasWaited = true
   }
 
-  /** One ticket at work: task after task, as long as there is one that may start. */
+  /** Runs one ticket: starts one task after the other until none may start. */
   #work(finish: () => void): void {
     const proceed = (): void => {
       if (this.#tickets.isPaused || !this.#scheduler.startNext(proceed)) finish()
@@ -137,7 +137,7 @@ export class InProcessExecutor implements Executor {
 
 function perform(task: QueuedTask, context: TaskContext): unknown {
   const { work, controller } = task
-  // A request of ours is a function, and tells itself when it is in code of a user's.
+  // The controller of a request tells by itself when it is in users' code.
   if (userScope in controller) return task.runInAsyncScope(work as Task<unknown>, undefined, context)
   return task.runInAsyncScope(performScoped, undefined, task, work, context)
 }

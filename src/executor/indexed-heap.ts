@@ -1,10 +1,10 @@
-/** An element remembers its place, so that it can leave or move in O(log n) without being searched. */
+/** An element knows its place, so that the heap can remove or move it in O(log n) without a search. */
 export interface HeapElement {
-  /** -1 while it is in no heap. */
+  /** Its place in the heap; -1 while it is in none. */
   heapIndex: number
 }
 
-/** A binary heap of which any element can be removed or moved. */
+/** A binary heap that can remove and move any of its elements. */
 export class IndexedHeap<T extends HeapElement> {
   readonly #isBefore: (a: T, b: T) => boolean
   readonly #elements: T[] = []
@@ -18,7 +18,7 @@ export class IndexedHeap<T extends HeapElement> {
     return this.#elements[0]
   }
 
-  /** Adds an element, or puts it in its place after what orders it has changed. */
+  /** Adds an element, or moves it after its order has changed. */
   place(element: T): void {
     if (element.heapIndex === -1) {
       element.heapIndex = this.#elements.length

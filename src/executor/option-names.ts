@@ -2,7 +2,7 @@ import { ownOptions } from '../checks.ts'
 import { checkOptionNames } from '../unknown-option.ts'
 import type { ShutdownOptions, SubmitOptions } from './executor.ts'
 
-/** What the executors of this package know, each by itself. Their types are in their own files, which come after this one. */
+/** Option names by executor. (Their types are in the executors' files, which import this one.) */
 const names = {
   InProcessExecutor: ['maxWorkers', 'maxPerGroup', 'rateLimit', 'maxQueue'],
   WorkerThreadExecutor: [
@@ -28,12 +28,12 @@ export function executorOptions<O extends object>(executor: keyof typeof names, 
   return ownOptions(options)
 }
 
-/** @throws {TypeError} likewise */
+/** @throws {TypeError} an unknown option, with a hint */
 export function checkSubmitNames(options: object): void {
   checkOptionNames(options, submitNames, [['the BullMQExecutor', ['idempotent']]])
 }
 
-/** @throws {TypeError} likewise */
+/** @throws {TypeError} an unknown option, with a hint */
 export function checkShutdownNames<O extends object>(options: O): O {
   checkOptionNames(options, shutdownNames)
   return options

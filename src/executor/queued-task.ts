@@ -9,13 +9,13 @@ import type { SubmitOptions, Task, TaskContext } from './executor.ts'
 import type { PriorityLevel } from './group-queue.ts'
 import { checkSubmitNames } from './option-names.ts'
 
-/** What is done, by name or by hand. */
+/** What a task does: a function, or the reference to one. */
 export type Work = Task<unknown> | TaskReference
 
-/** Told what becomes of a task's future. */
+/** The scheduler, as its tasks know it. */
 export interface TaskOwner {
   handleSettled(task: QueuedTask): void
-  /** From inside of a scope somebody waits for a task. */
+  /** Code inside a UserScope waits for this task. */
   handleAwaited(task: QueuedTask): void
 }
 
@@ -24,14 +24,14 @@ const counters = ['pending', 'running', 'nextAttempt'] as const
 type Counter = (typeof counters)[number]
 
 /**
- * A task from its submission to its end, in the async context of whoever submitted it. One object for everything, because
- * 100 000 of them may wait.
+ * A task from its submission to its end, in the async context of its submitter. It is one object with few fields, because
+ * 100 000 tasks may wait.
  */
 export class QueuedTask extends AsyncContext implements DoneListener {
-  /** Let go when it is over. While a function of a user's runs here: the scope that it runs in. */
+  /** While a user's function runs: the scope that it runs in. Cleared when the task is over. */
   work: Work | UserScope | undefined
   readonly controller: FutureController<unknown>
-  /** Where it waits, or has waited. */
+  /** The list that the task waits in, or has waited in. */
   level: PriorityLevel | undefined = undefined
   next: QueuedTask | undefined = undefined
   previous: QueuedTask | undefined = undefined
@@ -67,11 +67,11 @@ export class QueuedTask extends AsyncContext implements DoneListener {
     return this.sequence !== 0
   }
 
-  /** From now on the owner, that of its level, hears of the settlement. */
+  /** Subscribes to the future, so that the owner (that of its level) hears of the settlement. */
   attach(): void {
     const { future } = this.controller
     future[subscribe](this)
-    // A later attempt: whoever waits has begun before.
+    // The future of a next attempt may be awaited already.
     if (UserScope.isInUse && UserScope.waitingFor(future).length > 0) this.handleAwaited()
   }
 
@@ -83,14 +83,14 @@ export class QueuedTask extends AsyncContext implements DoneListener {
     ownerOf(this).handleAwaited(this)
   }
 
-  /** It has ended, whatever became of its future. */
+  /** The work has ended, whatever became of the future: drops the work, and ends its scope. */
   letGo(): void {
     if (this.work instanceof UserScope) this.work.end()
     this.work = undefined
   }
 }
 
-/** No private method: an instance would be 8 bytes larger. */
+/** A function, because a class with `#methods` has instances that are 8 bytes larger. */
 function ownerOf(task: QueuedTask): TaskOwner {
   return (task.level as PriorityLevel).queue.group.owner
 }
@@ -120,7 +120,7 @@ export class SignalledTask extends QueuedTask implements AbortListener {
   }
 }
 
-/** What a task is told: its future knows. Functions are made when they are asked for: few tasks do. */
+/** The context of a task that runs in this thread. It makes `signal` and `onCancel` on access, because few tasks ask for them. */
 export class RunningContext implements TaskContext {
   readonly #controller: FutureController<unknown>
 
@@ -137,7 +137,7 @@ export class RunningContext implements TaskContext {
   }
 }
 
-/** @throws {TypeError | RangeError} what can't be run, or bad options */
+/** @throws {TypeError | RangeError} work that can't be run, or bad options */
 export function checkSubmission<T>(work: unknown, options: SubmitOptions<T>): void {
   checkSubmitNames(options)
   const { priority, group, maxPerGroup, signal, controller } = options

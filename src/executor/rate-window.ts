@@ -29,12 +29,12 @@ export function checkRateLimit(rateLimit: RateLimit): RateLimit {
   return { limit: checkCount('rateLimit.limit', limit), interval: checkCount('rateLimit.interval', interval), perGroup }
 }
 
-/** The latest starts, of all tasks or of one group: a sliding window on the monotonic clock, exact at its edges. */
+/** The latest starts of all tasks, or of one group, in a sliding window on the monotonic clock that is exact at its edges. */
 export class RateWindow {
   readonly #rateLimit: RateLimit
-  /** In order. */
+  /** When they were, in order. Those that have left the window are removed from time to time. */
   readonly #starts: number[] = []
-  /** So many of them have left the window. */
+  /** How many of them have left the window. */
   #past = 0
   #timer: Deadline | undefined
 
@@ -57,12 +57,12 @@ export class RateWindow {
   add(): void {
     const now = monotonicTime()
     while ((this.#starts[this.#past] ?? Infinity) + this.#rateLimit.interval <= now) this.#past++
-    // Not each by itself: to remove one takes as long as to remove many.
+    // Many at once: removing one takes as long as removing many.
     if (this.#past * 2 > this.#starts.length) this.#past -= this.#starts.splice(0, this.#past).length
     this.#starts.push(now)
   }
 
-  /** Calls back when one more may start. One call at a time. */
+  /** Calls back once when one more may start. While a call is due, further ones are ignored. */
   wake(callback: () => void): void {
     this.#timer ??= new Deadline(this.delay, () => {
       this.#timer = undefined
@@ -70,6 +70,7 @@ export class RateWindow {
     })
   }
 
+  /** Cancels the call that `wake` asked for. */
   sleep(): void {
     this.#timer?.clear()
     this.#timer = undefined

@@ -7,28 +7,28 @@ export interface Placement {
   readonly priority: number
   readonly group: string | undefined
   readonly maxPerGroup: number
-  /** Before all others of its priority. */
+  /** Whether it goes before all others of its priority. */
   readonly atFront: boolean
 }
 
 /**
- * Tasks that wait: which is next, and how to forget one. Higher priority first, then first come first served; a group at
- * its limit stands aside without holding up the others. Adding and taking cost O(rateWindow groups), leaving O(1) but for the
- * last of a priority.
+ * The waiting tasks. Higher priority comes first, then first come, first served; a group at its limit is passed over
+ * without holding up the others. Adding and taking cost O(log groups); removing costs O(1), except for the
+ * last task of a priority.
  */
 export class TaskQueue {
   readonly #owner: TaskOwner
   readonly #groups = new Map<string, Group>()
-  /** Of tasks without a group: they share nothing but a rate limit. */
+  /** Tasks without a group. They share nothing but a rate limit. */
   readonly #ungrouped: Group
-  /** Where starts are counted: of all together, or of each group. */
+  /** Counts the starts of all tasks; `undefined` if there is no rate limit, or one for each group. */
   readonly #rateWindow: RateWindow | undefined
   readonly #groupRate: RateLimit | undefined
-  /** Lanes that have a task that may start now. */
+  /** Queues whose first task may start now, but for `#rateWindow`. */
   readonly #readyQueues = new IndexedHeap<GroupQueue>((a, b) => a.isBefore(b))
   readonly #onReady: () => void
   readonly #onAlarm = (): void => {
-    // A start that came in time, and before the timer: it is not yet the next one's turn.
+    // A task may have started just before the timer fired: then the window is full again.
     this.#setAlarm()
     this.#onReady()
   }
@@ -36,7 +36,7 @@ export class TaskQueue {
   #sweepAt = 1024
   #size = 0
 
-  /** @param onReady called when time has made a task ready (only with `rate`) */
+  /** @param onReady called when the rate limit lets a task start again */
   constructor(owner: TaskOwner, rate: RateLimit | undefined, onReady: () => void) {
     this.#owner = owner
     const isPerGroup = rate?.perGroup === true
@@ -56,7 +56,7 @@ export class TaskQueue {
     return this.#readyQueues.first !== undefined && (this.#rateWindow === undefined || this.#rateWindow.delay <= 0)
   }
 
-  /** Everything that waits, in no particular order. */
+  /** All waiting tasks, in no particular order. */
   list(): QueuedTask[] {
     return [this.#ungrouped, ...this.#groups.values()]
       .flatMap((group) => [...group.queues.values()])
@@ -80,7 +80,7 @@ export class TaskQueue {
     this.#setAlarm()
   }
 
-  /** Forgets a task that waits; of any other it knows nothing. */
+  /** Removes a task; one that does not wait is ignored. */
   remove(task: QueuedTask): void {
     if (!task.isWaiting) return
     const { queue } = task.level as PriorityLevel
@@ -91,7 +91,7 @@ export class TaskQueue {
     this.#setAlarm()
   }
 
-  /** Takes the next task out; it counts as alive until it is released. */
+  /** Removes and returns the next task. It counts as alive until it is released. */
   take(): QueuedTask | undefined {
     if (!this.hasReady) return undefined
     const queue = this.#readyQueues.first as GroupQueue
@@ -106,8 +106,8 @@ export class TaskQueue {
   }
 
   /**
-   * A task that was taken has begun. Only that is a start, and it is dated after the beginning: what comes between a
-   * decision and its task (the system may stop us there) does not shorten a window.
+   * Counts a task that was taken as started, dated after its beginning: the process may be suspended between `take` and
+   * the beginning, and that must not shorten a window.
    */
   confirm(task: QueuedTask): void {
     const { group } = (task.level as PriorityLevel).queue
@@ -118,7 +118,7 @@ export class TaskQueue {
     this.#setAlarm()
   }
 
-  /** A task that was taken has ended. */
+  /** A task that was taken is no longer alive. */
   release(task: QueuedTask): void {
     const { group } = (task.level as PriorityLevel).queue
     group.aliveCount--
@@ -131,12 +131,12 @@ export class TaskQueue {
     for (const queue of group.queues.values()) this.#refresh(queue)
   }
 
-  /** Puts a queue where it belongs after anything about it has changed. */
+  /** Puts a queue among the ready ones, or takes it out, after anything about it has changed. */
   #refresh(queue: GroupQueue): void {
     const { group } = queue
     if (queue.first === undefined) {
       this.#readyQueues.remove(queue)
-      // That of the tasks without a group empties after every request of a sequential caller: it stays.
+      // The queue of ungrouped tasks is kept: with sequential callers it becomes empty after every request.
       if (group !== this.#ungrouped) group.queues.delete(queue.limit)
       if (group === this.#ungrouped || group.queues.size === 0) this.#leave(group)
       return
@@ -152,7 +152,7 @@ export class TaskQueue {
     }
   }
 
-  /** Where starts of all together are counted: calls back when the first that is ready may start, if that is later. */
+  /** With one window for all tasks: sets the timer for when the next ready task may start. */
   #setAlarm(): void {
     const rateWindow = this.#rateWindow
     if (rateWindow === undefined) return
@@ -160,7 +160,7 @@ export class TaskQueue {
     if (rateWindow.delay > 0) rateWindow.wake(this.#onAlarm)
   }
 
-  /** Nothing of this group waits any more. */
+  /** No task of this group waits any more: forgets it, unless it has tasks alive or a rate window. */
   #leave(group: Group): void {
     group.rateWindow?.sleep()
     if (group.aliveCount === 0 && group.rateWindow === undefined && group !== this.#ungrouped)
@@ -183,7 +183,7 @@ export class TaskQueue {
     return { name, owner: this.#owner, aliveCount: 0, queues: new Map(), rateWindow }
   }
 
-  /** Groups with a rate must be remembered for one interval: forgets those that no longer have to be. */
+  /** Groups with a rate window are kept for one interval after their last start: forgets those that are past it. */
   #sweep(): void {
     for (const group of this.#groups.values()) {
       if (group.aliveCount === 0 && group.queues.size === 0 && group.rateWindow?.isEmpty === true)

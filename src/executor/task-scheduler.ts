@@ -19,36 +19,36 @@ export interface SchedulerOptions {
 
 /** What an executor does for its scheduler. */
 export interface SchedulerHost {
-  /** Tasks that are performed have not begun: their futures are pending until the host calls `begin`. Default: they have. */
+  /** Performing is not beginning: futures stay pending until the host calls `begin`. @default false */
   readonly startsLate?: boolean
-  /** Runs the work of a task; what it returns decides when its worker is free again. Throwing is failing. */
+  /** Runs the work of a task. The worker is free again when the returned promise settles; what is thrown rejects the future. */
   perform(task: QueuedTask, context: TaskContext): unknown
-  /** Something may be ready to start (told in a microtask of its own), or nothing is any more. */
+  /** Called in a microtask when tasks may have become ready to start, or none is ready any more. */
   balance(): void
-  /** From inside of a scope somebody waits for a task that waits. */
+  /** Code inside a UserScope waits for a queued task. */
   handleAwaited?(task: QueuedTask): void
 }
 
 const settled = Promise.resolve()
 
 /**
- * What executors have in common: tasks that wait, tasks that are alive, their futures, and the end of it all. How many
- * run at once, and when, is the host's affair: it calls `startNext`.
+ * What the executors have in common: waiting tasks, alive tasks, their futures, and the shutdown. How many run at once, and
+ * when, is up to the host, which calls `startNext`.
  */
 export class TaskScheduler implements TaskOwner {
   readonly #host: SchedulerHost
   readonly #maxPerGroup: number
   readonly #maxQueue: number
   readonly #waiting: TaskQueue
-  /** Started and not ended yet, whatever became of their futures. */
+  /** Tasks that have started and not ended, whatever became of their futures. */
   readonly #alive = new LinkedList<QueuedTask>()
-  /** Ended, with a future that is still running: its next attempt waits for its time, or for a worker. */
+  /** Tasks that have ended while their future is running: the next attempt waits for its time, or for a worker. */
   readonly #betweenAttempts = new Set<QueuedTask>()
   readonly #stats: ExecutorStats = { pending: 0, running: 0, fulfilled: 0, rejected: 0, cancelled: 0 }
   #waitingNextAttempts = 0
   #isClosed = false
   #isBalancing = false
-  /** As the host was told last. */
+  /** `hasReady`, when the host was last told to balance. */
   #wasReady = false
   readonly #balanceLater = (): void => {
     this.#isBalancing = false
@@ -91,7 +91,7 @@ export class TaskScheduler implements TaskOwner {
     this.#admit(task)
     if (isNextAttempt(task)) this.#waitingNextAttempts++
     else this.#stats.pending++
-    // It waits first and is attached then: whoever is done already, or cancelled by its signal, leaves again at once.
+    // Attached after it was added: a task that is done already, or cancelled by its signal, is removed again at once.
     const limit = Math.min(this.#maxPerGroup, maxPerGroup)
     this.#waiting.add(task, { priority, group, maxPerGroup: limit, atFront: isNextAttempt(task) })
     task.attach()
@@ -102,7 +102,7 @@ export class TaskScheduler implements TaskOwner {
   /**
    * Starts the next task that may start.
    *
-   * @param onEnd called when it is no longer alive, so that another one may start; never before this method has returned
+   * @param onEnd called when the task is no longer alive, so that another one may start; never before this method returns
    * @returns false if there is none
    */
   startNext(onEnd: () => void): boolean {
@@ -118,9 +118,9 @@ export class TaskScheduler implements TaskOwner {
   }
 
   /**
-   * A task of a host that starts late has begun: its future is running.
+   * Marks the future of a task as running. Only a host that `startsLate` calls it.
    *
-   * @returns false if it must not: cancelled, or settled by somebody else
+   * @returns false if the task must not begin: it was cancelled, or settled by somebody else
    */
   begin(task: QueuedTask): boolean {
     const { controller } = task
@@ -129,7 +129,7 @@ export class TaskScheduler implements TaskOwner {
     task.countedAs = 'running'
     this.#stats.pending--
     this.#stats.running++
-    // Somebody else may have started it.
+    // Somebody else may have started the controller.
     return controller.future.running() || (controller.start() && !controller.future.done())
   }
 
@@ -138,11 +138,11 @@ export class TaskScheduler implements TaskOwner {
     if (isWaiting) {
       this.#waiting.remove(task)
       if (countedAs === 'nextAttempt') this.#waitingNextAttempts--
-      // At once: a slot that is given to a task that has left is a slot lost.
+      // Synchronously, so that no worker is reserved for a task that has left.
       if (!this.#waiting.hasReady) this.#balance()
     }
     this.#betweenAttempts.delete(task)
-    // Its scope is that of what may still run.
+    // A scope stays: the function may still run in it.
     if (!(task.work instanceof UserScope)) task.work = undefined
     if (countedAs !== 'nextAttempt') {
       this.#stats[countedAs]--
@@ -178,7 +178,7 @@ export class TaskScheduler implements TaskOwner {
     return wait ? this.onIdle() : Promise.resolve()
   }
 
-  /** From now on nothing can run: what waits is rejected, each future with an error of its own, and `submit` throws. */
+  /** Nothing can run any more: rejects what waits, each future with an error of its own, and makes `submit` throw. */
   break(cause: unknown): void {
     this.#brokenBy ??= { cause }
     for (const { controller } of [...this.#waiting.list(), ...this.#betweenAttempts]) {
@@ -194,7 +194,7 @@ export class TaskScheduler implements TaskOwner {
   /** @throws when nothing more is accepted */
   #admit(task: QueuedTask): void {
     if (this.#brokenBy !== undefined) throw brokenError(this.#brokenBy.cause)
-    // The next attempt of work that was accepted before is no new work, as long as there is work at all.
+    // A next attempt belongs to work that was accepted before; after the shutdown is over, there is none.
     if (isNextAttempt(task) && !(this.#isClosed && this.#isIdle)) return
     if (this.#isClosed) throw new ExecutorClosedError("Can't submit a task: the executor was shut down")
     const isLate = this.#host.startsLate === true
@@ -204,7 +204,7 @@ export class TaskScheduler implements TaskOwner {
     }
   }
 
-  /** pending -> running. @returns false if it must not run: cancelled, or settled by somebody else */
+  /** @returns false if the task must not run: it was cancelled, or settled by somebody else */
   #start(task: QueuedTask): boolean {
     const { controller } = task
     if (isNextAttempt(task)) this.#waitingNextAttempts--
@@ -241,7 +241,7 @@ export class TaskScheduler implements TaskOwner {
     this.#checkIdle()
   }
 
-  /** Something waits that may start, or did when the host was told last: a start or an end that changes neither is no news. */
+  /** Tells the host only if `hasReady` has changed since it was last told. */
   #balanceIfChanged(): void {
     if (this.#waiting.hasReady !== this.#wasReady) this.#scheduleBalance()
   }
@@ -270,7 +270,7 @@ function isNextAttempt(task: QueuedTask): boolean {
   return task.countedAs === 'nextAttempt'
 }
 
-/** Of a future that is pending: waiting, or handed over and not begun. */
+/** Its future is pending: the task waits, or was handed over and has not begun. */
 function isPending(task: QueuedTask): boolean {
   return task.countedAs === 'pending'
 }
