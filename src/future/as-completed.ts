@@ -30,10 +30,10 @@ export function asCompleted<F extends Future<any>>( // eslint-disable-line @type
 class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implements DoneListener, LimitListener {
   readonly #limits: WaitLimits
   readonly #unfinished = new Set<F>()
-  /** Only of an async input: what came already, to collapse duplicates. */
+  /** Only with an async input: the futures that it gave before, to collapse duplicates. */
   #seen: WeakSet<F> | undefined
   #source: Input<F> | undefined
-  /** What the input threw: it comes after the futures that the input gave before. */
+  /** The error of the input. It is delivered after the futures that the input gave before. */
   #failure: { readonly error: unknown } | undefined
   #isPulling = false
   #total = 0
@@ -70,7 +70,7 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
     const { isAtWork } = source
     const left = source.leave()
     if (!isAtWork) return left.then(() => answer)
-    // A generator at work hears of it when it is done with that: nobody waits so long.
+    // A generator handles `return()` only after its present step: not awaited.
     left.catch(() => undefined)
     return answer
   }
@@ -116,7 +116,7 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
     this.#source = undefined
   }
 
-  /** Reads the async input, one element at a time and one a turn, for as long as somebody waits. */
+  /** Reads the async input, one element a turn, as long as somebody waits. */
   #pull(): void {
     if (this.#isPulling || this.#source === undefined) return
     this.#isPulling = true
@@ -146,7 +146,7 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
       this.#add(result.value)
       if (this.demand === 0) this.#limits.disarm()
     }
-    // A turn of the event loop, so that an endless input can't starve what it started.
+    // In a later turn of the event loop, so that an endless input can't starve the work that it started.
     if (this.demand > 0) setImmediate(() => this.#pull())
   }
 
@@ -165,7 +165,7 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
   }
 }
 
-/** Iterators that people write by hand throw at once, or return what is no promise. */
+/** Handwritten iterators may throw synchronously, or return what is no promise: `async` makes that a rejection. */
 async function read<F>(source: Input<F>): Promise<IteratorResult<F>> {
   return source.context.run(() => source.next())
 }

@@ -1,14 +1,14 @@
 import type { CancelledError } from '../errors.ts'
 
-/** The error of a cancelled future, made when somebody asks. Named by a symbol: it is for our own kinds of futures. */
+/** Makes the error of a cancelled future. A symbol, because only our own kinds of futures override it. */
 export const makeCancelled = Symbol('makeCancelled')
 
-/** Whose error can be made. */
+/** A future, as far as its error is concerned. */
 interface Cancellable {
   [makeCancelled](reason: unknown): CancelledError
 }
 
-/** The outcome of a cancelled future. Its error is made when somebody asks: stacks that nobody reads take longer than the cancelling. */
+/** The outcome of a cancelled future. Its error is made on demand: a stack takes longer than the cancelling. */
 export class Cancellation {
   readonly reason: unknown
   #error: CancelledError | undefined
@@ -17,13 +17,13 @@ export class Cancellation {
     this.reason = reason
   }
 
-  /** @param future says what was cancelled */
+  /** @param future makes the error */
   errorOf(future: Cancellable): CancelledError {
     return (this.#error ??= hasStack() ? future[makeCancelled](this.reason) : withoutStack(future, this.reason))
   }
 }
 
-/** So many errors in so many ms have a stack of their own: in a burst of cancels all of them say the same. */
+/** How many errors have a stack in a window of so many ms: in a burst of cancels all stacks are the same. */
 const stacks = 100
 const windowLength = 100
 let windowEnd = -Infinity
@@ -31,7 +31,7 @@ let stacksLeft = 0
 
 function hasStack(): boolean {
   const now = performance.now()
-  // A clock that somebody has replaced may go backwards.
+  // A replaced clock may go backwards.
   if (now >= windowEnd || now < windowEnd - windowLength) {
     windowEnd = now + windowLength
     stacksLeft = stacks
@@ -39,10 +39,10 @@ function hasStack(): boolean {
   return stacksLeft-- > 0
 }
 
-/** A stack takes longer, and more memory, than the rest of the error and its cancel together. */
+/** A stack takes more time and memory than the rest of the error and its cancel together. */
 function withoutStack(future: Cancellable, reason: unknown): CancelledError {
   const limit = Error.stackTraceLimit
-  // Where the intrinsics are frozen this does nothing, and the error has its stack.
+  // With frozen intrinsics this does nothing, and the error has its stack.
   Reflect.set(Error, 'stackTraceLimit', 0)
   try {
     return future[makeCancelled](reason)

@@ -2,13 +2,13 @@ import { AsyncContext } from '../async-context.ts'
 import { isThenable } from '../checks.ts'
 import type { Future } from './future.ts'
 
-/** Told once, with the reason, when a future is cancelled: cheaper than a function where there is an object anyway. Must not throw. */
+/** Is told once when a future is cancelled: cheaper than a function where there is an object anyway. Must not throw. */
 export interface CancelHandler {
-  /** Called with what was given to `cancel()`. */
+  /** @param reason the argument of `cancel()` */
   handleCancel(reason: unknown): void
 }
 
-/** Calls user code that must not disturb ours: what it throws is thrown again where nobody can catch it, as an EventTarget does. */
+/** Calls users' code. What it throws, or rejects with, becomes an `uncaughtException`, as with an EventTarget. */
 export function guard(fn: () => unknown): void {
   try {
     const returned = fn()
@@ -24,7 +24,7 @@ function rethrow(error: unknown): void {
   })
 }
 
-/** A user's done callback, with the async context that it was added in. */
+/** A user's done callback, which runs in the async context in which it was added. */
 export class DoneCallback extends AsyncContext implements DoneListener {
   readonly #fn: (future: Future<unknown>) => unknown
 
@@ -38,7 +38,7 @@ export class DoneCallback extends AsyncContext implements DoneListener {
   }
 }
 
-/** A user's cancel function, likewise. */
+/** A user's cancel callback, which does so, too. */
 export class CancelCallback extends AsyncContext implements CancelHandler {
   readonly #fn: (reason: unknown) => unknown
 
@@ -52,16 +52,16 @@ export class CancelCallback extends AsyncContext implements CancelHandler {
   }
 }
 
-/** Told synchronously when a future is done. Must not throw: user code goes through `addDoneCallback`. */
+/** Is told synchronously when a future is done. Must not throw: users' code goes through `addDoneCallback`. */
 export interface DoneListener {
   handleDone(future: Future<unknown>): void
-  /** Code of a user's does not go on before. */
+  /** Whether users' code waits for this. */
   readonly isWait?: boolean
-  /** Told that somebody waits for the future from inside of a `UserScope`. */
+  /** Called when code inside a UserScope waits for the future. */
   handleAwaited?(): void
 }
 
-/** How waits attach to a future without a closure each. Registered symbols: two copies of the package understand each other. */
+/** How waits attach to a future without closures. Registered symbols, so that two copies of the package understand each other. */
 export const subscribe = Symbol.for('undici-futures.subscribe')
 export const unsubscribe = Symbol.for('undici-futures.unsubscribe')
 
@@ -70,8 +70,8 @@ export function isFuture(value: unknown): value is Future<unknown> {
 }
 
 /**
- * The listeners of one future, in the order added. Nearly always there is one or two of them, so a list is made for the
- * second and a set, that can be searched, only for many. Lists are never changed, only replaced: somebody may be walking one.
+ * The listeners of one future, in the order added. Most futures have one or two, so there is a list only from the second
+ * on, and a set, for quick removal, only for many. Lists are replaced, never changed, because somebody may be iterating.
  */
 export type Listeners = DoneListener | readonly DoneListener[] | Set<DoneListener> | undefined
 
@@ -91,7 +91,7 @@ export function removeListener(listeners: Listeners, listener: DoneListener): Li
   return listeners
 }
 
-/** Tells them all, in order. One may remove another that comes after it: `present` gives those that are left. */
+/** Tells all listeners, in order. One may remove another that comes after it: `present` returns those that are left. */
 export function tellListeners(future: Future<unknown>, present: () => Listeners): void {
   const listeners = present()
   if (listeners instanceof Set) for (const each of listeners) each.handleDone(future)
@@ -99,7 +99,7 @@ export function tellListeners(future: Future<unknown>, present: () => Listeners)
   else for (const each of listeners) if ((present() as typeof listeners).includes(each)) each.handleDone(future)
 }
 
-/** Tells those that want to know that somebody waits for the future from inside of a scope. */
+/** Tells the listeners that code inside a UserScope waits for the future. */
 export function tellAwaited(listeners: Listeners): void {
   if (isList(listeners) || listeners instanceof Set) for (const each of listeners) each.handleAwaited?.()
   else listeners?.handleAwaited?.()

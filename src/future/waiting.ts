@@ -6,7 +6,7 @@ import { checkOptionNames, type Elsewhere } from '../unknown-option.ts'
 import type { Future } from './future.ts'
 import { type DoneListener, isFuture, subscribe, unsubscribe } from './listeners.ts'
 
-/** How long somebody is willing to wait. It bounds the waiting, never the work. */
+/** How long to wait. It bounds the waiting, never the work. */
 export interface WaitOptions {
   /** Milliseconds from the call; `undefined`, `null` or `Infinity`: for ever; 0 or less: only look. NaN or no number: TypeError. */
   timeout?: number | null | undefined
@@ -18,14 +18,14 @@ export const waitOptionNames = ['timeout', 'signal'] as const satisfies readonly
 
 const elsewhere: Elsewhere = [['`wait`', ['returnWhen']], ['`map`', ['ordered', 'bufferSize']]] // prettier-ignore
 
-/** Told when a wait has reached its limit. Must not throw. */
+/** Is told when a wait has reached its limit. Must not throw. */
 export interface LimitListener {
   handleLimit(): void
 }
 
 /**
- * The limits of one wait. The clock starts when it is made; a timer and a place among the signal's listeners exist only
- * between `arm` and `disarm`.
+ * The limits of one wait. The clock starts with the constructor; the timer and the listener on the signal exist only between
+ * `arm` and `disarm`.
  */
 export class WaitLimits implements AbortListener {
   readonly timeout: number
@@ -35,7 +35,7 @@ export class WaitLimits implements AbortListener {
   #listener: LimitListener | undefined
 
   /**
-   * @param names of all options that this wait knows
+   * @param names the names of the options that this wait knows
    * @throws {TypeError} bad options
    */
   constructor(options: WaitOptions = {}, names: readonly string[] = waitOptionNames) {
@@ -53,7 +53,7 @@ export class WaitLimits implements AbortListener {
     return this.signal?.aborted === true
   }
 
-  /** The time is up, or the signal aborted. */
+  /** Whether the time is up or the signal aborted. */
   get isOver(): boolean {
     return this.isAborted || this.#remaining <= 0
   }
@@ -100,14 +100,14 @@ export function listFutures<F extends Future<unknown>>(futures: Iterable<F>): F[
   return list
 }
 
-/** @throws {TypeError} no future; `index` says where it stood */
+/** @throws {TypeError} no future; the message names `index` */
 export function checkFuture(value: unknown, index: number): void {
   if (!isFuture(value)) throw new TypeError(`Expected a future at index ${index}, got ${describe(value)}`)
 }
 
 type Question = 'result' | 'exception'
 
-/** One `result()` or `exception()` that waits: a promise, and what takes it off the future again. */
+/** One call of `result()` or `exception()`: it settles the promise, and leaves the future when a limit is reached. */
 export class OutcomeWait implements DoneListener, LimitListener {
   readonly #future: Future<unknown>
   readonly #question: Question
@@ -117,7 +117,7 @@ export class OutcomeWait implements DoneListener, LimitListener {
 
   static start(future: Future<unknown>, question: Question, options: WaitOptions | undefined): Promise<unknown> {
     return new Promise((resolve, reject) => {
-      // What the constructor of WaitLimits throws rejects this promise.
+      // If the WaitLimits constructor throws, this promise rejects.
       const limits = options === undefined ? undefined : new WaitLimits(options)
       const wait = new OutcomeWait(future, question, limits, resolve, reject)
       if (future.done()) wait.#answer()

@@ -4,14 +4,14 @@ import { findUncloneable, type Reach, type Uncloneable } from '../../cloneable.t
 import * as errors from '../../errors.ts'
 
 /**
- * Something thrown, as it crosses between threads. The structured clone of an error loses its class, `code`, `errors` and
- * own properties, and on Node 20 all of a DOMException. Cycles are kept: the same error is the same object here.
+ * A thrown value, as it is sent between threads and processes. The structured clone of an error loses its class, `code`,
+ * `errors` and own properties, and on Node 20 all of a DOMException. Cycles are kept: one error is one object here.
  */
 export type Encoded = EncodedError | { readonly kind: 'value'; readonly value: unknown }
 
 interface EncodedError {
   readonly kind: 'error'
-  /** Of the nearest class that both sides know. */
+  /** The nearest class in the prototype chain that both sides know. */
   readonly className: string
   readonly name: string
   readonly message: string
@@ -23,28 +23,28 @@ interface EncodedError {
 
 const builtIns = [EvalError, RangeError, ReferenceError, SyntaxError, TypeError, URIError, AggregateError, Error]
 
-/** Ours by their code, for bundlers rename classes. */
+/** Prototypes by class name; those of our errors by their code, because bundlers rename classes. */
 const prototypes = new Map<string, object>(builtIns.map((each) => [each.name, each.prototype]))
 for (const each of Object.values(errors)) {
   const { code } = each.prototype as Partial<errors.FuturesError>
   if (code !== undefined) prototypes.set(code, each.prototype as object)
 }
 
-/** Written by hand below, or no data. */
+/** Properties that are encoded by themselves, or are no data. */
 const ownWords = new Set(['name', 'message', 'stack', 'cause', 'errors'])
-/** Kept wherever they stand: classes like to have them on the prototype. */
+/** Properties that are sent even if they are inherited: many classes define them on the prototype. */
 const wellKnown = ['code', 'errno', 'syscall', 'status']
 
-/** So many errors inside of each other cross, as causes or as data; what lies deeper is left out. */
+/** How deep errors inside errors are sent, as causes or as data. Deeper ones are left out. */
 const deepest = 1000
-/** Where the stack is nearly used up. */
+/** The depth where the stack is nearly used up. */
 const deepestInNeed = 20
 
 /**
- * Never throws. Of an error all that can be read crosses: what can't be read (a getter throws, a Proxy refuses) or can't be
- * cloned is left out. Anything else that was thrown crosses as it is, or is described.
+ * Never throws. It sends all of an error that can be read and cloned: a property whose getter or Proxy throws is left out.
+ * Other thrown values are sent as they are, or described if they can't be cloned.
  *
- * @param reach how far it goes
+ * @param reach how far the value goes
  */
 export function encode(thrown: unknown, reach: Reach = 'thread'): Encoded {
   return attempt(() => new Encoder(reach, deepest).encode(thrown)) ?? new Encoder(reach, deepestInNeed).encode(thrown)
@@ -110,14 +110,14 @@ class Encoder {
     }
   }
 
-  /** The clone is what crosses: a getter may give something else the next time, or nothing. */
+  /** The clone is sent, not the original: a getter may give something else the next time, or nothing. */
   #clone(value: unknown): { readonly value: unknown } | Uncloneable {
     const found = findUncloneable(value, '', [], this.#reach)
     if (found !== undefined) return found
     try {
       return { value: structuredClone(value) }
     } catch (error) {
-      // What the engine itself says: an error must get through, so nothing is left to chance.
+      // `findUncloneable` has missed something: the engine's message, so that the error is sent in any case.
       return { path: '', what: `an object: ${textOf(error)}` }
     }
   }
@@ -128,7 +128,7 @@ function nearestClass(error: Error): string {
   for (let each: unknown = error; each !== null; each = Object.getPrototypeOf(each)) {
     if (each === error) continue
     const { code, name, constructor } = ownValues(each as object)
-    // Somebody else's class may have the same code, or the same name; hardly both.
+    // Another package's class may have the same code or the same name, but hardly both.
     if (typeof code === 'string' && (prototypes.get(code) as Error | undefined)?.name === name) return code
     if (typeof constructor === 'function' && constructor.name === name && prototypes.has(constructor.name)) {
       return constructor.name
@@ -172,7 +172,7 @@ function decodeError(encoded: EncodedError, known: Map<Encoded, unknown>): Error
   return error
 }
 
-/** No constructor of ours is called: they have arguments of their own. */
+/** Does not call the constructors of our errors: they have arguments of their own. */
 function makeError(className: string, name: string, message: string): Error {
   if (className === 'DOMException') return new DOMException(message, name)
   const error = new Error(message)
@@ -180,7 +180,7 @@ function makeError(className: string, name: string, message: string): Error {
 }
 
 function isError(value: unknown): value is Error {
-  // The trap of a Proxy: what has a message is taken for one.
+  // If a Proxy throws, a value with a message is taken for an error.
   const isOne = attempt(() => value instanceof Error || types.isNativeError(value))
   return isOne ?? typeof read(value as object, 'message') === 'string'
 }

@@ -6,15 +6,15 @@ import type { TaskReference } from '../../task-reference.ts'
 import type { QueuedTask } from '../queued-task.ts'
 import type { RemoteLink, RemoteTask } from '../remote.ts'
 
-/** What messages say of where tasks go. */
+/** How error messages name the place where tasks go. */
 export interface TaskDestination {
   readonly name: string
   readonly reach: Reach
 }
 
 /**
- * A task from its submission to its end elsewhere. For the scheduler it stands in for the reference that was submitted; for
- * the submitter it is the other end of the link; for the future it is who must be told of a cancellation.
+ * A task from its submission to its end in another thread or process. For the scheduler it stands in for the submitted
+ * reference, for the submitter it is the handle of the link, and for the future it is the cancel handler.
  */
 export abstract class SubmittedTask implements TaskReference, RemoteTask, CancelHandler {
   readonly module: string
@@ -22,7 +22,7 @@ export abstract class SubmittedTask implements TaskReference, RemoteTask, Cancel
   readonly args: unknown[]
   readonly transfer: readonly unknown[]
   readonly link: RemoteLink
-  /** Where it was submitted. */
+  /** Its stack shows where the task was submitted. */
   readonly #site: Error | undefined
   #queued: QueuedTask | undefined
   #resolve!: (value: unknown) => void
@@ -43,18 +43,18 @@ export abstract class SubmittedTask implements TaskReference, RemoteTask, Cancel
     if (link.isChecked !== true) this.#check(`Can't run the task in ${this.destination().name}`)
   }
 
-  /** On the prototype: it is the same for all of a kind. */
+  /** A method, because the destination is the same for all tasks of a class. */
   protected abstract destination(): TaskDestination
 
-  /** Tells the task something, once it has been handed over. */
+  /** Sends the task a message, once it was handed over. */
   abstract post(message: unknown, transfer?: readonly unknown[]): void
 
   abstract abort(reason: unknown): void
 
-  /** It has been handed over, and the submitter knows of it. */
+  /** Whether it was handed over, and the link's `handleStart` called. */
   protected abstract get wasTold(): boolean
 
-  /** @returns the outcome; it decides when the worker is free again */
+  /** @returns a promise of the outcome; it decides when the worker is free again */
   begin(queued: QueuedTask): Promise<unknown> {
     this.#queued = queued
     return new Promise((resolve, reject) => {
@@ -63,7 +63,7 @@ export abstract class SubmittedTask implements TaskReference, RemoteTask, Cancel
     })
   }
 
-  /** Cancelled, or settled by somebody else. */
+  /** Whether its future is done: cancelled, or settled by somebody else. */
   get isDone(): boolean {
     return this.#queued?.controller.future.done() === true
   }
@@ -80,9 +80,9 @@ export abstract class SubmittedTask implements TaskReference, RemoteTask, Cancel
   }
 
   /**
-   * The check at the submission has missed something, or it has changed since.
+   * Fails a task that could not be sent: the arguments have changed since the check, or it has missed something.
    *
-   * @param cause what the engine said, if it was asked
+   * @param cause the engine's error, if there is one
    */
   failToPost(cause: unknown): void {
     const tried = `Can't send \`${this.name}\` to ${this.destination().name}`
@@ -123,7 +123,7 @@ export abstract class SubmittedTask implements TaskReference, RemoteTask, Cancel
     this.#queued?.runInAsyncScope(guard, undefined, fn)
   }
 
-  /** The stack of a failure shows what happened elsewhere; what led to it is here. */
+  /** Adds the stack of the submission to that of the error, which shows only what happened elsewhere. */
   #addSite(error: unknown): void {
     const stack: unknown = this.#site?.stack
     if (typeof stack !== 'string' || !(error instanceof Error) || typeof error.stack !== 'string') return
@@ -138,20 +138,20 @@ export abstract class SubmittedTask implements TaskReference, RemoteTask, Cancel
   }
 }
 
-/** More than that are not noted of tasks that wait: each takes some 700 bytes. */
+/** Stacks are taken only while fewer tasks than this wait: each takes some 700 bytes. */
 const mostWaiting = 100
-/** So many at once, and from then on as many as there are milliseconds. */
+/** How many stacks may be taken at once; from then on, one a millisecond. */
 const burst = 100
 
 /**
- * To note where a task was submitted takes longer than all the rest that is done for it. Those that fail are shown with it where
- * tasks are few: where there are a hundred thousand in a second, some stand for all.
+ * Limits how many submissions take a stack, which costs more than the rest of a submission: where there are a hundred thousand
+ * tasks in a second, only some of those that fail show where they were submitted.
  */
 export class StackBudget {
   #left = burst
   #filledAt = monotonicTime()
 
-  /** @param waiting how many tasks wait already */
+  /** @param waiting how many tasks wait already. @returns whether a stack may be taken */
   take(waiting: number): boolean {
     if (waiting >= mostWaiting) return false
     const now = monotonicTime()

@@ -2,13 +2,13 @@ import { FutureController } from '../../future/future-controller.ts'
 import type { RemoteContext, SharedCopy } from '../remote.ts'
 
 /**
- * What a task elsewhere is told, and what it says while it runs. Functions are made when they are asked for, so that they work
- * without the object: few tasks ask.
+ * The context of a task in another thread or process. Its getters make functions, so that they work when they are
+ * destructured and cost nothing when they are not used.
  */
 export abstract class TaskContextBase implements RemoteContext {
   abstract readonly shared: readonly SharedCopy[]
   abstract readonly post: RemoteContext['post']
-  /** Of a future that nobody holds: it knows how to tell of a cancellation. Made for those who want to hear of one. */
+  /** Brings `signal` and `onCancel`, by a future that nobody else holds. Made on first use. */
   #controllerMade: FutureController<never> | undefined
   #listener: ((message: unknown) => void) | undefined
   #unheard: unknown[] = []

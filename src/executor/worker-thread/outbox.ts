@@ -4,11 +4,11 @@ import type { SharedValue } from '../remote.ts'
 import type { PackedTask, ToThread } from './messages.ts'
 import type { ThreadTask } from './thread-task.ts'
 
-/** What one thread is told. Tasks that are sent at a time cross in one message, as far as they have nothing in common. */
+/** Sends messages to one thread. Tasks that are sent together share a message if their arguments are primitive. */
 export class Outbox {
   readonly #worker: Worker
   readonly #shared = new SharedValues((message) => this.post(message))
-  /** Keys of what tasks call, by module and name. */
+  /** The keys of functions, by module and name. */
   readonly #functions = new Map<string, Map<string, number>>()
   #lastFunction = 0
   #lastId = 0
@@ -27,7 +27,7 @@ export class Outbox {
     this.#worker.postMessage(message, transfer as readonly Transferable[] | undefined)
   }
 
-  /** @returns those that were sent, and have their numbers now; the others have failed */
+  /** @returns the tasks that were sent, with their numbers set; the others have failed */
   send(tasks: readonly ThreadTask[]): ThreadTask[] {
     const sent: ThreadTask[] = []
     let together: ThreadTask[] = []
@@ -50,7 +50,7 @@ export class Outbox {
     if (tasks.length === 0) return tasks
     const packed: PackedTask[] = []
     const [only] = tasks.length === 1 ? tasks : []
-    // Since it was submitted, another task may have taken it along. Node 20 would send it once more, empty.
+    // Another task may have transferred it since the submission. Node 20 would send it again, detached.
     if (only !== undefined && findUnmovable(only.transfer) !== undefined) {
       only.failToPost(undefined)
       return []
@@ -59,7 +59,7 @@ export class Outbox {
       for (const each of tasks) packed.push(this.#pack(each))
       this.post({ kind: 'tasks', tasks: packed }, only?.transfer)
     } catch (error) {
-      // One of them can't be cloned, and nobody says which.
+      // One of them can't be cloned, and the error does not say which: sends each by itself.
       if (tasks.length > 1) return tasks.flatMap((each) => this.#sendTogether([each]))
       only?.failToPost(error)
       return []
@@ -88,7 +88,7 @@ export class Outbox {
   }
 }
 
-/** Which versions of which shared values one thread has got. */
+/** Which versions of shared values one thread has. */
 class SharedValues {
   readonly #post: (message: ToThread) => void
   readonly #known = new WeakMap<SharedValue, { readonly key: number; version: unknown }>()
@@ -101,9 +101,9 @@ class SharedValues {
   }
 
   /**
-   * Sends what the thread has not got.
+   * Sends the versions that the thread does not have.
    *
-   * @returns the keys, for the message that goes after it
+   * @returns their keys, for the message with the task
    * @throws {DOMException} a value can't be cloned
    */
   send(values: readonly SharedValue[]): number[] {

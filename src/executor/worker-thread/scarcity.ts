@@ -2,23 +2,23 @@ import fs from 'node:fs'
 import { devNull } from 'node:os'
 import { messageOf, textOf } from '../../checks.ts'
 
-/** What the system says when it has no file descriptors, threads or memory to give: for now. */
+/** The codes of a system that has no file descriptors, threads or memory left for now. */
 const codes = /\b(?:EMFILE|ENFILE|EAGAIN|ENOMEM)\b/
-/** More descriptors than a thread needs to start. */
+/** More file descriptors than a thread needs to start. */
 const enough = 16
 
-/** @returns what was lacking, as the system calls it, if that is what was thrown for; `undefined` if not */
+/** @returns the system's code for what is lacking, if that caused the error; `undefined` if not */
 export function scarcityIn(error: unknown): string | undefined {
   const code = codeOf(error)
   const said = `${code} ${messageOf(error)}`
   const lacking = codes.exec(said)?.[0]
   if (lacking !== undefined) return lacking
-  // Node reads package.json by itself, and puts it in words.
+  // Node's own reading of package.json fails with a message instead of a code.
   if (/too many open files/i.test(said)) return 'EMFILE'
   return code === 'ERR_WORKER_INIT_FAILED' ? code : undefined
 }
 
-/** @returns what is lacking now: what fails without descriptors does not always know why */
+/** @returns the code for what is lacking now: errors for lack of descriptors do not always say so */
 export function presentScarcity(): string | undefined {
   const opened: number[] = []
   try {
@@ -35,7 +35,7 @@ function codeOf(error: unknown): string {
   try {
     return textOf((error as { code?: unknown } | null | undefined)?.code)
   } catch {
-    // A getter, or the trap of a Proxy.
+    // A getter or a Proxy may throw.
     return ''
   }
 }

@@ -1,14 +1,14 @@
-/** What has a number that nobody else has, or had. */
+/** An element with a number that no other has, or had. */
 interface Numbered {
   readonly id: number
 }
 
 /**
- * Running tasks by their numbers. No Map: the tables that a Map has outgrown keep what was in them, and so every task, for
- * as long as the old generation is not collected. Here a task leaves nothing behind.
+ * A hash table of tasks by their numbers, with open addressing. It is no Map, because the tables that a Map has outgrown
+ * keep their former entries alive until the old generation is collected.
  */
 export class TaskTable<T extends Numbered> {
-  /** At least half of the places are free. A task is at the place of its number, or at the next one that was free. */
+  /** At least half of the places are free. A task is at the place of its number, or at the next free one after it. */
   #places = emptyPlaces<T>(16)
   #size = 0
 
@@ -33,12 +33,12 @@ export class TaskTable<T extends Numbered> {
     this.#size--
   }
 
-  /** As it is now. */
+  /** A copy. */
   list(): T[] {
     return this.#places.filter((each) => each !== undefined)
   }
 
-  /** @returns -1 if it is not there: then it takes a look at every place */
+  /** @returns the place, -1 if there is none. Looks at every place then, because `delete` leaves gaps. */
   #find(id: number): number {
     const { length } = this.#places
     for (let step = 0; step < length; step++) {

@@ -11,13 +11,13 @@ import { presentScarcity, scarcityIn } from './scarcity.ts'
 
 export interface StartFailure {
   readonly error: unknown
-  /** The initializer has failed: another try would fail too. */
+  /** The initializer has failed: another start would fail, too. */
   readonly isFinal: boolean
-  /** For want of descriptors, threads or memory: another try may do. */
+  /** File descriptors, threads or memory are lacking: another start may succeed. */
   readonly isScarcity: boolean
 }
 
-/** Whether a thread becomes ready: in time, and why not. */
+/** Watches whether a thread becomes ready in time, and knows why if it does not. */
 export class StartWatch {
   #isReady = false
   #initializerError: { readonly error: unknown; readonly isFinal: boolean } | undefined
@@ -25,12 +25,12 @@ export class StartWatch {
 
   /**
    * @param timeout ms from now; Infinity = none
-   * @param onExpire called with what was wrong when it has passed
+   * @param onExpire called with the reason when the timeout has passed
    */
   constructor(timeout: number, onExpire: (why: string) => void) {
     if (timeout === Infinity) return
     const why = `was ended because it was not ready within ${timeout} ms (\`startTimeout\`)`
-    // It may be ready, while we were too busy to hear: messages are read before this is called.
+    // After a blocked event loop, messages are read before the immediate: the thread may be ready.
     this.#deadline = new Deadline(timeout, () => setImmediate(() => this.#isReady || onExpire(why))).unref()
   }
 
@@ -43,7 +43,7 @@ export class StartWatch {
     this.#initializerError = { error, isFinal }
   }
 
-  /** The thread is gone. @returns `undefined` if it was ready before */
+  /** The thread has exited. @returns `undefined` if it had become ready */
   end(exitReason: ExitReason, exitCode: number): StartFailure | undefined {
     this.#deadline?.clear()
     const failed = this.#initializerError
@@ -54,27 +54,27 @@ export class StartWatch {
   }
 }
 
-/** What is known of why a thread dies. */
+/** Collects why a thread exits. */
 export class ExitReason {
   #uncaught: { readonly error: unknown } | undefined
   #decision: string | undefined
 
-  /** As the Worker has it: its class and some of its data may be lost. */
+  /** The error as the Worker reports it: its class and some of its data may be lost. */
   noteError(error: unknown): void {
     this.#uncaught ??= { error }
   }
 
-  /** As the thread itself has told it. */
+  /** The uncaught error as the thread itself has sent it. */
   noteUncaught(error: unknown): void {
     this.#uncaught = { error }
   }
 
-  /** We ended it. */
+  /** We terminate it. */
   noteDecision(why: string): void {
     this.#decision ??= why
   }
 
-  /** It never became ready. */
+  /** The failure of a thread that never became ready. */
   toStartFailure(exitCode: number): { error: WorkerCrashedError; isScarcity: boolean } {
     const thrown = this.#uncaught?.error
     const scarcity = this.#decision === undefined ? (scarcityIn(thrown) ?? presentScarcity()) : undefined
@@ -82,7 +82,7 @@ export class ExitReason {
     return { error: scarcityError(scarcity, thrown, exitCode), isScarcity: true }
   }
 
-  /** @param which thread: `that ran ...` */
+  /** @param which thread it was: `that ran ...` */
   toError(which: string, exitCode: number): WorkerCrashedError {
     const uncaught = this.#uncaught
     const said = uncaught === undefined ? '' : `: ${messageOf(uncaught.error)}`
@@ -91,14 +91,14 @@ export class ExitReason {
   }
 }
 
-/** @param exitCode of a thread that has existed */
+/** @param exitCode that of the thread, if there was one */
 export function scarcityError(scarcity: string, thrown: unknown, exitCode?: number): WorkerCrashedError {
   const said = thrown === undefined ? scarcity : messageOf(thrown)
   const message = `No worker thread could be started: ${said.includes(scarcity) ? said : `${scarcity} (${said})`}`
   return new WorkerCrashedError(message, exitCode === undefined ? { cause: thrown } : { exitCode, cause: thrown })
 }
 
-/** Calls back when a thread has had nothing to do for a while. One timer for the whole while, not one for each task. */
+/** Calls back when a thread has been idle for a while. It sets one timer for that while, not one after each task. */
 export class IdleTimer {
   readonly #timeout: number
   readonly #callback: () => void
@@ -114,11 +114,11 @@ export class IdleTimer {
   start(): void {
     if (this.#timeout === Infinity) return
     this.#idleSince = monotonicTime()
-    // One that does not know the time is set anew: how much of its own time has passed, nobody knows.
+    // A fake timer is set again: test runners may fire it without a clock that says how much time has passed.
     if (this.#timer === undefined || this.#timer.isFake) this.#arm(this.#timeout)
   }
 
-  /** There is something to do again. */
+  /** The thread has tasks again. */
   stop(): void {
     this.#idleSince = undefined
   }
@@ -140,12 +140,12 @@ export class IdleTimer {
   }
 }
 
-/** So many times a thread that has not heard of a cancellation yet, but is heard of itself, is given the time again. */
+/** How often the period is renewed for a thread that sends messages, but has not read the cancellation yet. */
 const mostRenewals = 5
 
 /**
- * The time that a cancelled task has for stopping. It counts from when its thread has heard of the cancellation: on a busy
- * machine that may take longer than the stopping. A thread that says nothing at all meanwhile is busy with itself.
+ * The time that a cancelled task has to stop. It counts from when the thread has told the task, which on a busy machine may
+ * take longer than the stopping. A thread that sends nothing in that time is blocked.
  */
 export class GracePeriod {
   readonly #countMessages: () => number
@@ -165,7 +165,7 @@ export class GracePeriod {
     this.#timer = this.#arm()
   }
 
-  /** The thread has passed it on to the task. */
+  /** The thread has told the task. */
   noteTold(): void {
     if (this.#isTold || this.#isOver) return
     this.#isTold = true
@@ -180,7 +180,7 @@ export class GracePeriod {
 
   #arm(): Deadline {
     const heard = this.#countMessages()
-    // It may have stopped, while we were too busy to hear: messages are read before this is called.
+    // After a blocked event loop, messages are read before the immediate: the task may have stopped.
     return new Deadline(executorTimes.grace, () => setImmediate(() => this.#expire(heard))).unref()
   }
 
@@ -195,7 +195,7 @@ export class GracePeriod {
 
 /**
  * @param entry of the bundle that this file is part of, if it has one
- * @throws what Node has against it: a permission is missing, a limit is no number
+ * @throws {Error} Node's own: a permission is missing, a limit is no number
  */
 export function startThread(
   initializer: Initializer | undefined,
@@ -207,19 +207,19 @@ export function startThread(
     name: 'undici-futures',
     workerData,
     ...(resourceLimits === undefined ? {} : { resourceLimits }),
-    // Threads inherit the process's options, and Node refuses this one for files.
+    // Threads inherit the options of the process, and Node refuses this one for a thread that runs a file.
     ...(process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {}),
   })
   if (entry !== undefined) return new Worker(entry, options)
-  // Written just so: bundlers that know workers find the entry by this form, and put it where it is found.
+  // Bundlers that know workers find the entry by exactly this form.
   return new Worker(new URL('./worker-entry.js', import.meta.url), options)
 }
 
 /**
- * Bundlers that know nothing of workers build the entry as they build the rest: with the same extension, and CommonJS where that is
- * asked for, which has no `import.meta.url`.
+ * Where a bundler has put the worker entry: beside this bundle, with the same extension. A CommonJS bundle has no
+ * `import.meta.url`.
  *
- * @returns `undefined` where it has the usual name
+ * @returns `undefined` if the entry has its usual name
  */
 export function entryOfBundle(moduleUrl: string | undefined): URL | undefined {
   const file = moduleUrl ?? pathToFileURL(__filename).href

@@ -5,13 +5,13 @@ import { TaskNotCloneableError } from '../../errors.ts'
 import { isTaskReference } from '../../task-reference.ts'
 import type { Initializer } from './messages.ts'
 
-/** What all threads of an executor have in common. */
+/** The options that all threads of an executor share. */
 export interface ThreadOptions {
   readonly initializer: Initializer | undefined
   readonly resourceLimits: ResourceLimits | undefined
-  /** ms without a task after which the thread ends itself; Infinity = never. */
+  /** After how many ms without a task the thread ends; Infinity = never. */
   readonly idleTimeout: number
-  /** ms that it may take to become ready; Infinity = for ever. */
+  /** How many ms the thread may take to become ready; Infinity = for ever. */
   readonly startTimeout: number
 }
 
@@ -29,13 +29,13 @@ export function checkThreadOptions(options: { readonly [Name in keyof ThreadOpti
   }
 }
 
-/** @param path what the function was given as */
+/** @param path the name of the argument or option that is a function */
 export function functionInThread(path: string): TaskNotCloneableError {
   const message = `Can't run a function in a worker thread, got one as \`${path}\`: name it with taskReference()`
   return new TaskNotCloneableError(`${message} (README, "Executors: which one, when")`, { path })
 }
 
-/** @returns only what crosses to threads */
+/** @returns only the properties that are sent to threads */
 function checkInitializer(initializer: unknown): Initializer {
   if (typeof initializer === 'function') throw functionInThread('initializer')
   if (!isTaskReference(initializer)) {
@@ -52,7 +52,7 @@ function checkDelay(name: string, delay: unknown, minimum: number): number {
   throw new RangeError(`Expected \`${name}\` to be ${minimum} or more milliseconds, got ${describe(delay)}`)
 }
 
-/** Node passes over what is no number, and then nothing is limited. */
+/** Node ignores what is no number, and limits nothing then. */
 function checkResourceLimits(resourceLimits: unknown): ResourceLimits | undefined {
   if (resourceLimits === undefined) return undefined
   if (typeof resourceLimits !== 'object' || resourceLimits === null) {

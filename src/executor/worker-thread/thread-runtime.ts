@@ -1,4 +1,4 @@
-/** The side of the thread: it does as it is told in `messages.ts`. */
+/** What runs in a worker thread: it answers the messages of `messages.ts`. */
 import { parentPort, workerData, type MessagePort } from 'node:worker_threads'
 import { AsyncContext } from '../../async-context.ts'
 import { isThenable } from '../../checks.ts'
@@ -14,20 +14,20 @@ import { TaskTable } from './task-table.ts'
 
 type TaskFunction = (...args: unknown[]) => unknown
 
-/** What tasks call. */
+/** A function that tasks call. */
 interface NamedFunction extends TaskReference {
-  /** Once it is imported: that takes longer than an empty task. */
+  /** Set once it is imported: an import takes longer than an empty task. */
   fn?: TaskFunction
-  /** `module` is the name of a module of ours. */
+  /** `module` names a module of this package. */
   readonly isOwn: boolean
-  /** It has returned at once, the last time. */
+  /** Whether its last call returned within `quick` ms. */
   isQuick: boolean
 }
 
-/** ms that a result may wait for. */
+/** For how many ms results may wait for others. */
 const quick = 0.1
 
-/** Modules of ours that threads are asked to run, by name. */
+/** Modules of this package that threads run, by name. */
 export type OwnModules = Readonly<Record<string, () => Promise<ModuleNamespace>>>
 
 class ThreadRuntime {
@@ -46,7 +46,7 @@ class ThreadRuntime {
     process.on('exit', () => this.#results.flush())
   }
 
-  /** Listens only then: an initializer that waits for nothing that can happen ends the thread, and the parent hears of it. */
+  /** Listens only after the initializer, so that one that waits for nothing that can happen ends the thread. */
   async start(initializer: Initializer | undefined): Promise<void> {
     let isFinal = false
     try {
@@ -121,7 +121,7 @@ class ThreadRuntime {
     return own === undefined ? loadTaskReference(named) : loadFunction(own, named)
   }
 
-  /** What has not begun, its module being loaded, stops with that, however long the loading takes. */
+  /** A task whose module is still loading ends at once, however long the loading takes. */
   #abort(id: number, reason: unknown): void {
     const context = this.#runningTasks.get(id)
     if (context === undefined) return
@@ -130,9 +130,9 @@ class ThreadRuntime {
     else this.#reject(id, reason)
   }
 
-  /** In an async context of its own: what it does with `enterWith` is nobody else's business. */
+  /** Calls the function in an async context of its own, so that its `enterWith` does not reach other tasks. */
   #call(named: NamedFunction, fn: TaskFunction, [id, , args]: PackedTask, context: ThreadTaskContext): void {
-    // It may compute for long, and the results of others must not wait for that.
+    // The call may block for long, and the results of others must not wait for that.
     if (!named.isQuick) this.#results.flush()
     const start = performance.now()
     context.hasBegun = true
@@ -150,7 +150,7 @@ class ThreadRuntime {
     }
   }
 
-  /** @param how `send`, where nobody knows when the next one comes */
+  /** @param how `add` lets the result wait for others of this turn */
   #fulfil(id: number, value: unknown, how: 'add' | 'send'): void {
     try {
       this.#end(id)
@@ -188,7 +188,7 @@ class ThreadRuntime {
   }
 }
 
-/** Serves the parent of this thread. Does nothing where there is none, as in a bundle that runs in a main thread. */
+/** Serves the parent of this thread. Does nothing in a main thread, where a bundle may run this. */
 export function runThread(ownModules: OwnModules): void {
   if (parentPort === null) return
   void new ThreadRuntime(parentPort, ownModules).start((workerData as ThreadData).initializer)

@@ -2,14 +2,14 @@ import { Deadline } from '../../deadline.ts'
 import { executorTimes } from '../executor-times.ts'
 import type { ThreadTask, TaskHolder } from './thread-task.ts'
 
-/** So many starts in a row that fail by themselves, and no more are made. */
+/** After so many starts in a row that failed by themselves, no more are made. */
 const mostOwnFailures = 3
-/** Before that many have failed in a row for want of something, what waits for a thread goes on waiting: some three seconds. */
+/** After so many failures in a row for lack of resources (some three seconds), waiting tasks fail. */
 const mostPatience = 6
 
 /**
- * When threads may start: after one that has failed there is a pause, longer each time, until one becomes ready. What has no
- * thread meanwhile waits here.
+ * Decides when threads may start: after a start that failed there is a pause, longer each time, until a thread becomes
+ * ready. Tasks that have no thread meanwhile wait here.
  */
 export class ThreadStarts implements TaskHolder {
   readonly #onOver: () => void
@@ -23,7 +23,7 @@ export class ThreadStarts implements TaskHolder {
     this.#onOver = onOver
   }
 
-  /** How many have failed, one after the other. */
+  /** How many starts in a row have failed. */
   get failures(): number {
     return this.#failures
   }
@@ -32,12 +32,12 @@ export class ThreadStarts implements TaskHolder {
     return this.#pause !== undefined
   }
 
-  /** They would go on failing. */
+  /** Further starts would fail, too. */
   get isHopeless(): boolean {
     return this.#ownFailures >= mostOwnFailures
   }
 
-  /** What waits for a thread has waited long enough. */
+  /** Tasks have waited long enough for a thread. */
   get isOutOfPatience(): boolean {
     return this.#failures >= mostPatience
   }
@@ -49,11 +49,11 @@ export class ThreadStarts implements TaskHolder {
   }
 
   /**
-   * @param failuresBefore how many there had been when the thread was started
-   * @param isOwn nothing was lacking
+   * @param failuresBefore `failures` when the thread was started
+   * @param isOwn it failed by itself, not for lack of resources
    */
   noteFailure(failuresBefore: number, isOwn: boolean): void {
-    // Threads that were started together fail together: that is one failure.
+    // Threads that were started together count as one failure.
     if (failuresBefore < this.#failures) return
     this.#failures++
     if (isOwn) this.#ownFailures++
@@ -70,20 +70,20 @@ export class ThreadStarts implements TaskHolder {
     this.#waitingTasks.add(task)
   }
 
-  /** @returns what has waited; it waits no longer */
+  /** @returns the tasks that waited; they no longer do */
   release(): ThreadTask[] {
     const tasks = [...this.#waitingTasks]
     this.#waitingTasks.clear()
     return tasks
   }
 
-  /** @param isAwaited something waits for the end of the pause, here or elsewhere: that keeps the process alive */
+  /** Keeps the process alive during a pause that tasks wait for. @param isAwaited tasks wait for it elsewhere */
   keepAlive(isAwaited: boolean): void {
     if (isAwaited || this.#waitingTasks.size > 0) this.#pause?.ref()
     else this.#pause?.unref()
   }
 
-  /** It has not begun, and never will. */
+  /** Ends a task that waits here. */
   abort(task: ThreadTask): void {
     this.#waitingTasks.delete(task)
     task.fulfil(undefined)

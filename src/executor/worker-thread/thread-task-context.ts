@@ -4,11 +4,11 @@ import type { RemoteContext, SharedCopy } from '../remote.ts'
 import { TaskContextBase } from '../remote/task-context.ts'
 import { type FromThread, isPrimitive } from './messages.ts'
 
-/** What a task in a thread is told, and what it says while it runs. */
+/** The context of a task in a thread. */
 export class ThreadTaskContext extends TaskContextBase {
   readonly id: number
   readonly shared: readonly SharedCopy[]
-  /** Its function has been called. */
+  /** Whether its function has been called. */
   hasBegun = false
   readonly #port: MessagePort
   #isOver = false
@@ -34,7 +34,7 @@ export class ThreadTaskContext extends TaskContextBase {
   }
 }
 
-/** Brings results back to the parent. */
+/** Sends results to the parent. */
 export class ResultSender {
   readonly #port: MessagePort
   #waiting: unknown[] = []
@@ -44,7 +44,7 @@ export class ResultSender {
   }
 
   /**
-   * At once.
+   * Sends a result at once.
    *
    * @throws {DOMException} a DataCloneError, or whatever a getter throws
    */
@@ -54,13 +54,14 @@ export class ResultSender {
     try {
       this.#post([id, value], buffers)
     } catch {
-      // Some can't be moved (`markAsUntransferable`, WebAssembly memory), and nothing was.
+      // Some can't be transferred (`markAsUntransferable`, WebAssembly memory): none was.
       this.#post([id, value])
     }
   }
 
   /**
-   * Together with others, for each message wakes the parent; but only if it has no identity, and so is cloned as it is now.
+   * Sends a primitive together with others at the next `flush`, because each message wakes the parent; all else at once, as
+   * it is now.
    *
    * @throws as `send`
    */
@@ -69,7 +70,7 @@ export class ResultSender {
     else this.send(id, value)
   }
 
-  /** What was added. */
+  /** Sends what was added. */
   flush(): void {
     if (this.#waiting.length === 0) return
     const results = this.#waiting

@@ -2,9 +2,9 @@ import { SubmittedTask, type TaskDestination } from '../remote/submitted-task.ts
 import type { GracePeriod } from './thread-life.ts'
 import { isPrimitive } from './messages.ts'
 
-/** Where a task is once it has been taken: in a thread, or waiting for one. */
+/** Where a started task is: in a thread, or waiting for one. */
 export interface TaskHolder {
-  /** Only a thread has this: nobody has anything to say to a task before it was handed over. */
+  /** Only threads have this: there are no messages to a task that was not sent. */
   tell?(task: ThreadTask, message: unknown, transfer?: readonly unknown[]): void
   abort(task: ThreadTask, reason: unknown): void
 }
@@ -13,13 +13,13 @@ const destination: TaskDestination = { name: 'a worker thread', reach: 'thread' 
 
 /** A task that runs in a thread. */
 export class ThreadTask extends SubmittedTask {
-  /** Where it is, and its number there. */
+  /** Where it is, and its number in that thread; 0 = not sent. */
   holder: TaskHolder | undefined
   id = 0
-  /** Ends its thread, unless it has ended before. */
+  /** Runs once the task was told to stop. */
   gracePeriod: GracePeriod | undefined
 
-  /** Nothing in them has an identity: it may cross together with others. */
+  /** Whether it may share a message with other tasks. */
   get hasPlainArgs(): boolean {
     return this.args.every(isPrimitive)
   }
@@ -36,7 +36,7 @@ export class ThreadTask extends SubmittedTask {
     return destination
   }
 
-  /** It has a number from when it was handed over. */
+  /** Tasks are numbered when they are sent. */
   protected get wasTold(): boolean {
     return this.id !== 0
   }

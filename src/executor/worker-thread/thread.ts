@@ -13,9 +13,9 @@ import type { TaskHolder, ThreadTask } from './thread-task.ts'
 
 export interface ThreadOwner {
   handleReady(thread: Thread): void
-  /** It takes no more tasks, and ends when it has none. */
+  /** The thread takes no more tasks, and ends when it has none. */
   handleRetired(thread: Thread): void
-  /** @param failure if it never became ready. Its tasks have not started: they are handed over. */
+  /** @param failure set if the thread never became ready; its unsent tasks are handed over */
   handleGone(thread: Thread, unsentTasks: Iterable<ThreadTask>, failure: StartFailure | undefined): void
 }
 
@@ -23,13 +23,13 @@ const settled = Promise.resolve()
 
 type Phase = 'starting' | 'ready' | 'ending' | 'gone'
 
-/** One worker thread and the tasks in it. Keeps the process alive only while it has some. */
+/** One worker thread and its tasks. It keeps the process alive only while it has some. */
 export class Thread implements TaskHolder {
   readonly failedStarts: number
   readonly #owner: ThreadOwner
   readonly #worker: Worker
   readonly #outbox: Outbox
-  /** Assigned in this turn, or before the thread was ready. */
+  /** Tasks assigned in this turn, or before the thread was ready. */
   readonly #unsentTasks = new Set<ThreadTask>()
   readonly #runningTasks = new TaskTable<ThreadTask>()
   readonly #idleTimer: IdleTimer
@@ -40,10 +40,10 @@ export class Thread implements TaskHolder {
   readonly #sendLater = (): void => this.#sendTasks()
   readonly #start: StartWatch
   #endTimer: Deadline | undefined
-  /** How many messages have come. */
+  /** How many messages have come from the thread. */
   #heard = 0
 
-  /** @param failedStarts how many had died while starting, one after the other, before this one */
+  /** @param failedStarts how many starts in a row had failed before this one */
   constructor(owner: ThreadOwner, options: ThreadOptions, failedStarts: number) {
     const { initializer, resourceLimits, idleTimeout, startTimeout } = options
     this.#owner = owner
@@ -52,7 +52,7 @@ export class Thread implements TaskHolder {
     this.#worker = startThread(initializer, resourceLimits)
     this.#outbox = new Outbox(this.#worker)
     this.#worker.on('message', (message: FromThread | null | undefined) => {
-      // Modules may use the port of their thread, too.
+      // Users' modules may post messages on the same port.
       if (message?.kind !== undefined) this.#receive(message)
     })
     this.#worker.on('messageerror', () => this.#findLost())
@@ -71,7 +71,7 @@ export class Thread implements TaskHolder {
     return this.#unsentTasks.size + this.#runningTasks.size
   }
 
-  /** It takes tasks. */
+  /** Whether it takes tasks. */
   get isOpen(): boolean {
     return (this.#phase === 'starting' || this.#phase === 'ready') && !this.#isRetired
   }
@@ -83,7 +83,7 @@ export class Thread implements TaskHolder {
     }
     task.holder = this
     this.#unsentTasks.add(task)
-    // Together with those that are assigned after it: each message wakes the thread.
+    // In a microtask, together with those assigned after it: each message wakes the thread.
     if (this.#phase === 'ready' && this.#unsentTasks.size === 1) void settled.then(this.#sendLater)
   }
 
@@ -95,7 +95,7 @@ export class Thread implements TaskHolder {
     this.#outbox.forget(shared)
   }
 
-  /** Stops a task: at once if it has not been sent, else by telling it, else with the whole thread. */
+  /** Stops a task: at once if it was not sent; else by telling it, and then by terminating the thread. */
   abort(task: ThreadTask, reason: unknown): void {
     if (this.#unsentTasks.delete(task)) {
       task.fulfil(undefined)
@@ -113,9 +113,9 @@ export class Thread implements TaskHolder {
     this.#terminate(`was terminated: \`${task.name}\` did not stop within ${executorTimes.grace} ms of being cancelled`)
   }
 
-  /** Ends it; it has no tasks. @returns a promise that resolves when it is gone */
+  /** Ends a thread without tasks. @returns a promise that resolves when it has exited */
   end(): Promise<void> {
-    // Whoever waits for this must not be left alone by a process that has nothing else to do.
+    // The process must not end before those who await this have gone on.
     this.#worker.ref()
     this.#end()
     return this.#gone
@@ -185,7 +185,7 @@ export class Thread implements TaskHolder {
     }
   }
 
-  /** A task has ended. */
+  /** Removes a task that has ended. */
   #take(id: number): ThreadTask | undefined {
     const task = this.#runningTasks.get(id)
     this.#runningTasks.delete(id)
@@ -201,7 +201,7 @@ export class Thread implements TaskHolder {
     this.#sendTasks()
   }
 
-  /** A message could not be read, here or there, and nobody knows whose it was: asks which tasks the thread still has. */
+  /** A message could not be read, on either side, and its task is unknown: asks which tasks the thread still has. */
   #findLost(): void {
     this.#outbox.post({ kind: 'census', upTo: this.#outbox.lastId })
   }
@@ -222,7 +222,7 @@ export class Thread implements TaskHolder {
     else if (this.#phase === 'ready') this.#idleTimer.start()
   }
 
-  /** A module could not be read for want of descriptors, and Node 20 will not try that again in this thread. */
+  /** A module could not be read for lack of descriptors, and Node 20 does not try that again in the same thread. */
   #retire(): void {
     this.#isRetired = true
     this.#owner.handleRetired(this)

@@ -18,24 +18,24 @@ import { ThreadStarts } from './thread-starts.ts'
 import { ThreadTask } from './thread-task.ts'
 import { Thread, type ThreadOwner } from './thread.ts'
 
-/** The bounds and the threads of a WorkerThreadExecutor. */
+/** The limits and the threads of a WorkerThreadExecutor. */
 export interface WorkerThreadExecutorOptions {
   /** How many tasks may be alive at once, in all threads together: a positive integer or Infinity. @default 8 */
   maxWorkers?: number | undefined
   /** How many threads they share. @default one less than the machine has cores, at least 1, at most `maxWorkers` */
   threads?: number | undefined
-  /** Called once in each thread before its first task, with its `args` only. If it fails, so does the executor. */
+  /** Called once in each thread before its first task, with its `args` only. If it fails, the executor is broken. */
   initializer?: TaskReference | undefined
-  /** A thread that has had nothing to do for so many ms ends. @default 30 000; null or Infinity: never */
+  /** After how many ms without a task a thread ends. @default 30 000; null or Infinity: never */
   idleTimeout?: number | null | undefined
   /**
    * How many ms a thread may take to become ready, its initializer included, from when it is started. One that takes longer
-   * is ended and replaced; after three in a row the executor is broken.
+   * is terminated and replaced; after three in a row the executor is broken.
    *
    * @default 60 000; null or Infinity: for ever
    */
   startTimeout?: number | null | undefined
-  /** Of each thread, as `node:worker_threads` has them. @default none */
+  /** The limits of each thread, as `node:worker_threads` has them. @default none */
   resourceLimits?: ResourceLimits | undefined
   /** How many of one group. @default no limit of its own */
   maxPerGroup?: number | undefined
@@ -55,10 +55,10 @@ const noLink: RemoteLink = {}
  * a task that wants to keep one calls `markAsUntransferable` of `node:worker_threads` on it.
  *
  * *Waiting* tasks that are cancelled never leave the parent. *Running* ones are told, through their signal; a thread with
- * one that has not stopped 1 000 ms after it heard is ended, and its other tasks fail with a WorkerCrashedError. A thread that dies
- * does the same to all of its tasks, and is replaced.
+ * one that has not stopped 1 000 ms after it heard is terminated, and its other tasks fail with a WorkerCrashedError. The tasks
+ * of a thread that crashes fail likewise; it is replaced.
  *
- * Where the system has no file descriptors or threads to give, tasks wait for some seconds, with pauses between the tries,
+ * Where the system lacks file descriptors or threads, tasks wait for some seconds, with pauses between the tries,
  * and then fail with a WorkerCrashedError that says what was lacking. Nothing is broken by that: the next ones try again.
  *
  * Bundlers: webpack finds `worker-entry.js` of the package by itself; with others it is one more entry, which must stand beside the
@@ -73,7 +73,7 @@ export class WorkerThreadExecutor implements Executor {
   readonly #onEnd = (): void => this.#balance()
   readonly #sites = new StackBudget()
   readonly #threads = new Set<Thread>()
-  /** They take no more tasks, and end when they have none. */
+  /** Threads that take no more tasks, and end when they have none. */
   readonly #retiredThreads = new Set<Thread>()
   readonly #starts = new ThreadStarts(() => this.#proceed())
   readonly #threadOptions: ThreadOptions
@@ -82,7 +82,7 @@ export class WorkerThreadExecutor implements Executor {
     handleRetired: (thread) => this.#handleRetired(thread),
     handleGone: (thread, unsentTasks, failure) => this.#handleGone(thread, unsentTasks, failure),
   }
-  /** Threads start in it, not in that of the task they are started for. */
+  /** The async context in which threads start: not that of the task that needs one. */
   readonly #context = new AsyncContext()
   #threadsGone: Promise<unknown> | undefined
   #brokenBy: { readonly cause: unknown } | undefined
@@ -178,7 +178,7 @@ export class WorkerThreadExecutor implements Executor {
 
   #submit<T>(task: Task<T> | TaskReference<T>, options: SubmitOptions<T> | undefined, link: RemoteLink): Future<T> {
     if (typeof task === 'function') throw functionInThread('task')
-    // What is no task at all, the scheduler refuses.
+    // The scheduler rejects what is no task at all.
     if (!isTaskReference(task)) return this.#scheduler.submit<T>(task, options)
     const site = this.#sites.take(this.#scheduler.stats().pending) ? new Error() : undefined
     return this.#scheduler.submit(new ThreadTask(task, link, site), options)
@@ -198,7 +198,7 @@ export class WorkerThreadExecutor implements Executor {
     return this.#threads.size < this.threads && !this.#starts.isPausing
   }
 
-  /** What waits for a thread gets one, if there is one now. */
+  /** Tasks that wait for a thread may get one now. */
   #proceed(): void {
     for (const task of this.#starts.release()) this.#assign(task)
     this.#balance()
@@ -215,12 +215,12 @@ export class WorkerThreadExecutor implements Executor {
       this.#starts.hold(task)
       const scarcity = scarcityIn(cause)
       const error = scarcity === undefined ? cause : scarcityError(scarcity, cause)
-      // Else Node makes no threads here: a permission is missing, an option is wrong.
+      // Without scarcity, Node makes no threads at all here: a permission is missing, or an option is wrong.
       this.#handleFailedStart(failures, { error, isFinal: scarcity === undefined, isScarcity: scarcity !== undefined })
     }
   }
 
-  /** @returns `undefined` if there is none, and none may be started now */
+  /** @returns the least busy thread, or a new one; `undefined` if there is none and none may be started now */
   #leastBusyThread(): Thread | undefined {
     let leastBusy: Thread | undefined
     for (const each of this.#threads) {
@@ -232,7 +232,7 @@ export class WorkerThreadExecutor implements Executor {
     return thread
   }
 
-  /** @param failuresBefore when it was started */
+  /** @param failuresBefore `failures` when the thread was started */
   #handleFailedStart(failuresBefore: number, { error, isFinal, isScarcity }: StartFailure): void {
     this.#starts.noteFailure(failuresBefore, !isScarcity)
     if (isFinal || this.#starts.isHopeless) return this.#break(error)
