@@ -24,7 +24,7 @@ export interface Progress {
 
 /** What every event of one request has. */
 export interface RequestEvent<R> {
-  /** The future that whoever asked has. */
+  /** The future that `request()` returned. */
   readonly future: ResponseFuture<R>
   /** What was asked for, `context` included. */
   readonly request: SubmittedRequest
@@ -40,9 +40,9 @@ export interface AttemptEvent<R> extends RequestEvent<R> {
 export interface RetryEvent<R> extends AttemptEvent<R> {
   /** Milliseconds until the next attempt. */
   readonly delay: number
-  /** What the attempt has brought, if its status is the reason. */
+  /** The response of the attempt, if its status is the reason. */
   readonly response?: unknown
-  /** What the attempt has failed with, else. */
+  /** What the attempt failed with, if that is the reason. */
   readonly error?: unknown
 }
 
@@ -92,7 +92,7 @@ export interface SessionEvents<R> {
   response: (event: ResponseEvent<R>) => void
   /** Rejected. */
   failure: (event: FailureEvent<R>) => void
-  /** Cancelled, by whatever. */
+  /** Cancelled, in whichever way. */
   cancel: (event: CancelEvent<R>) => void
   /** Rejected, and nobody asked for it. A listener replaces the default warning. */
   unobserved: (event: UnobservedEvent<R>) => void
@@ -104,7 +104,7 @@ export interface SessionEvents<R> {
 
 type Listener = (...args: never[]) => unknown
 
-/** Each function has one guarded twin, so that it can be found again when it is removed. */
+/** Each listener has one guarded twin, which is what the emitter knows: `off` finds it here. */
 const twins = new WeakMap<Listener, Listener>()
 const originals = new WeakMap<Listener, Listener>()
 
@@ -158,7 +158,7 @@ export class GuardedEmitter<Events extends EventEmitter.ValidEventTypes> extends
     context?: unknown,
     once?: boolean,
   ): this {
-    // A listener that is there for once is removed by the emitter itself: that knows the twin.
+    // The emitter removes a `once` listener by itself, and passes the twin.
     const twin = fn === undefined || originals.has(fn) ? fn : twinOf(fn)
     return super.removeListener(event, twin, context, once)
   }

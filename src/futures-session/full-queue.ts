@@ -1,11 +1,11 @@
 import { clearImmediate, setImmediate } from 'node:timers'
 
-/** How long a queue is left alone that was full twice in a row; ms. */
+/** Milliseconds between two tries of a queue that was full twice in a row. */
 export const retryInterval = 5
 
 /**
- * A queue that was full: when it is tried again. Nobody tells when there is room, for others fill it too, and the executor
- * may be anybody's. First a turn later, because what waits starts in a microtask; while that does not help, every 5 ms.
+ * Decides when a full queue is tried again. Executors don't tell when there is room, so it is tried once a turn later, because
+ * what waits starts in a microtask, and then every 5 ms.
  */
 export class FullQueue {
   readonly #tryAgain: () => void
@@ -28,7 +28,7 @@ export class FullQueue {
     this.#hasRetried = true
   }
 
-  /** It has taken something. */
+  /** The queue has taken something. */
   handleRoom(): void {
     this.#hasRetried = false
   }

@@ -11,8 +11,8 @@ import type { MapOptions } from './request-map.ts'
 import type { SessionLike } from './request-run.ts'
 
 /**
- * What a FuturesSession wraps: where its responses are ours, a Session. (Or something of the caller's that answers with our
- * responses: whoever brought that knows.)
+ * The type of `FuturesSession.session`: a Session where the responses are ours. (A session of the caller's that answers with
+ * our responses has that type, too; who passed it knows better.)
  */
 export type InnerSession<R> = SessionLike<R> & ([R] extends [never] ? unknown : R extends Response ? Session : unknown)
 
@@ -61,13 +61,13 @@ export function checkCloseOptions(options: CloseOptions): CloseOptions {
 
 const unobservedModes = ['warn', 'ignore']
 
-/** Those that the session in it does not know. */
+/** The options that the wrapped session does not know. */
 const ownNames = [
   'session', 'executor', 'maxWorkers', 'maxWorkersPerOrigin', 'rateLimit', 'maxQueue', 'unobserved',
 ] as const satisfies readonly Exclude<keyof FuturesSessionOptions, keyof SessionOptions>[] // prettier-ignore
 
 /**
- * @param sessionOptions what of them is not our own
+ * @param sessionOptions those of them that are for the wrapped session
  * @throws {TypeError} an unknown option, with a hint; what can't be used, or not together
  */
 export function checkFuturesOptions<R>(options: FuturesSessionOptions<R>, sessionOptions: SessionOptions): void {

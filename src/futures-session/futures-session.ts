@@ -31,10 +31,10 @@ import { ResponseFuture, type Unsaid, type WithData } from './response-future.ts
 import { SessionVerbs } from './session-facade.ts'
 import { reportUnobserved, UnobservedFailures } from './unobserved.ts'
 
-/** For what takes a full queue as back-pressure. */
+/** For callers inside of the package that take a full queue as back-pressure. */
 export const trySubmit = Symbol('trySubmit')
 
-/** The name of an option of ours: a full queue is thrown. An overridden `request` passes it on with the options it got. */
+/** Names an internal option: a full queue is thrown. A `request` that a subclass overrides passes it on with its options. */
 const throwsIfFull = Symbol('throwsIfFull')
 
 interface InternalOptions extends RequestOptions {
@@ -231,7 +231,7 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
     this.cancelAll(new SessionClosedError('The session was disposed'))
   }
 
-  /** What was borrowed stays as it is. */
+  /** Closes the session and the executor that were made here; those that were passed stay open. */
   async #release(wait: boolean): Promise<void> {
     this.#unobserved.flush()
     const shutdown = this.#ownsExecutor ? this.executor.shutdown({ wait }) : undefined
@@ -258,7 +258,7 @@ export class FuturesSession<R = Response> extends SessionVerbs<R> implements Dis
   }
 }
 
-/** What is wrong with options as a whole, a getter of theirs that throws included, is their future's error. */
+/** Options that are wrong as a whole, or have a getter that throws, become their future's error. */
 function newRequest<R>(method: string, url: string | URL, options: InternalOptions | undefined): NewRequest<R> {
   try {
     const misuse = options === undefined ? undefined : misuseOf(options)

@@ -16,7 +16,7 @@ export class LocalSubmitter<R> extends RequestSubmitter<R, LocalController<R>> {
   }
 
   protected override submitAttempt(controller: LocalController<R>, options: SubmitOptions<R>): void {
-    // Bound, not an arrow: half the memory, and there is one for each request that waits.
+    // A bound function takes half the memory of an arrow function, and each waiting request has one.
     this.executor.submit(controller.perform.bind(controller) as Task<R>, options)
   }
 
@@ -27,7 +27,7 @@ export class LocalSubmitter<R> extends RequestSubmitter<R, LocalController<R>> {
     return new LocalRun(call, mayStream)
   }
 
-  /** @returns `undefined` where the session has to be asked: its `request` or `send` is not ours */
+  /** @returns `undefined` if the session's own `request` or `send` has to be called: it is not that of our class */
   #openCall(controller: LocalController<R>): AttemptMaker | undefined {
     const session: unknown = this.session
     const { future } = controller
@@ -35,7 +35,7 @@ export class LocalSubmitter<R> extends RequestSubmitter<R, LocalController<R>> {
     const name = subject === future ? 'request' : 'send'
     if (!(session instanceof Session) || session[name] !== Session.prototype[name]) return undefined
     const { request, options } = subject
-    // What is no PreparedRequest is rejected by `send`.
+    // Not a PreparedRequest: pass it on, `send` rejects it.
     if (name === 'send' && !(request instanceof PreparedRequest)) return undefined
     return openCall(session, request, controller, options)
   }
@@ -48,7 +48,7 @@ export class LocalSubmitter<R> extends RequestSubmitter<R, LocalController<R>> {
       subject === future
         ? this.session.request(method, url, { ...options, signal })
         : this.#sendPrepared(subject.request as PreparedRequest, { ...subject.options, signal })
-    const findTotal = (): number => this.clock('total', future)
+    const findTotal = (): number => this.limitOf('total', future)
     return new ForeignCall({ described: describeRequest(future), send, findTotal }, controller)
   }
 
@@ -60,8 +60,8 @@ export class LocalSubmitter<R> extends RequestSubmitter<R, LocalController<R>> {
 }
 
 /**
- * The write side of a request that is done here. It makes the attempts, and lets a streamed response be had while its worker
- * is still taken.
+ * The write side of a request that is done here. It makes the attempts, and resolves a streamed response while its worker is
+ * still taken.
  */
 class LocalController<R> extends ResponseController<R> {
   /** The task: one attempt, to the end of its body. */
@@ -75,7 +75,7 @@ class LocalController<R> extends ResponseController<R> {
     return attempt
   }
 
-  /** As soon as there is a response the future has it; the worker is free when its body is over. */
+  /** Resolves the future when there is a response; the worker stays taken until the body has ended. */
   private async streamed(run: LocalRun, attempt: PromiseLike<unknown>): Promise<unknown> {
     const { openRequests } = this
     try {
@@ -92,7 +92,7 @@ class LocalController<R> extends ResponseController<R> {
     }
   }
 
-  /** The executor has let go of the caller's signal with the future; it acts until the body ends. */
+  /** The executor has stopped listening to the caller's signal, for the future is settled: until the body ends, we listen. */
   private async abortable(bodyEnd: Promise<void>): Promise<void> {
     const signal = this.future.detail?.signal
     if (signal === undefined) return bodyEnd

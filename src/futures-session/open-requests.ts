@@ -6,7 +6,7 @@ import type { UnobservedFailures } from './unobserved.ts'
 
 type Outcome = 'fulfilled' | 'rejected' | 'cancelled'
 
-/** Of one session: which requests are open, how many ended how, how many attempts are at work; and who is told of that. */
+/** The requests of one session that are open, and how many ended how; tells its events, and who waits for its end. */
 export class OpenRequests<R> {
   readonly #emitter: GuardedEmitter<SessionEvents<R>>
   readonly #unobserved: UnobservedFailures<R>
@@ -39,7 +39,7 @@ export class OpenRequests<R> {
     return this.#counts.pending + this.#counts.running === 0
   }
 
-  /** Whether anybody listens: the object of an event is made only then. */
+  /** Whether anybody listens; the object of an event is made only then. */
   hears(event: keyof SessionEvents<R>): boolean {
     return this.#emitter.listenerCount(event) > 0
   }
@@ -55,7 +55,7 @@ export class OpenRequests<R> {
     this.#controllers.push(controller)
   }
 
-  /** It was not accepted: as if it had never been made. */
+  /** The request was not accepted: it is not counted at all. */
   retract(controller: ResponseController<R>): void {
     this.#counts.submitted--
     this.#counts.pending--
@@ -87,7 +87,7 @@ export class OpenRequests<R> {
     if (this.isIdle) this.#scheduleIdleCheck()
   }
 
-  /** It is settled, and its streamed body, if it has one, is over. Nothing happens where it was removed before. */
+  /** The request is settled, and its streamed body, if there is one, has ended. Called again, it does nothing. */
   remove(controller: ResponseController<R>): void {
     this.#controllers.remove(controller)
   }
@@ -116,7 +116,7 @@ export class OpenRequests<R> {
     return new Promise((resolve) => this.#stopWaiters.push(resolve))
   }
 
-  /** @returns a promise that resolves when nothing is pending or running, and nobody has used the last outcome to ask for more */
+  /** @returns a promise that resolves when nothing is pending or running, and the last outcome has led to no other request */
   onIdle(): Promise<void> {
     return new Promise((resolve) => {
       this.#idleWaiters.push(resolve)
@@ -124,7 +124,7 @@ export class OpenRequests<R> {
     })
   }
 
-  /** A turn later: whoever awaited the last future has gone on then, and may have submitted the next. */
+  /** A turn later: code that awaits the last future has gone on by then, and may have submitted another request. */
   #scheduleIdleCheck(): void {
     if (this.#isIdleCheckDue) return
     this.#isIdleCheckDue = true

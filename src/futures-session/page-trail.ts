@@ -12,12 +12,12 @@ import { coreOf } from '../session/session-attributes.ts'
 import { Session } from '../session/session.ts'
 import { checkOptionNames } from '../unknown-option.ts'
 
-/** What comes after a page: a URL, that may be relative to that of the page, or a request; nothing at the end. */
+/** What comes after a page: a request, or a URL, which may be relative to that of the page; nothing at the end. */
 export type NextPage<C = unknown> = string | URL | RequestSpec<C> | null | undefined | void
 
-/** Of `paginate`: options of every page, and how the next one is found. */
+/** Options of `paginate`: those of every page, and how the next one is found. */
 export interface PaginateOptions<R = Response, C = unknown> extends RequestOptions<C> {
-  /** Of every page. @default 'GET' */
+  /** The method of every page. @default 'GET' */
   method?: string | undefined
   /**
    * Called with each page, except one of status 400 and more, when it is handed out. It may be `async`; what it throws ends
@@ -28,10 +28,10 @@ export interface PaginateOptions<R = Response, C = unknown> extends RequestOptio
   next?: ((response: R) => NextPage<C> | PromiseLike<NextPage<C>>) | undefined
 }
 
-/** Where a page leads, and who says so: a link of the server's may be no text of ours. */
+/** Where a page leads, and who says so: the link of a server is less trusted than what the caller gives. */
 type Target = { readonly link: string } | { readonly given: string | URL | RequestSpec }
 
-/** What responses may have, ours or somebody else's. */
+/** What responses may have, those of somebody else's session, too. */
 interface AnyPage {
   readonly status?: number
   readonly url?: string
@@ -41,16 +41,16 @@ interface AnyPage {
 
 const pageOf = (response: unknown): AnyPage => response ?? {}
 
-/** From page to page: which request asks for the next one. */
+/** Makes the request for each page from the page before it. */
 export class PageTrail<R> {
   readonly first: RequestSpec
-  /** Ours: what it adds to its requests is known. */
+  /** Only a session of ours: what it adds to its requests is known. */
   readonly #session: Session | undefined
   readonly #options: RequestOptions
   readonly #next: PaginateOptions<R>['next']
-  /** Whose credentials those in the options and of the session are. */
+  /** The URL whose origin the credentials of the options and of the session belong to. */
   #home: URL | undefined
-  /** Every page so far has come from there. Who has once been led away by a server is not led back with credentials. */
+  /** Every page so far has that origin. Once a server has led elsewhere, no later page gets credentials. */
   #isHome = true
 
   /** @throws {TypeError} no options, or a `next` that is no function */
@@ -101,7 +101,7 @@ export class PageTrail<R> {
     return this.#home !== undefined && keepsCredentials(this.#home, new URL(url))
   }
 
-  /** Those of every page, with a request's own over them. */
+  /** The options of every page, with the request's own over them. */
   #optionsFor(url: URL, spec: Partial<RequestSpec>): RequestOptions {
     const describesBody = ['method', 'data', 'json', 'files'].some((name) => Object.hasOwn(spec, name))
     const body = describesBody ? { data: undefined, json: undefined, files: undefined } : {}
@@ -115,7 +115,7 @@ export class PageTrail<R> {
     return this.#isHome ? options : { ...options, ...this.#publicOnly(spec) }
   }
 
-  /** What another origin than the first is not told, unless a request says so for itself. */
+  /** Removes what another origin than the first must not get, unless the request itself names it. */
   #publicOnly({ auth, cookies, headers }: Partial<RequestSpec>): RequestOptions {
     const given = pairsOf(headers ?? this.#options.headers ?? [])
     const own = headers === undefined ? given.filter(([name]) => !originHeaders.includes(name.toLowerCase())) : given
@@ -124,7 +124,7 @@ export class PageTrail<R> {
     return { auth: auth ?? null, cookies, headers: [...removed, ...own] }
   }
 
-  /** With user and password of the first URL, if that had some. */
+  /** Adds user and password of the first URL, if that had some. */
   #signed(url: URL): string {
     const { username = '', password = '' } = this.#home ?? {}
     if ((username === '' && password === '') || url.username !== '') return url.href
@@ -146,7 +146,7 @@ function specOf(given: string | URL | RequestSpec): Partial<RequestSpec> {
   return Object.fromEntries(Object.entries(ownOptions(given)).filter(([, value]) => value !== undefined))
 }
 
-/** As a redirect does, without user and password. */
+/** Resolves a link as a redirect does, without user and password. */
 function linkedUrl(link: string, page: string | undefined): URL {
   if (page !== undefined) return resolveLocation(link, page)
   const url = parseUrl(link)
@@ -154,7 +154,7 @@ function linkedUrl(link: string, page: string | undefined): URL {
   return url
 }
 
-/** User and password stay where they are the caller's: in a request. A text may come from the page. */
+/** User and password are kept only in a request, which is the caller's; a text may come from the page. */
 function givenUrl(given: string | URL | RequestSpec, page: string | undefined): URL {
   const isSpec = typeof given === 'object' && !(given instanceof URL)
   const text = textOfUrl(isSpec ? given.url : given)
@@ -163,7 +163,7 @@ function givenUrl(given: string | URL | RequestSpec, page: string | undefined): 
   return url
 }
 
-/** The first request may be relative to anything, its response knows. */
+/** The first URL may be relative; then that of its response counts. */
 function homeOf(first: string | URL, { url, history }: AnyPage): URL | undefined {
   try {
     return new URL(first)

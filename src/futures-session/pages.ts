@@ -15,22 +15,22 @@ import type { ResponseFuture } from './response-future.ts'
 export type TrySubmit<R> = (request: RequestSpec) => ResponseFuture<R> | undefined
 
 /**
- * The pages of a list, each asked for when the one before it is handed out: while somebody works on a page the next one is on
- * its way, and no other. The first is asked for by the first `next()`.
+ * Iterates over pages. Each is requested when the one before it is handed out, the first by the first `next()`: while the
+ * caller works on a page the next one is on its way, and no other.
  */
 export class Pages<R> extends AsyncQueue<R> implements DoneListener, AbortListener {
   readonly #trail: PageTrail<R>
   readonly #trySubmit: TrySubmit<R>
   readonly #signal: AbortSignal | undefined
-  /** Requests are sent, and `next` is called, in that of whoever called `paginate`. */
+  /** The context of the `paginate` call: requests are sent, and `next` is called, in it. */
   readonly #context = new AsyncContext()
   readonly #fullQueue = new FullQueue(() => this.#advance())
-  /** To be asked for. */
+  /** The next request, before it is submitted. */
   #due: RequestSpec | undefined
   #flight: ResponseFuture<R> | undefined
-  /** What follows it is not known yet. */
+  /** The last page, until it is known what follows it. */
   #page: { readonly response: R } | undefined
-  /** Not handed out. */
+  /** A page that has come and is not handed out. */
   #ahead: R | undefined
   #isBusy = false
   #left: { readonly reason: unknown } | undefined
@@ -41,7 +41,7 @@ export class Pages<R> extends AsyncQueue<R> implements DoneListener, AbortListen
     this.#trySubmit = trySubmit
     this.#due = trail.first
     const signal: unknown = trail.first.signal
-    // Of what is none the first request says so.
+    // Not an AbortSignal: the first request rejects it.
     this.#signal = signal instanceof AbortSignal ? signal : undefined
     if (this.#signal?.aborted === true) this.handleAbort(this.#signal.reason)
     else if (this.#signal !== undefined) listen(this.#signal, this)
@@ -86,7 +86,7 @@ export class Pages<R> extends AsyncQueue<R> implements DoneListener, AbortListen
     this.#context.run(() => this.#advance())
   }
 
-  /** Whoever is told of a request may ask for more. */
+  /** Listeners that are told of a request may call `next()`: the guard stops the recursion. */
   #advance(): void {
     if (this.#isBusy) return
     this.#isBusy = true

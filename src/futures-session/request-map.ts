@@ -12,11 +12,11 @@ import type { ResponseFuture } from './response-future.ts'
 /** One request of `map`: a URL for a GET, or everything about it. */
 export type RequestInput = string | URL | RequestSpec
 
-/** What `map` takes of an input: an option that does not exist is an error. */
+/** The type of an element that `map` accepts: an option that does not exist is a type error. */
 export type KnownInput<I> = I extends string | URL ? I : I & { [K in Exclude<keyof I, keyof RequestSpec>]: never }
 
 type GivenContext<I> = I extends string | URL ? undefined : 'context' extends keyof I ? I['context'] : undefined
-/** The type of `future.request.context`: of what the inputs have there. */
+/** The type of `future.request.context`: that of the `context` of the inputs. */
 export type ContextOf<I> = [GivenContext<I>] extends [undefined] ? unknown : GivenContext<I>
 
 /** How `map` goes through its input. */
@@ -45,16 +45,16 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Abor
   readonly #bufferSize: number
   readonly #signal: AbortSignal | undefined
   readonly #inFlight = new InFlight<R>((future) => this.#handleDone(future))
-  /** With `ordered`: everything not delivered yet, in input order. */
+  /** With `ordered`: the futures that are not delivered yet, in input order. */
   readonly #order: Fifo<ResponseFuture<R>> | undefined
   #orderHead: ResponseFuture<R> | undefined
   #input: Input<RequestInput> | undefined
-  /** Read, and not submitted yet. */
+  /** The element that was read and is not submitted yet. */
   #held: { readonly input: RequestInput } | undefined
   #failure: { readonly error: unknown } | undefined
-  /** The input was asked, and what it gives has not come yet. */
+  /** The input was asked for an element, and has not answered. */
   #isReading = false
-  /** What it asks for, and what it tells, may lead back to it: it goes on by itself then. */
+  /** The input, or a listener that is told of a request, may call `next()`: the guard stops the recursion. */
   #isFilling = false
   readonly #fullQueue = new FullQueue(() => this.#fill())
   #left: { readonly reason: unknown } | undefined
@@ -90,7 +90,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Abor
     const answer = super.return()
     const isAtWork = input?.isAtWork === true
     const left = input?.leave()
-    // An input at work hears of it when it is done with that: nobody waits so long.
+    // An input that is busy is told once it answers; that is not waited for.
     if (isAtWork) left?.catch(() => undefined)
     else await left
     return answer
@@ -136,7 +136,7 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Abor
     this.#isFilling = false
   }
 
-  /** One element at a time, whatever the input, and those who are told of requests, do meanwhile. */
+  /** Handles one element at a time, whatever the input and listeners do meanwhile. */
   #fillNow(): void {
     while (this.#hasRoom) {
       if (this.#held === undefined) this.#read(this.#input as Input<RequestInput>)
@@ -172,11 +172,11 @@ export class RequestMap<R> extends AsyncQueue<ResponseFuture<R>> implements Abor
     else this.#held = { input: result.value }
   }
 
-  /** @returns false if it can't go on: the executor's queue is full, and it will be tried again, or it is over */
+  /** @returns false if it can't go on: the map is over, or the executor's queue is full and will be tried again */
   #submit(input: RequestInput): boolean {
     let future: ResponseFuture<R> | undefined
     try {
-      // It tells listeners, and those may leave.
+      // Listeners are told of the request, and may leave the map.
       future = this.#source.trySubmit(input)
     } catch (error) {
       this.#input?.leave().catch(() => undefined)
@@ -239,7 +239,7 @@ class InFlight<R> {
     return this.#requests.size
   }
 
-  /** One that is done already is told at once. */
+  /** Tells of a future that is done already at once. */
   add(future: ResponseFuture<R>): void {
     const request = new RequestInFlight(future, this)
     this.#requests.push(request)
@@ -288,7 +288,7 @@ function openInput(requests: Iterable<RequestInput> | AsyncIterable<RequestInput
   throw new TypeError(`Expected an iterable or async iterable of requests, got ${describe(requests)}`)
 }
 
-/** What stands for a request: anything that is no spec is taken for a URL, and it is its future that says so if it is none. */
+/** An input as a spec. What is no object is taken for a URL: if it is none, its future is rejected. */
 export function specOf(input: RequestInput): RequestSpec {
   const isSpec = typeof input === 'object' && (input as unknown) !== null && !(input instanceof URL)
   return isSpec ? input : { url: input as string | URL }

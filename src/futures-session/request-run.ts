@@ -7,12 +7,12 @@ import type { UserScope } from '../user-scope.ts'
 import type { RequestSpan } from './tracing.ts'
 import { totalTimeout } from '../session/call/call-subject.ts'
 
-/** How one request is done, here or in threads. Exists from its start on a worker on. */
+/** The execution of one request, here or in threads, from its start on a worker. */
 export abstract class RequestRun {
   span: RequestSpan | undefined = undefined
-  /** Where redirects have led it, if that is counted. */
+  /** The origin that redirects have led to, where requests are counted by origin. */
   origin: string | undefined = undefined
-  /** In whose code it is, if it is in that of a user: it may be over. */
+  /** The scope of the last hook, auth function or foreign session that was called; it may be over. */
   scope: UserScope | undefined = undefined
   /** The wait before the next attempt. */
   pause: Deadline | undefined = undefined
@@ -48,7 +48,7 @@ export abstract class RequestRun {
   }
 }
 
-/** What makes the attempts of a request that is done here: a Call is one. */
+/** Makes the attempts of a request that is done here; a Call is one. */
 export interface AttemptMaker {
   readonly attempts: number
   /** @returns a promise of the response, or of the NextAttempt */
@@ -57,9 +57,9 @@ export interface AttemptMaker {
   abort(error: unknown): void
 }
 
-/** On a session here. */
+/** The execution of a request on a session here. */
 export class LocalRun extends RequestRun {
-  /** Its response may come before its body. */
+  /** The response may come before its body. */
   readonly mayStream: boolean
   readonly #call: AttemptMaker
 
@@ -86,7 +86,7 @@ export class LocalRun extends RequestRun {
 export interface SessionLike<R> {
   /** Sends a request. What it resolves with is what the future is fulfilled with. */
   request(method: string, url: string | URL, options?: RequestOptions): PromiseLike<R>
-  /** Called by those who have made the session. */
+  /** Called by the code that made the session. */
   close?(): unknown
 }
 
@@ -99,8 +99,8 @@ export interface ForeignRequest {
 }
 
 /**
- * The one attempt on somebody else's session, or on ours with a `request` of the caller's: it knows neither our futures nor
- * our clocks, and gets the options untouched, but for a signal of ours.
+ * The one attempt on somebody else's session, or on ours with a `request` of the caller's. The session gets the options
+ * untouched, but for a signal of ours; it knows neither our futures nor our timeouts.
  */
 export class ForeignCall implements AttemptMaker {
   attempts = 0

@@ -16,11 +16,11 @@ export interface SubmitterOptions<R> {
   readonly executor: Executor
   readonly openRequests: OpenRequests<R>
   readonly maxWorkersPerOrigin: number | undefined
-  /** Whether the executor is told the origin as a group: where something counts by it. */
+  /** The executor is told the origin as a group, because something may count by it. */
   readonly isGrouped: boolean
 }
 
-/** A request that is to be taken in. */
+/** A request that is about to be submitted. */
 export interface NewRequest<R> {
   readonly future: ResponseFuture<R>
   /** A full queue is back-pressure, not the future's outcome. @default false */
@@ -29,14 +29,14 @@ export interface NewRequest<R> {
   readonly refusal?: Refusal
 }
 
-/** Why a request was not taken in: wrapped, for anything may be thrown. */
+/** Why a request was not accepted: wrapped, because anything may be thrown, `undefined` too. */
 export interface Refusal {
   readonly error: unknown
 }
 
 /**
- * Accepts the requests of a session and submits them to its executor. How they get there, and what is opened once a worker is
- * free, is known by the two kinds of it: for requests that are done here, and for an isolated executor.
+ * Accepts requests, submits them to the executor, and starts each on the session once a worker is free. LocalSubmitter does
+ * that for requests that are done here, RemoteSubmitter for an isolated executor.
  */
 export abstract class RequestSubmitter<R, Controller extends ResponseController<R> = ResponseController<R>> {
   readonly openRequests: OpenRequests<R>
@@ -44,7 +44,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
   protected readonly executor: Executor
   readonly #maxPerOrigin: number | undefined
   readonly #isGrouped: boolean
-  /** What came through `send`. */
+  /** The requests that came through `send`. */
   readonly #prepared = new WeakMap<ResponseFuture<R>, CallSubject>()
 
   constructor({ session, executor, openRequests, maxWorkersPerOrigin, isGrouped }: SubmitterOptions<R>) {
@@ -55,7 +55,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
     this.#isGrouped = isGrouped
   }
 
-  /** The write side of a new request. */
+  /** Makes the write side of a new request. */
   protected abstract control(future: ResponseFuture<R>): Controller
 
   /** Hands an attempt to the executor. @throws what the executor throws */
@@ -64,11 +64,11 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
   /** Opens a request whose turn has come. */
   abstract open(controller: Controller): RequestRun
 
-  /** No more requests come: lets go of what they have left behind. */
+  /** Called when no more requests come. */
   close?(): void
 
   /**
-   * Takes a request in. What is wrong with it is the future's error.
+   * Submits a request. What is wrong with it is the future's error.
    *
    * @throws {TaskNotCloneableError} it can't leave this isolate, and the executor is isolated
    * @throws {QueueFullError} only with `throwsIfFull`: nothing has happened then
@@ -84,7 +84,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
       if (!isAborted) this.#admit(controller)
     } catch (error) {
       const isThrown = error instanceof TaskNotCloneableError || (throwsIfFull && error instanceof QueueFullError)
-      // An executor of somebody else's may have led to a `cancelAll()` meanwhile: then it has its outcome.
+      // Somebody else's executor may have called code that cancels everything: then the future has its outcome.
       if (isThrown && !future.done()) {
         this.openRequests.retract(controller)
         throw error
@@ -98,7 +98,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
     return future
   }
 
-  /** Takes in a request that was prepared before, as it is now: the caller may change his own. */
+  /** Submits a copy of a prepared request: the caller may change the original. */
   submitPrepared(prepared: unknown, options: SendOptions | undefined): ResponseFuture<R> {
     const request = prepared instanceof PreparedRequest ? prepared.copy() : prepared
     const { method = 'GET', url = '', headers, body } = (request ?? {}) as Partial<PreparedRequest>
@@ -117,7 +117,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
   enqueue(controller: Controller): void {
     const { future } = controller
     const { detail } = future
-    // All of them, for what is not there is looked for on `Object.prototype`.
+    // All names are there, or the executor would look them up on `Object.prototype`.
     const options: SubmitOptions<R> = {
       controller,
       signal: detail?.signal,
@@ -126,7 +126,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
       maxPerGroup: this.#isGrouped ? this.#maxPerOrigin : undefined,
     }
     this.submitAttempt(controller, options)
-    // Executors of ours have one anyway.
+    // Executors of ours have set it.
     if (controller.context === undefined && !future.done()) controller.context = new AsyncContext()
   }
 
@@ -136,16 +136,16 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
     return (own ?? this.#originOf(future)) !== origin
   }
 
-  /** What a call for it is about: a request that came through `send`, or what the future says. */
+  /** The input of a call: the prepared request that came through `send`, else the request of the future. */
   protected subjectOf(future: ResponseFuture<R>): CallSubject {
     return this.#prepared.get(future) ?? future
   }
 
-  /** Milliseconds of a clock that the FuturesSession itself runs: the request's, else the session's, else none. */
-  protected clock(name: 'queue' | 'total', future: ResponseFuture<R>): number {
+  /** Milliseconds of a timeout that the FuturesSession itself sees to: the request's, else the session's, else Infinity. */
+  protected limitOf(name: 'queue' | 'total', future: ResponseFuture<R>): number {
     const { detail } = future
-    const own = clockOf(detail?.timeout, name)
-    const value = own === undefined ? clockOf((this.session as { timeout?: TimeoutOption }).timeout, name) : own
+    const own = partOf(detail?.timeout, name)
+    const value = own === undefined ? partOf((this.session as { timeout?: TimeoutOption }).timeout, name) : own
     if (value === undefined || value === null || value === Infinity) return Infinity
     if (typeof (value as unknown) === 'number' && value > 0) return value
     const message = `Expected \`timeout.${name}\` to be a positive number of milliseconds, got ${describe(value)}`
@@ -154,7 +154,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
 
   #admit(controller: Controller): void {
     const { future } = controller
-    const timeout = this.clock('queue', future)
+    const timeout = this.limitOf('queue', future)
     this.enqueue(controller)
     if (timeout !== Infinity) controller.limitQueueing(timeout)
   }
@@ -169,7 +169,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
   }
 }
 
-/** What an executor that did not take a request makes of the future. */
+/** The future's error, where its executor did not accept the request. */
 function refusalError(error: unknown, future: ResponseFuture<unknown>): unknown {
   const request = describeRequest(future)
   attachRequest(error, request)
@@ -177,7 +177,7 @@ function refusalError(error: unknown, future: ResponseFuture<unknown>): unknown 
   return new InvalidOptionError(error.message, { cause: error, request })
 }
 
-/** Of the options that it was prepared with, those that count before it is opened. */
+/** The options that a request was prepared with and that count before it starts. */
 function carriedOptions(request: unknown): SendOptions {
   if (!(request instanceof PreparedRequest)) return {}
   const options: SendOptions = request[requestNotes].options ?? {}
@@ -185,8 +185,8 @@ function carriedOptions(request: unknown): SendOptions {
   return Object.fromEntries(names.filter((name) => options[name] !== undefined).map((name) => [name, options[name]]))
 }
 
-/** What a timeout option says of one clock: `undefined` inherits, `null` is none. A number is about connecting and reading. */
-function clockOf(timeout: TimeoutOption | undefined, name: 'queue' | 'total'): number | null | undefined {
+/** One part of a timeout option: `undefined` inherits, `null` is no limit. A number is about connecting and reading. */
+function partOf(timeout: TimeoutOption | undefined, name: 'queue' | 'total'): number | null | undefined {
   if (timeout === null) return null
   return typeof timeout === 'object' ? timeout[name] : undefined
 }

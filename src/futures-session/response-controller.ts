@@ -20,11 +20,11 @@ import type { ResponseFuture } from './response-future.ts'
 import { RequestSpan } from './tracing.ts'
 
 /**
- * Between the executor, that starts and settles it, and the session, that does the work: the write side of one request. It
- * counts, tells the events, and hands the work back to the executor when another attempt is due. One future for all of that.
+ * The write side of one request. The executor starts and settles it; it counts, tells the events, and submits the work again
+ * when there is a next attempt. All attempts have one future.
  *
- * There may be very many of them, so each field counts; and private methods are those of TypeScript, for an instance of a
- * class with `#methods` is 8 bytes larger.
+ * Very many may wait, so each field counts, and private methods are those of TypeScript: an instance of a class with
+ * `#methods` is 8 bytes larger.
  */
 export abstract class ResponseController<R>
   extends FutureController<R>
@@ -35,9 +35,9 @@ export abstract class ResponseController<R>
   /** The neighbours among the open requests. */
   previous: ResponseController<R> | undefined = undefined
   next: ResponseController<R> | undefined = undefined
-  /** Of whoever submitted it: events are told there. While it is being submitted there is none, and we are in it. */
+  /** The context of the submission, in which events are told. Not set during the submission itself: that runs in it. */
   context: AsyncContext | undefined = undefined
-  /** Before the start: the time it may wait for a worker, if that is limited. From then on how it is done. */
+  /** Before the start the timer of `timeout.queue`, if there is one; then the run. One field, for 8 bytes a request. */
   #phase: Deadline | RequestRun | undefined = undefined
 
   constructor(future: ResponseFuture<R>, submitter: RequestSubmitter<R>) {
@@ -47,12 +47,12 @@ export abstract class ResponseController<R>
     this.onCancel(this)
   }
 
-  /** The first counts: what executors do with it later is their affair. */
+  /** Only the first counts: that of the first submission. */
   [adoptContext](context: AsyncContext): void {
     this.context ??= context
   }
 
-  /** Rejects it if it has not started in time (ms). */
+  /** Rejects the future if it has not started within so many ms. */
   limitQueueing(timeout: number): void {
     this.#phase = new Deadline(timeout, () => {
       const request = describeRequest(this.future)
@@ -86,7 +86,7 @@ export abstract class ResponseController<R>
     return this.settle('rejected', error, () => super.reject(error))
   }
 
-  /** Stops what it still does: `cancel()` while it is not done, the body while it streams. */
+  /** Cancels the future, or ends the body that is still coming in. */
   stop(reason: unknown): void {
     if (this.future.done()) this.run?.abort(cancelledRequest(describeRequest(this.future), reason))
     else this.future.cancel(reason)
@@ -117,7 +117,7 @@ export abstract class ResponseController<R>
   enterUserCode(): UserScope {
     const scope = new UserScope()
     const { run } = this
-    // It may be settled already, and its hooks still at work.
+    // The future may be settled, and its hooks still at work.
     if (run !== undefined) run.scope = scope
     return scope
   }
@@ -131,7 +131,7 @@ export abstract class ResponseController<R>
     return this.#submitter.countsAt(this, origin)
   }
 
-  /** Where redirects have led it, if that is counted. */
+  /** The origin that redirects have led to, where requests are counted by origin. */
   get origin(): string | undefined {
     return this.run?.origin
   }
@@ -152,7 +152,7 @@ export abstract class ResponseController<R>
     return this.#submitter.openRequests
   }
 
-  /** How it is done, once it has started. */
+  /** Set from the start to the end. */
   protected get run(): RequestRun | undefined {
     return this.#phase instanceof RequestRun ? this.#phase : undefined
   }
@@ -172,7 +172,7 @@ export abstract class ResponseController<R>
       this.tell('failure', { ...this.attemptEvent, error: outcome })
     }
     openRequests.announceEnd(this)
-    // A controller that has waited long is in the old generation: the run would live there until the next major collection.
+    // A long-waiting controller has been promoted; drop the references, or the run survives until the next major GC.
     this.context = undefined
     if (!isStreaming) this.#phase = undefined
     return isSettled
@@ -218,7 +218,7 @@ export abstract class ResponseController<R>
     try {
       this.#submitter.enqueue(this)
     } catch (error) {
-      // Ours makes room for the next attempt of what it took before; somebody else's may not.
+      // Executors of ours always accept a next attempt; those of somebody else may not.
       if (error instanceof QueueFullError) return this.resubmitAfter(retryInterval, run)
       this.reject(error)
       run.abort(error)

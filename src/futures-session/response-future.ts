@@ -20,7 +20,7 @@ export interface SubmittedRequest<C = unknown> extends Readonly<RequestOptions<C
   readonly context: C
 }
 
-/** The type of `data`, where a call does not name it: the session says. */
+/** Stands for the type of `data` where a call does not name it: then that of the session counts. */
 export interface Unsaid {
   /** Only for the type. */
   readonly '~unsaid': never
@@ -30,14 +30,14 @@ export type WithData<R, D> = [D] extends [Unsaid] ? R : R extends Response ? Res
 
 /** What a FuturesSession returns: the future of a response, that knows its request. */
 export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
-  /** Of a plain GET just the URL, until somebody asks. Options are copied: the caller may change his own. */
+  /** Only the URL of a plain GET, until somebody asks. Options are copied, because the caller may change them. */
   #request: SubmittedRequest<C> | string
   #isObserved = false
 
   /** A FuturesSession makes them. */
   constructor(method: string, url: string | URL, options: RequestOptions<C> | undefined) {
     super()
-    // As it is now: the caller may change his own before its turn comes. What is no URL is refused when that has come.
+    // As text: the caller may change the URL object. What is no URL is refused when the request starts.
     const target = url instanceof URL ? url.href : url
     const isPlain = method === 'GET' && options === undefined && !isSpec(target)
     this.#request = isPlain ? target : specOf(method, target, options)
@@ -176,7 +176,7 @@ function isSpec<C>(request: unknown): request is SubmittedRequest<C> {
 
 const plainRequest = <C>(url: string): SubmittedRequest<C> => ({ method: 'GET', url }) as SubmittedRequest<C>
 
-/** In this order: a literal that begins with a spread has a hidden class of its own, of 170 bytes, on Node 20. */
+/** Names first: a literal that begins with a spread has a hidden class of its own, of 170 bytes, on Node 20. */
 function specOf<C>(method: string, url: string, options: RequestOptions<C> | undefined): SubmittedRequest<C> {
   const spec = { method, url, ...options }
   if (spec.method !== method) spec.method = method
@@ -188,7 +188,7 @@ function isFuture(name: string): TypeError {
   return new TypeError(`Can't read \`${name}\` here: this is a future: \`await future.result()\` is its response`)
 }
 
-/** As if there were nothing under that name. */
+/** Sets an own property, which hides the accessor of that name. */
 function attach(future: object, name: string, value: unknown): void {
   Object.defineProperty(future, name, { value, writable: true, enumerable: true, configurable: true })
 }
@@ -201,7 +201,7 @@ interface ForeignResponse {
   arrayBuffer?(): ArrayBuffer | PromiseLike<ArrayBuffer>
 }
 
-/** Nothing is waited for where the body is here already. */
+/** Synchronous where the body is complete. */
 function readJson<R>(response: R, future: ResponseFuture<R>): unknown {
   return isHere(response) ? response.json() : readLater(response, () => jsonOf(response as ForeignResponse, future))
 }

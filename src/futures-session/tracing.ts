@@ -19,7 +19,7 @@ export interface RequestTrace {
 
 const channel = tracingChannel<unknown, RequestTrace>('undici-futures:request')
 
-/** One request as tracing sees it: from its start on a worker to its settlement, whatever lies between. */
+/** The tracing span of one request: from its start on a worker to its settlement, all attempts included. */
 export class RequestSpan {
   readonly #trace: RequestTrace
   #scope: AsyncContext | undefined
@@ -46,12 +46,12 @@ export class RequestSpan {
     return result
   }
 
-  /** That of the submitter, with the stores that subscribers have bound to the start. Once it has begun. */
+  /** The context of the submitter with the stores that subscribers have bound to the start; set once the span has begun. */
   get scope(): AsyncContext | undefined {
     return this.#scope
   }
 
-  /** One that has not begun has no end either. */
+  /** A span that has not begun publishes no end. */
   close(outcome: { result: unknown } | { error: unknown }): void {
     Object.assign(this.#trace, outcome)
     this.#scope?.run(() => {

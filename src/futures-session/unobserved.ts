@@ -3,7 +3,7 @@ import { describeRequest } from '../session/call/call-subject.ts'
 import type { GuardedEmitter, SessionEvents } from './events.ts'
 import type { ResponseFuture } from './response-future.ts'
 
-/** What holds a failure until somebody asks for it; only failures that nobody has asked for yet are in here. */
+/** The map that holds each failure that nobody has asked for. */
 const holders = new WeakMap<object, Map<object, AsyncContext>>()
 
 /** Somebody asked: the failure needs no report. */
@@ -15,11 +15,11 @@ export function forgetUnobserved(future: object): void {
 const mostHeld = 1000
 
 /**
- * The failures of one session that nobody has asked for. Nothing of them is an `unhandledRejection`, and nothing is lost:
- * each is reported once, when the session ends or when 1 000 younger ones are held.
+ * The failures of one session that nobody has asked for. None is an `unhandledRejection`; each is reported once, when the
+ * session ends or when 1 000 later ones are held.
  */
 export class UnobservedFailures<R> {
-  /** With the context of whoever submitted them. */
+  /** Each with the context of its submission. */
   readonly #held = new Map<ResponseFuture<R>, AsyncContext>()
   readonly #report: (future: ResponseFuture<R>, error: unknown) => void
 
@@ -30,7 +30,7 @@ export class UnobservedFailures<R> {
   /**
    * Remembers a rejected future, unless somebody has asked for it already.
    *
-   * @param context of whoever submitted it; by default that of the caller
+   * @param context of its submission
    */
   hold(future: ResponseFuture<R>, context = new AsyncContext()): void {
     if (future.isObserved) return

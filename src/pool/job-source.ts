@@ -6,8 +6,8 @@ import type { RequestOptions, RequestSpec } from '../session/options/options.ts'
 import { checkRequestKwargs } from './pool-options.ts'
 
 /**
- * Where a pool's jobs come from: those of a list and those that were put, in that order; and while there is none, an input
- * of any length, which is asked for one job at a time when somebody is there to do it.
+ * The jobs of a pool: those of a list and those that were put, in that order. While there is none, an input of any length is
+ * asked for one job at a time, when a worker is free.
  */
 export class JobSource {
   /** Jobs that were handed over: a list's at once, an input's as they come. */
@@ -16,9 +16,9 @@ export class JobSource {
   failure: { readonly error: unknown } | undefined
   readonly #onArrival: () => void
   readonly #waiting = new Fifo<QueuedJob>()
-  /** Taken, and given back: the last of them is the next. */
+  /** Jobs that were given back; the last one is the next. */
   #returned: QueuedJob[] = []
-  /** The input, and what comes from it, runs in the context of whoever made the pool. */
+  /** The context of the pool's constructor, in which the input and its jobs run. */
   readonly #context = new AsyncContext()
   #input: Input<unknown> | undefined
   #isAsking = false
@@ -81,7 +81,7 @@ export class JobSource {
     this.submitted++
   }
 
-  /** Never rejects. What comes after a cancel is no job any more. */
+  /** Never rejects. What comes after a cancel is dropped. */
   async #ask(): Promise<void> {
     const input = this.#input
     if (input === undefined || this.#isAsking) return
@@ -98,11 +98,11 @@ export class JobSource {
     this.#onArrival()
   }
 
-  /** Nobody waits for the input to clean up: it may be waiting itself, for something that never comes. */
+  /** The input's cleaning up is not awaited: it may be waiting for something that never comes. */
   #leave(): void {
     const input = this.#input
     this.#input = undefined
-    // The pool has its outcome already.
+    // Its failure has no place to go: the pool has its outcome.
     input?.leave().catch(() => undefined)
   }
 }
@@ -110,7 +110,7 @@ export class JobSource {
 /** One request: `url`, `method` (default GET), and any option of a request. */
 export type Job = RequestSpec
 
-/** What came of a job, and knows it: a ThreadException, or a ThreadResponse. Put in a job's place, it is tried again. */
+/** The outcome of a job, a ThreadException or a ThreadResponse. Passed in the place of a job, it tries that again. */
 export interface Attempted {
   /** The job: the very object that was queued. */
   readonly requestKwargs: Job
@@ -124,7 +124,7 @@ export interface QueuedJob {
   readonly job: Job
   /** Which attempt at it this is, from 1. */
   readonly attempts: number
-  /** Of whoever queued it. */
+  /** The context of the code that queued it. */
   readonly context: AsyncContext
 }
 
@@ -157,7 +157,7 @@ export function urlJobs(
   return mapLater(checkIterable(urls, 'URLs'), toJob)
 }
 
-/** @throws {TypeError} what can't be iterated, and a string, of which nobody wants the letters */
+/** @throws {TypeError} what can't be iterated, and a string: its letters are no jobs */
 export function checkIterable(value: unknown, what: string): Iterable<unknown> | AsyncIterable<unknown> {
   const { [Symbol.iterator]: iterate, [Symbol.asyncIterator]: iterateLater } = Object(value) as Record<symbol, unknown>
   const isIterable = typeof iterate === 'function' || typeof iterateLater === 'function'
@@ -173,7 +173,7 @@ async function* mapLater<T>(
   for await (const element of input) yield fn(element, index++)
 }
 
-/** Two levels: whoever changes the `headers` of one job changes no other's. `context` is the caller's, whatever it is. */
+/** Copies two levels, so that changing the `headers` of one job changes no other's. `context` is never copied. */
 function copyOptions(options: RequestOptions): RequestOptions {
   const copyOf = ([name, value]: [string, unknown]): [string, unknown] => {
     if (name === 'context') return [name, value]

@@ -107,7 +107,7 @@ export function resolvePoolOptions<S extends SessionLike<unknown>>(given: PoolOp
   return {
     numProcesses: checkCount('numProcesses', numProcesses),
     maxBuffered: checkCount('maxBuffered', maxBuffered, { infinite: true }),
-    initializer: initializer,
+    initializer,
     initargs: [...initargs],
     authGenerator: authGenerator as OrReference<AuthGenerator<unknown>> | undefined,
     ...{ session, executor, raiseForStatus },
@@ -119,7 +119,7 @@ export function checkRequestKwargs(requestKwargs: object, isForeign: boolean): v
   const poolNames = known.filter((name) => !requestNames.includes(name))
   const misplaced = Object.keys(requestKwargs).find((name) => poolNames.some((each) => each === name))
   if (misplaced !== undefined) throw new TypeError(`Unknown option \`${misplaced}\`: it belongs to the third argument`)
-  // What a session of another kind knows, nobody else does.
+  // A foreign session may know other options.
   if (!isForeign) checkOptionNames(requestKwargs, requestNames)
 }
 

@@ -18,7 +18,7 @@ type AnyFunction = (...args: unknown[]) => unknown
 /** One of a pool's workers: a session, and one job at a time. */
 export class PoolWorker<R> implements DoneListener {
   readonly #session: FuturesSession<R>
-  /** What was made for this worker, and what took its place. */
+  /** The sessions that were made for this worker, and those that replaced them. */
   readonly #owned: ReadonlySet<AnySession>
   readonly #raiseForStatus: boolean | undefined
   /** A streamed body that is still coming in holds the worker. */
@@ -28,7 +28,7 @@ export class PoolWorker<R> implements DoneListener {
   /** @throws {TypeError} no session */
   constructor(session: SessionLike<R>, owned: ReadonlySet<AnySession>, options: ResolvedPoolOptions) {
     const { executor, raiseForStatus, numProcesses } = options
-    // All workers may share the connections of one session, that clones are made of.
+    // The sessions of all workers may be clones, which share their connections.
     if (session instanceof Session) session[coreOf].connections.keepFor(numProcesses)
     this.#session = new FuturesSession<R>({ session, executor, maxWorkers: 1, unobserved: 'ignore' })
     this.#owned = owned
@@ -57,7 +57,7 @@ export class PoolWorker<R> implements DoneListener {
     return this.#bodyEnd
   }
 
-  /** Whoever reads a pool waits for its jobs. */
+  /** Code that reads a pool waits for its jobs. */
   get isWait(): boolean {
     return true
   }
@@ -103,7 +103,7 @@ export async function openWorkers<R>(options: ResolvedPoolOptions): Promise<Pool
   const create = options.session ?? (() => base?.clone())
   const opening = Array.from({ length: options.numProcesses }, () => openWorker<R>(create, options))
   const outcomes = await Promise.allSettled(opening)
-  // The connections live on with the clones.
+  // The clones keep the connections open.
   await base?.close()
   const workers = outcomes.flatMap((outcome) => (outcome.status === 'fulfilled' ? [outcome.value] : []))
   const failure = outcomes.find((outcome) => outcome.status === 'rejected')
@@ -112,7 +112,7 @@ export async function openWorkers<R>(options: ResolvedPoolOptions): Promise<Pool
   throw failure.reason
 }
 
-/** Waits only for what has to be waited for: with plain functions one session is ready before the next one is made. */
+/** Awaits only thenables: with plain functions a session is ready before the next one is made. */
 async function openWorker<R>(create: () => unknown, options: ResolvedPoolOptions): Promise<PoolWorker<R>> {
   const { initializer, initargs, authGenerator } = options
   const owned = new Set<AnySession>()

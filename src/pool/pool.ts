@@ -34,10 +34,10 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
   readonly #results = new Results<ResponseOf<S>>(() => this.#advance())
   readonly #maxBuffered: number
   readonly #hasQueue: boolean
-  /** None until all are there. */
+  /** Empty until all of them are ready. */
   #workers: readonly PoolWorker<ResponseOf<S>>[] = []
   readonly #idleWorkers: PoolWorker<ResponseOf<S>>[] = []
-  /** That of the executor, where the caller brought one. */
+  /** The queue of the executor that was passed; one of a worker's own is never full. */
   readonly #fullQueue = new FullQueue(() => this.#advance())
   #openJobs = 0
   #isClosed = false
@@ -58,7 +58,7 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
     this.#hasQueue = options.jobQueue !== undefined
     this.#maxBuffered = resolved.maxBuffered
     this.#released = this.#run(resolved)
-    // Whoever wants to know asks `joinAll`, or reads.
+    // Not an unhandledRejection: `joinAll` and the readers tell it.
     this.#released.catch(() => undefined)
   }
 
@@ -181,7 +181,7 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
   }
 
   async #run(options: ResolvedPoolOptions): Promise<void> {
-    // Nobody else's code runs within the constructor.
+    // Code of the caller's never runs within the constructor.
     await Promise.resolve()
     try {
       if (!this.#hasEnded) this.#workers = await openWorkers(options)
@@ -209,13 +209,13 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
   get #isOver(): boolean {
     if (this.#openJobs > 0 || !this.#source.isOver) return false
     if (this.#workers.length === 0) return this.#isCancelled
-    // As long as nobody has been told the end, more may be put.
+    // Until a reader has been told the end, more may be put.
     return this.#isClosed || this.#source.failure !== undefined || (this.#hasQueue && this.#results.isAwaited)
   }
 
   /** @returns false if the executor's queue is full: the job waits, and is tried again */
   #start(worker: PoolWorker<ResponseOf<S>>, queued: QueuedJob): boolean {
-    // First: whoever is told of it may lead back here.
+    // Counted first: a listener that is told of the request may lead back here.
     this.#openJobs++
     const future = worker.submit(queued)
     if (future === undefined) {
@@ -234,7 +234,7 @@ export class Pool<S extends SessionLike<unknown> = Session> implements Disposabl
   #finish(worker: PoolWorker<ResponseOf<S>>, queued: QueuedJob, future: Future<ResponseOf<S>>): void {
     this.#openJobs--
     this.#results.add(queued, future, this.#isCancelled)
-    // A turn later: whoever takes the last result may put more, and jobs without end that fail at once starve nobody.
+    // A turn later: the reader of the last result may put more, and an endless input of failing jobs must not block the loop.
     setImmediate(() => this.#free(worker))
   }
 

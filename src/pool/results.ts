@@ -3,7 +3,7 @@ import type { Future } from '../future/future.ts'
 import type { QueuedJob } from './job-source.ts'
 import { ThreadException, type ThreadResponse, toThreadResponse } from './thread-response.ts'
 
-/** Takes a result when it is asked for one: leaving it early loses nothing. */
+/** Takes a result only when it is asked for one, so leaving it early loses nothing. */
 export type ResultIterator<T> = AsyncIterableIterator<T, undefined> & AsyncDisposable
 
 /** How many jobs ended how. Once the pool has ended, `submitted` is the sum of the others. */
@@ -18,13 +18,13 @@ export interface PoolStats {
   cancelled: number
 }
 
-/** What became of a pool's jobs: each is in exactly one of the streams, or counted as cancelled. */
+/** The outcomes of a pool's jobs: each is in exactly one of the streams, or counted as cancelled. */
 export class Results<R> {
   readonly responses: ResultStream<ThreadResponse<R>>
   readonly exceptions: ResultStream<ThreadException>
   readonly counts = { responses: 0, exceptions: 0, cancelled: 0 }
 
-  /** @param onDemand called after somebody has taken a result, or waits for one */
+  /** @param onDemand called after a reader has taken a result, or waits for one */
   constructor(onDemand: () => void) {
     this.responses = new ResultStream(onDemand)
     this.exceptions = new ResultStream(onDemand)
@@ -35,7 +35,7 @@ export class Results<R> {
     return this.responses.readyCount + this.exceptions.readyCount
   }
 
-  /** Somebody waits for one. */
+  /** A reader waits for one. */
   get isAwaited(): boolean {
     return this.responses.isAwaited || this.exceptions.isAwaited
   }
@@ -75,8 +75,8 @@ export interface Failure {
 }
 
 /**
- * One kind of a pool's results. Readers come and go: what one takes, the others don't get; what nobody has taken is kept,
- * and each of them is told the end.
+ * The responses or the exceptions of a pool. Each result goes to one reader; results that no reader has taken are kept, and
+ * every reader is told the end.
  */
 class ResultStream<T> {
   readonly #ready = new Fifo<T>()
@@ -84,7 +84,7 @@ class ResultStream<T> {
   readonly #onDemand: () => void
   #end: { readonly failure: Failure | undefined } | undefined
 
-  /** @param onDemand called after somebody has taken a result, or waits for one */
+  /** @param onDemand called after a reader has taken a result, or waits for one */
   constructor(onDemand: () => void) {
     this.#onDemand = onDemand
   }
@@ -94,7 +94,7 @@ class ResultStream<T> {
     return this.#ready.size
   }
 
-  /** Somebody waits for a result. */
+  /** A reader waits for a result. */
   get isAwaited(): boolean {
     return this.#waitingReaders.size > 0
   }
@@ -127,7 +127,7 @@ class ResultStream<T> {
     return new ResultReader(this)
   }
 
-  /** @internal Gives a reader what it has come for: a result or the end, if there is either. */
+  /** @internal Gives a reader a result or the end, if there is either. */
   supply(reader: ResultReader<T>): void {
     if (this.#ready.size > 0) reader.push(this.#ready.shift() as T)
     else if (this.#end?.failure !== undefined) reader.fail(this.#end.failure.error)
@@ -142,7 +142,7 @@ class ResultStream<T> {
   }
 }
 
-/** Fetches a result when it is asked for one, and not before: leaving it loses nothing. */
+/** Fetches a result when it is asked for one, and not before. */
 class ResultReader<T> extends AsyncQueue<T> {
   readonly #stream: ResultStream<T>
 

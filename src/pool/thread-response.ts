@@ -4,8 +4,8 @@ import type { Attempted, Job, QueuedJob } from './job-source.ts'
 
 /**
  * A response, and the job it answers. It is the response itself, with three properties more that don't show when it is
- * listed or printed. What can't take them is left as it is: an object that has a property of one of these names (one that
- * answers a second job, too) or is frozen is behind a view of it, and what is no object is under `response` only.
+ * listed or printed. An object that is frozen, or has a property of one of these names (because it answers a second job, too),
+ * is left as it is, and this is a view of it; what is no object is under `response` only.
  */
 export type ThreadResponse<R = Response> = (R extends object ? R : unknown) & ThreadResponseDetail<R>
 
@@ -23,7 +23,7 @@ export function toThreadResponse<R>(response: R, { job, attempts }: QueuedJob): 
       return (isFree ? mark(response, detail) : viewOf(response, detail)) as ThreadResponse<R>
     }
   } catch {
-    // An object that refuses to be looked at.
+    // A Proxy or a getter throws.
   }
   return detail as ThreadResponse<R>
 }
@@ -35,7 +35,7 @@ function mark(response: object, detail: object): object {
   return response
 }
 
-/** Everything is done to the response itself: its private state is its own. */
+/** A Proxy that calls methods and accessors on the response itself, for its private fields. */
 function viewOf(response: object, detail: object): object {
   return new Proxy(response, {
     has: (target, name) => Object.hasOwn(detail, name) || name in target,

@@ -5,15 +5,15 @@ import { StreamBody, bytesOf } from '../../session/body/stream-body.ts'
 import type { FormEntry, PackedBody, PackedFields } from './protocol.ts'
 import type { CloneCheck } from './pack-options.ts'
 
-/** A body as it crosses, and the content type that goes with it unless the caller wrote one. */
+/** A packed body, and its content type, which counts unless the caller wrote one. */
 export interface TypedBody {
   readonly body: PackedBody | undefined
   readonly contentType: string | undefined
 }
 
 /**
- * Writes the body here, where it is all in memory: what forms and JSON are made of need not be cloneable then. What lies in
- * Blobs crosses as it is, and is put together in the thread.
+ * Serializes a body that is in memory here, so that the values in forms and JSON need not be cloneable. Blobs are sent as they
+ * are, and bodies with Blobs are put together in the thread.
  *
  * @throws {TaskNotCloneableError} a function, a stream, an iterable
  * @throws {InvalidOptionError} what can't be sent anywhere
@@ -29,7 +29,7 @@ export function packBody(options: BodyOptions, cloneCheck: CloneCheck): TypedBod
   return { body: packBlobs(data, files), contentType: undefined }
 }
 
-/** What `data` and `files` of the request are in the thread. */
+/** `data` and `files` of the request in the thread. */
 export function unpackBody(body: PackedBody | undefined): { data?: unknown; files?: unknown } {
   if (body === undefined) return {}
   if ('content' in body) return { data: body.content }
@@ -38,7 +38,7 @@ export function unpackBody(body: PackedBody | undefined): { data?: unknown; file
   return { files, data: fields !== undefined && 'form' in fields ? unpackForm(fields.form) : fields }
 }
 
-/** The body of a request that came back, where it is the one that was given. */
+/** The body of a request that comes back with a mark: it is the body that was given. */
 export function bodyAsGiven(options: BodyOptions, contentType: string | undefined): PreparedBody | undefined {
   const boundary = /^multipart\/form-data; boundary=(.+)$/.exec(contentType ?? '')?.[1]
   return prepareBody(options, boundary)?.body
@@ -69,7 +69,7 @@ function packBlobs(data: unknown, files: unknown): PackedBody {
   return isFormData(data) ? { form: packForm(data) } : { content: packBlob(data as Blob) }
 }
 
-/** With the name that a File has: as a clone it is a Blob. */
+/** With the name of a File, because its clone is a Blob without one. */
 function packFile(file: unknown): unknown {
   if (Array.isArray(file)) return file.map((each: unknown) => (isBlob(each) ? packBlob(each) : each))
   if (!isBlob(file)) return file
@@ -89,7 +89,7 @@ function packForm(form: FormData): FormEntry[] {
   )
 }
 
-/** Without copying its bytes; a File becomes a Blob. */
+/** Makes a Blob of a File, without copying its bytes. */
 const packBlob = (blob: Blob): Blob => blob.slice(0, blob.size, blob.type)
 
 function unpackForm(entries: readonly FormEntry[]): FormData {

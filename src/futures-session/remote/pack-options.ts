@@ -12,7 +12,7 @@ import type { PackedOptions } from './protocol.ts'
 
 type Packer = (value: unknown, name: string, cloneCheck: CloneCheck) => unknown
 
-/** The others cross as they are. */
+/** Options that are not in here are sent as they are. */
 const packers: { readonly [Name in OptionName]?: Packer } = {
   headers: packPairs,
   params: packPairs,
@@ -22,9 +22,9 @@ const packers: { readonly [Name in OptionName]?: Packer } = {
 }
 
 /**
- * Options of a request or a session as they cross; they were checked before.
+ * Makes options of a request or a session cloneable; they were checked before.
  *
- * @throws {TaskNotCloneableError} a function, or anything else that can't cross
+ * @throws {TaskNotCloneableError} a function, or anything else that can't be cloned
  */
 export function packOptions(options: object, cloneCheck: CloneCheck): Record<string, unknown> {
   const packed: Record<string, unknown> = {}
@@ -36,7 +36,7 @@ export function packOptions(options: object, cloneCheck: CloneCheck): Record<str
   return packed
 }
 
-/** Headers of a request, with the type of its body as `prepare` adds it: where neither it nor the session names one. */
+/** Adds the type of the body, as `prepare` does: where neither the request nor the session names one. */
 export function addContentType(options: PackedOptions, contentType: string, sessionHeaders: HeaderMap): PackedOptions {
   const headers = sessionHeaders.copy()
   const own = (options.headers ?? []) as Iterable<readonly [string, string]> | Record<string, string>
@@ -50,13 +50,13 @@ function packPlain(value: unknown, name: string, cloneCheck: CloneCheck): unknow
   return cloneCheck.check(value, name)
 }
 
-/** URLSearchParams, Headers, a HeaderMap, anything that yields pairs: only arrays and objects can cross. */
+/** URLSearchParams, Headers, a HeaderMap, or whatever yields pairs, as an array: they can't be cloned. */
 function packPairs(value: unknown, name: string, cloneCheck: CloneCheck): unknown {
   const isIterable = typeof value === 'object' && value !== null && Symbol.iterator in value
   return cloneCheck.check(isIterable ? [...(value as Iterable<unknown>)] : value, name)
 }
 
-/** A hook by itself is a list of one, in its path too. */
+/** A single hook is packed as a list of one, and has the path of its element. */
 function packHooks(value: unknown, name: string, cloneCheck: CloneCheck): unknown {
   const lists: [string, unknown[]][] = []
   for (const [kind, hooks] of Object.entries<readonly AnyHook[]>(checkHooks(value))) {
@@ -66,7 +66,7 @@ function packHooks(value: unknown, name: string, cloneCheck: CloneCheck): unknow
   return lists.length === 0 ? undefined : Object.fromEntries(lists)
 }
 
-/** One of ours crosses as a shared value. */
+/** An auth function of ours is a shared value, not an option. */
 function packAuth(value: unknown, name: string, cloneCheck: CloneCheck): unknown {
   if (recipeOf(value) !== undefined) return undefined
   return isTaskReference(value) ? packReference(value, name, cloneCheck) : cloneCheck.check(value, name)
@@ -87,7 +87,7 @@ function packProxies(value: unknown, name: string, cloneCheck: CloneCheck): unkn
   return cloneCheck.check(Object.fromEntries(entries), name)
 }
 
-/** Checks what shall leave this isolate, and names what can't. */
+/** Checks that values can be cloned, and names what can't in its error. */
 export class CloneCheck {
   readonly #tried: string
   readonly #reach: Reach
@@ -109,17 +109,17 @@ export class CloneCheck {
   }
 }
 
-/** What a session adds to its requests, as it crosses; the jar crosses by itself. */
+/** What a session adds to its requests, packed. The jar is a shared value of its own. */
 export interface PackedSession {
   /** Name, value, name, value ... */
   readonly headers: readonly string[]
   /** Attributes to set. */
   readonly attributes: PackedOptions
-  /** Variables that the submitter goes by; not there: those of where the request is done. */
+  /** The environment variables of the submitter. Not there: those of the process that does the request count. */
   readonly environment?: NodeJS.ProcessEnv
 }
 
-/** An AuthRecipe, as it crosses. */
+/** An AuthRecipe, packed. */
 export interface PackedRecipe {
   readonly name: AuthRecipe['name']
   readonly args: readonly string[]
@@ -128,13 +128,13 @@ export interface PackedRecipe {
 }
 
 /**
- * What a session looked like when a request was submitted. Attributes may be edited in place, so each request looks whether
- * it is still the same; a snapshot that is crosses to each thread once.
+ * The state of a session when a request was submitted. Attributes may be edited in place, so `isOf` compares it for each
+ * request; as long as it is the same, the snapshot is sent to each thread once.
  */
 export class SessionSnapshot implements SharedValue {
   readonly version = 0
   readonly value: PackedSession
-  /** Threads have a copy of the environment of their start. */
+  /** With the environment: threads have a copy of that of their start. */
   readonly localValue: PackedSession
   readonly #state: readonly unknown[]
 
@@ -153,7 +153,7 @@ export class SessionSnapshot implements SharedValue {
   }
 }
 
-/** The same values as long as nothing changes: what is replaced when it is set as it is, what may be edited as text. */
+/** The values to compare: by identity what is only ever replaced, as text what may be edited. */
 function stateOf(core: SessionCore): unknown[] {
   const { headers, params, proxies, auth, jar, trustEnv, baseUrl, defaults } = core
   const state: unknown[] = [headers.toFlat(), defaults, auth, jar, trustEnv, baseUrl, textOf(params), textOf(proxies)]

@@ -11,39 +11,39 @@ import type { RemoteCall, PackedBody, SharedIndex } from './protocol.ts'
 import { ResponseUnpacker } from './response-unpacker.ts'
 import type { SharedJar } from './shared-jar.ts'
 
-/** What requests have in common as long as nothing about their session changes. */
+/** What all requests share as long as their session does not change. */
 export interface Common {
   readonly core: SessionCore
   readonly snapshot: SessionSnapshot
   readonly jar: SharedJar | undefined
   /** The session's jar may be replaced, or switched off, while a request waits for its next attempt. */
   jarNow(): SharedJar | undefined
-  /** Pool key, snapshot and what `sharedIndex` names; the parts of the jar are added when an attempt is handed to its thread. */
+  /** Pool key, snapshot and what `sharedIndex` names; the segments of the jar are added when an attempt is handed to its thread. */
   readonly shared: readonly SharedValue[]
   readonly sharedIndex: SharedIndex
-  /** The executor tells what happens while a task runs. */
+  /** The executor connects a running task with its submitter: see RemoteLink. */
   readonly isLinked: boolean
 }
 
-/** A request that was taken in. */
+/** A packed request, and what its run needs to know. */
 export interface PackedRequestParts {
   readonly subject: CallSubject
   readonly remoteCall: RemoteCall
   readonly common: Common
   readonly shared: readonly SharedValue[]
-  /** Milliseconds; Infinity: none. */
+  /** The total timeout in ms; Infinity: none. */
   readonly total: number
-  /** Its retry policy would repeat its method, if there were one. */
+  /** A retry policy would repeat its method. */
   readonly isIdempotent: boolean
   /** Hooks in the thread may turn its errors into responses. */
   readonly mayRecover: boolean
 }
 
-/** What crosses of a request alone. */
+/** The parts of a RemoteCall that belong to the request alone. */
 type Particulars = Omit<RemoteCall, 'sharedIndex'>
 
 /**
- * Takes down a request as it is now, for a thread.
+ * Packs a request as it is now.
  *
  * @throws {TaskNotCloneableError} something in it can't leave this isolate
  * @throws {RequestError} an option or a body that can't be used anywhere
@@ -69,7 +69,7 @@ function ownRetry({ request, options }: CallSubject): unknown {
   return options?.retry ?? (request[requestNotes].options as RequestOptions | undefined)?.retry
 }
 
-/** For what comes back. */
+/** Makes the unpacker of what comes back. */
 export function unpackerFor({ subject: { request }, remoteCall, common }: PackedRequestParts): ResponseUnpacker {
   return new ResponseUnpacker({
     headers: common.snapshot.value.headers,
@@ -78,7 +78,7 @@ export function unpackerFor({ subject: { request }, remoteCall, common }: Packed
   })
 }
 
-/** Before the jar, which comes last. */
+/** Puts the recipe before the jar, which has to be last. */
 function shareAuth({ shared, sharedIndex }: Common, auth: unknown): Pick<Common, 'shared' | 'sharedIndex'> {
   const recipe = sharedRecipe(auth)
   if (recipe === undefined) return { shared, sharedIndex }
@@ -110,7 +110,7 @@ function packPrepared(request: PreparedRequest, options: object, cloneCheck: Clo
   return { method, url, prepared, options: packOptions(options, cloneCheck), ...(body && { body }) }
 }
 
-/** What comes back without its body had this one. */
+/** The body of requests that come back without one, because it is the one that was given. */
 function givenBody(
   packed: PackedBody | undefined,
   request: RequestSpec | PreparedRequest,

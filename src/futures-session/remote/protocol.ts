@@ -1,37 +1,37 @@
-/** What a FuturesSession says to its request in a thread, and what that says to it. Everything here can be cloned. */
+/** The messages between a FuturesSession and its request in a thread. Everything here can be cloned. */
 import type { FailedResponse } from '../../errors.ts'
 import type { SharedCopy } from '../../executor/remote.ts'
 import type { CookieChange } from '../../session/cookies/followed-jar.ts'
 import type { FormPair } from '../../session/body/form.ts'
 import type { RetryCounts } from '../../session/call/retry.ts'
 
-/** The one argument of the task. What is not there is not given. */
+/** The one argument of the task. */
 export interface RemoteCall {
   readonly method: string
   readonly url: string
-  /** Those of the request, but for its body and an auth function. */
+  /** The options of the request, without its body and an auth function. */
   readonly options?: PackedOptions
   readonly body?: PackedBody
-  /** Of a request that was prepared before. */
+  /** Only of a request that was prepared before. */
   readonly prepared?: PackedPreparation
   /** Where things are in the shared values, of which the pool key and the snapshot are the first two. */
   readonly sharedIndex: SharedIndex
   /** Redirects that lead away from this origin have to wait their turn there. */
   readonly boundTo?: string | undefined
-  /** Where the attempt before this one has stopped. */
+  /** Where the attempt before this one stopped. */
   readonly position?: Envelope | undefined
-  /** ms since the first attempt has begun, read when this crosses; only of later ones. No time: clocks differ between machines. */
+  /** ms since the first attempt began, read when a later one is sent. Not a time, because clocks differ between machines. */
   readonly elapsed?: number | undefined
   /** The shared values themselves, for an executor that knows nothing of them. */
   readonly shared?: readonly SharedCopy[]
 }
 
 export interface SharedIndex {
-  /** Recipe of the request's auth function, if it is one of ours. */
+  /** The recipe of the request's auth function, if that is one of ours. */
   readonly auth?: number
-  /** Of the session's. */
+  /** The recipe of the session's auth function, likewise. */
   readonly sessionAuth?: number
-  /** The rules of the jar; all after them are parts of it. Without it there are no cookies. */
+  /** The rules of the jar; all values after them are its segments. Not there: no cookies. */
   readonly jar?: number | undefined
 }
 
@@ -45,20 +45,20 @@ export interface PackedPreparation {
   readonly options: PackedOptions
 }
 
-/** As it will be sent, but for what lies in Blobs. */
+/** The body as it is sent, or the Blobs that it is made of. */
 export type PackedBody =
   | { readonly content: string | Uint8Array | Blob }
   | { readonly form: readonly FormEntry[] }
   | { readonly files: readonly (readonly [field: string, file: unknown])[]; readonly fields: PackedFields | undefined }
 
-/** What stands beside files. */
+/** The fields beside files. */
 export type PackedFields = readonly FormPair[] | { readonly form: readonly FormEntry[] }
 export type FormEntry = readonly [name: string, value: string | Blob, filename?: string]
 
-/** A part of the jar, as it is when it crosses. */
-export interface JarPart {
+/** A segment of the jar, with the cookies of now. */
+export interface JarSegment {
   readonly changes: readonly CookieChange[]
-  /** The last report of each thread that is in it. */
+  /** The number of the last report of each thread that it includes. */
   readonly reports: ReadonlyMap<string, number>
 }
 
@@ -70,22 +70,22 @@ export interface JarReport {
 }
 
 /**
- * How a message crosses: what it says as JSON, for a string is cloned ten times as fast as an object like this, and beside
- * it what is no JSON.
+ * A message as it is sent: its content as JSON, because a string is cloned ten times as fast as such an object, and beside it
+ * what is no JSON.
  */
 export interface Envelope {
   /** A MessageContent. */
   readonly text: string
-  /** Bodies that the text refers to by number. Here they are moved, not copied; small ones are latin1 text. */
+  /** Bodies, which the text names by number. Large ones are moved, not copied; small ones are latin1 text. */
   readonly [body: number]: Uint8Array | string
   /** `data` of responses, by number. */
   readonly data?: readonly unknown[] | undefined
   readonly cookies?: JarReport | undefined
   /** With `next`: a PackedPosition. */
   readonly position?: Envelope | undefined
-  /** What an executor that has no line could not be told before. */
+  /** Without a link: the messages that could not be sent before. */
   readonly unsent?: readonly Envelope[] | undefined
-  /** With `next`, if there is no line: what the attempt has failed with. */
+  /** With `next`, without a link: what the attempt failed with. */
   readonly error?: unknown
 }
 
@@ -93,24 +93,24 @@ export type MessageContent = (
   | { readonly kind: 'cookies' }
   /** A redirect is followed. */
   | { readonly kind: 'redirect'; readonly response: ResponseRef; readonly next: PackedRequest }
-  /** The total timeout has run out, and a hook is still at work. */
+  /** The total timeout has run out while a hook is at work. */
   | { readonly kind: 'timeout'; readonly text: string; readonly request: PackedRequest }
-  /** The total timeout has run out, and error hooks are asked. */
+  /** The total timeout has run out, and error hooks run. */
   | { readonly kind: 'recovering' }
-  /** Goes before an error. */
+  /** Sent before an error. */
   | { readonly kind: 'failure'; readonly contexts: readonly ErrorContext[] }
   | PackedNextAttempt
   /** The outcome. */
   | { readonly kind: 'done'; readonly response: ResponseRef }
 ) & {
-  /** Of bodies, received since the last message. */
+  /** Bytes of bodies received since the last message. */
   bytes?: number | undefined
 }
 
-/** The request is not settled. After an error this goes before it. */
+/** The request is not settled: there is a next attempt. Where the attempt failed, this is sent before its error. */
 export interface PackedNextAttempt {
   readonly kind: 'next'
-  /** ms since the first attempt has begun: the total timeout counts from then. */
+  /** ms since the first attempt began, from which the total timeout counts. */
   readonly elapsed: number
   readonly nextNumber: number
   readonly due:
@@ -119,7 +119,7 @@ export interface PackedNextAttempt {
   readonly contexts: readonly ErrorContext[]
 }
 
-/** A `CallPosition`, complete in itself. */
+/** A CallPosition, which needs nothing that was sent before. */
 export interface PackedPosition {
   readonly request: PackedRequest
   readonly isHome: boolean
@@ -127,26 +127,26 @@ export interface PackedPosition {
   readonly nextNumber: number
   readonly counts: RetryCounts | undefined
   readonly history: readonly ResponseRef[]
-  /** The numbers that those of the history have for the parent, and how many responses it has got. */
+  /** The parent's numbers of the responses in the history, and how many responses it has. */
   readonly numbers: readonly (number | null)[]
   readonly count: number
 }
 
-/** What the clone of an error does not hold. */
+/** Request and response of an error, which its clone does not have. */
 export interface ErrorContext {
-  /** Of the error itself 0, of its cause 1, ... */
+  /** 0: the error itself, 1: its cause, ... */
   readonly depth: number
   readonly request: PackedRequest
   readonly response?: ResponseRef | FailedResponse | undefined
 }
 
-/** A response, the first time that it comes; then its number. They are counted. */
+/** A response the first time that it is sent, afterwards its number in the order of sending. */
 export type ResponseRef = PackedResponse | number
 
 export interface PackedResponse {
   readonly status: number
   readonly statusText: string
-  /** If it is not that of the request. */
+  /** Only if it is not that of the request. */
   readonly url?: string
   readonly headers: Readonly<Record<string, string | string[]>> | readonly (readonly [string, string])[]
   readonly elapsed: number
@@ -162,14 +162,14 @@ export interface PackedResponse {
 export interface PackedRequest {
   readonly method: string
   readonly url: string
-  /** Name, value, name, value ...; not there: those of the session. */
+  /** Name, value, name, value ...; not there: the headers of the session. */
   readonly headers?: readonly string[]
   readonly body?: string | number
   /** The body is the one that was given. */
   readonly hasGivenBody?: true
   /** Method and URL are all that is known. */
   readonly isOutline?: true
-  /** `auth: null`, and no cookies of its own: nobody's credentials are for it. */
+  /** A redirect elsewhere: no credentials are for it (`auth: null`, no cookies of its own). */
   readonly hasNoAuth?: true
   /** It carries the options of the prepared request that was given. */
   readonly hasOptions?: true

@@ -1,4 +1,4 @@
-/** What a thread runs: a build entry of its own. */
+/** What a thread runs; a build entry. */
 import { setImmediate } from 'node:timers'
 import type { RequestError } from '../../errors.ts'
 import type { TaskContext } from '../../executor/executor.ts'
@@ -22,13 +22,13 @@ export function performRequest(
   return new RemoteRequest(remoteCall, context).run()
 }
 
-/** An attempt, and what is told of it: live, if the executor has a line, else all in the end. */
+/** One attempt and its messages, which are posted if the executor links the task, else returned with the outcome. */
 class RemoteRequest implements CallObserver {
   readonly #context: TaskContext & Partial<RemoteContext>
   readonly #remoteCall: ThreadCall
   readonly #unsent: Envelope[] = []
   #bytes = 0
-  /** What has come in last: of all that did, only this can become the outcome, or that of an error. */
+  /** The last response that came in: only this one can be the outcome, or belong to the error. */
   #last: Response | undefined
   #isOver = false
 
@@ -43,7 +43,7 @@ class RemoteRequest implements CallObserver {
     let outcome: Response | NextAttempt
     try {
       outcome = await call.attempt()
-      // One that a hook has put there.
+      // A hook may have returned a response that is still streamed.
       if (outcome instanceof Response && outcome[incomingBody] !== undefined) await outcome.read()
     } catch (error) {
       this.#remoteCall.packer.spend(this.#last)
@@ -71,7 +71,7 @@ class RemoteRequest implements CallObserver {
     this.#last = response
   }
 
-  /** Not only with the outcome: the body may take long, or for ever. Where it is in already, there is nothing left to tell. */
+  /** Told before the outcome, because the body may take long; unless the outcome is there a turn later. */
   cookiesStored(): void {
     setImmediate(() => {
       if (!this.#isOver) this.#tellCookies()
@@ -110,7 +110,7 @@ class RemoteRequest implements CallObserver {
     try {
       this.#post({ kind: 'failure', contexts })
     } catch {
-      // A hook has left something in `data` that can't be cloned.
+      // A hook has put something in `data` that can't be cloned.
       this.#post({ kind: 'failure', contexts: contexts.map(({ depth, request }) => ({ depth, request })) })
     }
   }
@@ -121,7 +121,7 @@ class RemoteRequest implements CallObserver {
     try {
       this.#context.post(envelope, findLargeBuffers(envelope))
     } catch {
-      // Some can't be moved (`markAsUntransferable`), and nothing was.
+      // A buffer can't be moved (`markAsUntransferable`): nothing was posted.
       this.#context.post(envelope)
     }
   }
@@ -133,7 +133,7 @@ class RemoteRequest implements CallObserver {
     if (this.#context.post === undefined) {
       return Object.assign(envelope, { cookies: this.#remoteCall.jar?.report(), unsent: this.#unsent }, beside)
     }
-    // By themselves: what they would go with may turn out not to be cloneable.
+    // In a message of their own: the envelope may turn out not to be cloneable.
     this.#tellCookies()
     return beside === undefined ? envelope : Object.assign(envelope, beside)
   }

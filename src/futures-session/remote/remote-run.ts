@@ -12,7 +12,7 @@ import type { MessageContent, RemoteCall, Envelope } from './protocol.ts'
 import { unpackerFor, type PackedRequestParts } from './pack-request.ts'
 import type { SharedJar } from './shared-jar.ts'
 
-/** Who is told what comes from the thread. */
+/** Told of what comes from the thread. */
 export interface RunObserver {
   readonly isDone: boolean
   redirected(response: Response, next: PreparedRequest): void
@@ -29,31 +29,31 @@ interface PendingError<Kind extends 'next' | 'failure'> {
   readonly envelope: Envelope
 }
 
-/** How long a thread may take to see to the total timeout itself, with its hooks, until that is done here; ms. */
-const patience = 1000
-/** Where error hooks may recover, until it says that they are asked. */
-const longPatience = 10_000
+/** Milliseconds for which the thread may handle its total timeout itself, hooks included, before it is done here. */
+const timeoutGrace = 1000
+/** The same where error hooks may recover the request: until the thread says that they run. */
+const recoveryGrace = 10_000
 
-/** How a request is done in threads: this end of the line. */
+/** The execution of a request in threads, seen from here. */
 export class RemoteRun extends RequestRun implements RemoteLink {
   readonly #parts: PackedRequestParts
   #unpackerMade: ResponseUnpacker | undefined
   readonly #observer: RunObserver
   #task: RemoteTask | undefined
-  /** Of the attempt: what is told of it belongs there. */
+  /** The context of the attempt, in which its messages are handled. */
   #scope: AsyncContext | undefined
   #isAtWork = false
   #attempts = 0
-  /** The thread has the count. */
+  /** Counted by the thread. */
   #nextNumber = 1
-  /** As the thread says, once it has said so: it may have to load us first. */
+  /** `monotonicTime()` of the first attempt; corrected by what the thread says, which may have to load the package first. */
   #startedAt: number | undefined
   #clock: Deadline | undefined
-  /** What was said of an error, before that comes. */
+  /** What the thread has said of an error that is about to come. */
   #pendingError: PendingError<'next' | 'failure'> | undefined
-  /** Where the last attempt stopped. */
+  /** Where the last attempt stopped, for the next one. */
   #position: Envelope | undefined
-  /** Of the attempt. */
+  /** The jar of the attempt. */
   #jar: SharedJar | undefined
 
   constructor(parts: PackedRequestParts, observer: RunObserver) {
@@ -63,7 +63,7 @@ export class RemoteRun extends RequestRun implements RemoteLink {
     this.#jar = parts.common.jar
   }
 
-  /** packRequest has looked, and names what it finds better. */
+  /** `packRequest` has checked it, with better names. */
   get isChecked(): boolean {
     return true
   }
@@ -80,16 +80,16 @@ export class RemoteRun extends RequestRun implements RemoteLink {
     return this.#parts.common.isLinked
   }
 
-  /** As they are when an attempt is handed to its thread. */
+  /** Read when an attempt is handed to its thread. */
   get shared(): readonly SharedValue[] {
     const { shared } = this.#parts
     return this.#jar === undefined ? shared : [...shared, ...this.#jar.values]
   }
 
   /**
-   * What the next attempt is to do. After the first it goes by the jar that the session has now.
+   * The call of the next attempt. Later attempts use the jar that the session has now.
    *
-   * @throws {TaskNotCloneableError} a jar that can't leave this isolate
+   * @throws {TaskNotCloneableError} the jar can't leave this isolate
    */
   callFor(boundTo: string | undefined): RemoteCall {
     const { remoteCall, shared, common } = this.#parts
@@ -128,7 +128,7 @@ export class RemoteRun extends RequestRun implements RemoteLink {
     const enter = (): void => void (this.#scope = new AsyncContext())
     if (this.span === undefined) enter()
     else this.span.run(enter)
-    this.#limit(this.#patience)
+    this.#limit(this.#grace)
   }
 
   end(): void {
@@ -160,7 +160,7 @@ export class RemoteRun extends RequestRun implements RemoteLink {
     return this.#goOn({ content: content as ContentOf<'next'>, envelope }, envelope.error)
   }
 
-  /** Gives the error of a task what it had in its thread. @returns what follows, if another attempt does */
+  /** Gives the error of a task the requests and responses it had in its thread. @returns the next attempt, if there is one */
   explain(error: unknown): NextAttempt | undefined {
     const pendingError = this.#pendingError
     this.#pendingError = undefined
@@ -213,13 +213,13 @@ export class RemoteRun extends RequestRun implements RemoteLink {
     return this.#scope === undefined ? make() : this.#scope.run(make)
   }
 
-  get #patience(): number {
-    if (!this.#parts.mayRecover) return patience
-    // Where there is no line nobody knows what it is about.
-    return this.isLinked ? longPatience : Infinity
+  get #grace(): number {
+    if (!this.#parts.mayRecover) return timeoutGrace
+    // Without a link nobody tells whether error hooks run.
+    return this.isLinked ? recoveryGrace : Infinity
   }
 
-  /** Of the total timeout, seen from here. @param delay so many ms later */
+  /** Starts the timer of the total timeout here. @param delay milliseconds more */
   #limit(delay: number): void {
     const { total } = this.#parts
     this.#clock?.clear()

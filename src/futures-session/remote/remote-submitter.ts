@@ -23,7 +23,7 @@ import type { TaskReference } from '../../task-reference.ts'
 /** Submits requests to an isolated executor. */
 export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>> {
   readonly #cloneCheck: CloneCheck
-  /** Threads keep connections for it. */
+  /** Names the connections that threads keep for this session. */
   #poolKey: SharedValue | undefined
   #common: Common | undefined
 
@@ -37,7 +37,7 @@ export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>>
   }
 
   /**
-   * The first attempt is packed here.
+   * Packs the request at its first attempt.
    *
    * @throws {TaskNotCloneableError} something in the request or the session can't leave this isolate
    * @throws {RequestError | SessionClosedError} it could not be sent from here, either
@@ -58,7 +58,7 @@ export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>>
     return controller.remoteRun as RemoteRun
   }
 
-  /** Threads close the connections that are idle, and the others when they are. */
+  /** Threads close the connections of this session, each when it is idle. */
   override close(): void {
     if (this.#poolKey !== undefined && isRemoteExecutor(this.executor)) this.executor[forgetShared](this.#poolKey)
   }
@@ -66,7 +66,7 @@ export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>>
   #pack(controller: RemoteController<R>): RemoteRun {
     const { future } = controller
     const { request, options } = this.subjectOf(future)
-    // What was given to `send` may be nothing at all.
+    // `send` may have been given nothing at all.
     const subject = { request: (request as typeof request | undefined) ?? future.request, options }
     const core = this.#demandCore(subject)
     if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
@@ -75,7 +75,7 @@ export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>>
     return new RemoteRun(packRequest(subject, this.#common, this.#cloneCheck), controller)
   }
 
-  /** A `request` or `send` of the caller's own could not be called in a thread, and must not be passed by. */
+  /** @throws {TaskNotCloneableError} a `request` or `send` of the caller's: no thread could call it, and it must not be bypassed */
   #demandCore({ request }: CallSubject): SessionCore {
     const session: unknown = this.session
     if (!(session instanceof Session)) throw this.#cloneCheck.error('session', 'a session of your own')
@@ -85,7 +85,7 @@ export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>>
   }
 
   #commonOf(core: SessionCore): Common {
-    // First: it may make the jar, and the snapshot is one with that jar.
+    // Before the snapshot, which includes the jar: this may make it.
     const jar = jarOf(core, this.#cloneCheck)
     const snapshot = new SessionSnapshot(core, this.#cloneCheck)
     this.#poolKey ??= poolKeyOf(core, this.executor, this.#cloneCheck)
@@ -111,7 +111,7 @@ function reference<R>(module: string, remoteCall: RemoteCall): TaskReference<R> 
   return { module, name: 'performRequest', args: [remoteCall] }
 }
 
-/** For executors of the caller's own, which import it. In a form that bundlers do not look for: to them it would be a file to copy. */
+/** The module for executors of the caller's. Not `new URL(...)` in one piece: bundlers would take it for a file to copy. */
 function entryBeside(moduleUrl: string): URL {
   return new URL('./remote-request.js', moduleUrl)
 }
@@ -142,7 +142,7 @@ function cloneCheckFor(executor: Executor): CloneCheck {
     : new CloneCheck("Can't run the request in a worker thread", 'thread')
 }
 
-/** For an executor that knows nothing of shared values. What is read when it crosses stays so. */
+/** For an executor that knows nothing of shared values. Getters stay getters: they are read when the call is sent. */
 function withShared(remoteCall: RemoteCall, shared: readonly SharedValue[]): RemoteCall {
   const whole = { shared: shared.map(copyOf) }
   return Object.defineProperties(whole, Object.getOwnPropertyDescriptors(remoteCall)) as typeof whole & RemoteCall
@@ -152,9 +152,9 @@ function copyOf({ version, value }: SharedValue): SharedValue {
   return { version, value }
 }
 
-/** The write side of a request that is done in threads: what the executor settles it with is unpacked first. */
+/** The write side of a request that is done in threads. It unpacks what the executor settles it with. */
 class RemoteController<R> extends ResponseController<R> implements RunObserver {
-  /** Made when the request is taken in, not when it starts: what can't leave this isolate is refused at the call. */
+  /** Made at the submission, not at the start: what can't leave this isolate is refused at once. */
   remoteRun: RemoteRun | undefined = undefined
 
   get isDone(): boolean {

@@ -7,22 +7,22 @@ import { hasJarCookie } from '../../session/cookies/request-cookies.ts'
 import { StreamBody } from '../../session/body/stream-body.ts'
 import type { PackedRequest, PackedResponse, Envelope, ResponseRef } from './protocol.ts'
 
-/** Bytes of bodies that cross as text: an ArrayBuffer more costs both sides more than to copy so many. */
+/** Bodies below so many bytes are sent as text: copying them costs less than one more ArrayBuffer. */
 const mostText = 4096
 
 type Writable<Type> = { -readonly [Key in keyof Type]: Type[Key] }
 
-/** What both sides know, and need not be told. */
+/** What both sides know, so that it is not sent. */
 export interface PackingContext {
-  /** Those of the session, as they were when the request was submitted. */
+  /** The headers of the session when the request was submitted. */
   readonly headers: readonly string[]
   /** The body that was given, in the thread. */
   readonly given: unknown
 }
 
 /**
- * Writes responses and requests in a form that can cross, each response once. The bodies in what it seals may be moved: they
- * are copies, but for that of the response that is spent.
+ * Makes responses and requests cloneable, and sends each response once. Bodies in an envelope may be moved: they are copies,
+ * except that of the spent response.
  */
 export class ResponsePacker {
   readonly #context: PackingContext
@@ -48,12 +48,12 @@ export class ResponsePacker {
     return this.#numbers.get(response)
   }
 
-  /** Has come in, and nobody here needs its body any more. All others may be a module's, that answers with them again. */
+  /** Names the response whose body nobody needs here any more. All others may belong to a module that returns them again. */
   spend(response: Response | undefined): void {
     this.#spent = response
   }
 
-  /** @returns what is said, with what belongs to what was packed since the last call */
+  /** @returns the content, with the bodies and the data that were packed since the last call */
   seal(content: object): Envelope {
     const bodies = this.#bodies
     const data = this.#data
@@ -65,7 +65,7 @@ export class ResponsePacker {
     return envelope
   }
 
-  /** A response; a body that was not read is left behind. */
+  /** Packs a response, without a body that was not read. */
   pack(response: Response): ResponseRef {
     const known = this.#numbers.get(response)
     if (known !== undefined) return known
@@ -76,7 +76,7 @@ export class ResponsePacker {
     const packed: Writable<PackedResponse> = {
       status,
       statusText,
-      // An iterator can be used up.
+      // `fields` may be an iterator, which can be read only once.
       headers: Symbol.iterator in fields ? [...response.headers] : fields,
       elapsed,
       request,
@@ -111,7 +111,7 @@ export class ResponsePacker {
     return { body: typeof body === 'string' ? body : this.#addBody(body as Uint8Array, false) }
   }
 
-  /** One that is produced while it is sent can't be anything else, unless a hook has put it there. */
+  /** A streamed body can only be the given one, unless a hook has set it. */
   #isGiven(body: PreparedBody): boolean {
     return body === this.#context.given || body instanceof StreamBody
   }
@@ -119,7 +119,7 @@ export class ResponsePacker {
   /** @returns its number */
   #addBody(bytes: Uint8Array, isSpent: boolean): number {
     if (bytes.byteLength < mostText) return this.#bodies.push(latin1Of(bytes)) - 1
-    // In memory of its own, or its neighbours would cross with it.
+    // Copied out of a larger ArrayBuffer, which would be sent as a whole.
     const isAlone = bytes.byteLength === bytes.buffer.byteLength
     const mayGo = isSpent || bytes.byteLength < leastBytes
     return this.#bodies.push(isAlone && mayGo ? bytes : Uint8Array.prototype.slice.call(bytes)) - 1

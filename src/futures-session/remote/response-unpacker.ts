@@ -8,13 +8,13 @@ import type { ResponsePacker } from './response-packer.ts'
 
 interface UnpackingContext {
   readonly headers: readonly string[]
-  /** Of a prepared request that was given: it carries them on. */
+  /** The options that a prepared request carries. */
   readonly options: CarriedOptions | undefined
-  /** The body that was given, once more. */
+  /** @returns the body that was given */
   bodyAsGiven(contentType: string | undefined): PreparedBody | undefined
 }
 
-/** Makes responses and requests of what has crossed. */
+/** Makes responses and requests of what a thread has packed. */
 export class ResponseUnpacker {
   readonly #context: UnpackingContext
   readonly #responses: Response[] = []
@@ -43,7 +43,7 @@ export class ResponseUnpacker {
     return response
   }
 
-  /** Of an error: it may be all that is known of a request that could not be prepared. */
+  /** The request of an error: only method and URL, if it could not be prepared. */
   unpackFailedRequest(packed: PackedRequest, envelope: Envelope): FailedRequest {
     const { method, url, isOutline } = packed
     return isOutline ? { method, url } : this.unpackRequest(packed, envelope)
@@ -72,7 +72,7 @@ export class ResponseUnpacker {
   }
 }
 
-/** As a Buffer in memory of its own, for that is what the transport gives: see `buffered-body.ts`. */
+/** As the transport gives it: a Buffer in memory of its own. */
 function bytesAt(envelope: Envelope, number: number): Buffer {
   const body = envelope[number] as Uint8Array | string
   if (typeof body !== 'string') return Buffer.from(body.buffer)
@@ -83,7 +83,7 @@ function bytesAt(envelope: Envelope, number: number): Buffer {
 
 const deepest = 10
 
-/** What an error and its causes have and their clones will not: their requests and responses. */
+/** Packs the requests and responses of an error and its causes, which their clones don't have. */
 export function packContexts(error: unknown, packer: ResponsePacker): ErrorContext[] {
   const contexts: ErrorContext[] = []
   for (const [depth, each] of chainOf(error).entries()) {
@@ -98,7 +98,7 @@ export function packContexts(error: unknown, packer: ResponsePacker): ErrorConte
   return contexts
 }
 
-/** Gives them back to the clones. */
+/** Sets them on the clones. */
 export function attachContexts(
   error: unknown,
   contexts: readonly ErrorContext[],
@@ -113,7 +113,7 @@ export function attachContexts(
     if (response === undefined) continue
     const isOutline = typeof response === 'object' && !('elapsed' in response)
     const value = isOutline ? response : unpacker.unpack(response, envelope)
-    // As the constructor does it: not shown when the error is.
+    // Not enumerable, as in the constructor: it is not shown with the error.
     Object.defineProperty(each, 'response', { value, writable: true, configurable: true, enumerable: false })
   }
 }
@@ -126,7 +126,7 @@ function chainOf(error: unknown): unknown[] {
       if (!(each instanceof Error)) break
     }
   } catch {
-    // A getter, or the trap of a Proxy: as far as it can be read.
+    // A getter or a Proxy throws: the chain ends here.
   }
   return chain
 }

@@ -1,25 +1,25 @@
 import { randomUUID } from 'node:crypto'
 import type { SharedCopy, SharedValue } from '../../executor/remote.ts'
 import { type CookiePlace, FollowedJar, type JarListener, type JarRules } from '../../session/cookies/followed-jar.ts'
-import type { JarPart, JarReport } from './protocol.ts'
+import type { JarSegment, JarReport } from './protocol.ts'
 
 type CookieJar = FollowedJar['jar']
 
 const jars = new WeakMap<CookieJar, SharedJar>()
 
 /**
- * A jar that threads have copies of. It crosses in parts: each is a set of places, and brings what lies there when it
- * crosses. What changes makes a new, small part; of two neighbours the later is always the smaller, or they become one. So
- * what a thread has got already rarely crosses again, and the parts are few.
+ * A jar that threads have copies of. It is sent as segments, like a log-structured merge tree: each is a set of cookie keys,
+ * whose values are read on sending. Changes make a new segment, which merges with its predecessor once it is as large. So
+ * there are few segments, and a thread rarely gets a cookie twice.
  */
 export class SharedJar implements JarListener {
   /** The rules of the jar. */
   readonly root: SharedValue
-  /** The last report of each thread that is in it. */
+  /** The number of the last report of each thread that was merged. */
   readonly reports = new Map<string, number>()
   readonly #followed: FollowedJar
   #changed = new Map<string, CookiePlace>()
-  readonly #parts: Part[] = []
+  readonly #segments: Segment[] = []
 
   /** @throws what the jar's store throws if it can't list its cookies */
   static of(jar: CookieJar): SharedJar {
@@ -34,13 +34,13 @@ export class SharedJar implements JarListener {
     for (const place of this.#followed.places) this.handleCookie(place)
   }
 
-  /** What a thread needs, in this order. */
+  /** The rules and the segments, in the order in which a thread takes them. */
   get values(): readonly SharedValue[] {
-    if (this.#changed.size > 0) this.#addPart(this.#changed)
-    return [this.root, ...this.#parts]
+    if (this.#changed.size > 0) this.#addSegment(this.#changed)
+    return [this.root, ...this.#segments]
   }
 
-  /** Takes over what was changed in a thread. */
+  /** Writes what was changed in a thread. */
   merge({ from, number, changes }: JarReport): void {
     for (const each of changes) this.#followed.write(each)
     this.reports.set(from, number)
@@ -55,18 +55,22 @@ export class SharedJar implements JarListener {
     this.#changed.set(JSON.stringify([domain, path, key]), { domain, path, key })
   }
 
-  #addPart(places: Map<string, CookiePlace>): void {
+  #addSegment(places: Map<string, CookiePlace>): void {
     this.#changed = new Map()
-    let part = new Part(this, places)
-    for (let last = this.#parts.at(-1); last !== undefined && last.size <= part.size; last = this.#parts.at(-1)) {
-      this.#parts.pop()
-      part = last.with(part)
+    let segment = new Segment(this, places)
+    for (
+      let last = this.#segments.at(-1);
+      last !== undefined && last.size <= segment.size;
+      last = this.#segments.at(-1)
+    ) {
+      this.#segments.pop()
+      segment = last.with(segment)
     }
-    this.#parts.push(part)
+    this.#segments.push(segment)
   }
 }
 
-class Part implements SharedValue {
+class Segment implements SharedValue {
   readonly version = 0
   readonly #jar: SharedJar
   readonly #places: ReadonlyMap<string, CookiePlace>
@@ -80,28 +84,28 @@ class Part implements SharedValue {
     return this.#places.size
   }
 
-  /** Of now. What changes later is in a later part, too. */
-  get value(): JarPart {
+  /** The cookies of now. Later changes are in a later segment, too. */
+  get value(): JarSegment {
     const changes = [...this.#places.values()].map((place) => this.#jar.read(place))
     return { changes, reports: this.#jar.reports }
   }
 
-  with(later: Part): Part {
-    return new Part(this.#jar, new Map([...this.#places, ...later.#places]))
+  with(later: Segment): Segment {
+    return new Segment(this.#jar, new Map([...this.#places, ...later.#places]))
   }
 }
 
 /**
- * A thread's copy of a jar. What is changed here is reported, and stays as it is until the report has come back in a part of
- * the jar: what comes before that is older.
+ * A thread's copy of a jar. A change that is made here is reported, and wins until a segment of the jar includes the report:
+ * segments before that are older.
  */
 export class ThreadJar implements JarListener {
   readonly #name = randomUUID()
   readonly #followed: FollowedJar
   readonly #known = new WeakSet<SharedCopy>()
-  /** Changed here and not reported. */
+  /** Changed here, and not reported yet. */
   #changed = new Map<string, CookiePlace>()
-  /** Reported, with the number of the report. */
+  /** Reported, and not confirmed by a segment: the number of the report. */
   readonly #unconfirmed = new Map<string, number>()
   #reports = 0
   #isFollowing = false
@@ -114,12 +118,12 @@ export class ThreadJar implements JarListener {
     return this.#followed.jar
   }
 
-  follow(parts: readonly SharedCopy[]): void {
-    for (const copy of parts) {
+  follow(segments: readonly SharedCopy[]): void {
+    for (const copy of segments) {
       if (this.#known.has(copy)) continue
       this.#known.add(copy)
       this.#isFollowing = true
-      this.#take(copy.value as JarPart)
+      this.#take(copy.value as JarSegment)
       this.#isFollowing = false
     }
   }
@@ -138,7 +142,7 @@ export class ThreadJar implements JarListener {
     if (!this.#isFollowing) this.#changed.set(keyOf({ domain, path, key }), { domain, path, key })
   }
 
-  #take({ changes, reports }: JarPart): void {
+  #take({ changes, reports }: JarSegment): void {
     const confirmed = reports.get(this.#name) ?? 0
     for (const [key, number] of this.#unconfirmed) if (number <= confirmed) this.#unconfirmed.delete(key)
     for (const change of changes) if (!this.#isOwn(change)) this.#followed.write(change)

@@ -25,7 +25,7 @@ import { ThreadJar } from './shared-jar.ts'
 /** A RemoteCall, unpacked in the thread. */
 export class ThreadCall {
   readonly packer: ResponsePacker
-  /** `monotonicTime()` here. */
+  /** `monotonicTime()` of this thread when the first attempt began. */
   readonly #startedAt: number
   readonly #remoteCall: RemoteCall
   readonly #threadSession: ThreadSession
@@ -120,19 +120,19 @@ export class ThreadCall {
   }
 }
 
-/** What the thread keeps connections for. */
+/** Names the connections that a thread keeps for one session. */
 export interface PackedPoolKey {
   readonly id: string
   readonly poolOptions: SessionOptions['poolOptions']
-  /** How many requests may be at work in one thread. */
+  /** How many requests may run at once in one thread. */
   readonly workers: number
 }
 
-/** By their ids: executors that share nothing bring a new copy each time. */
+/** By id, for executors that share nothing: their copies are new each time. */
 const poolKeys = new Map<string, SharedCopy>()
 const noJar = {}
 
-/** The thread's side of a session: made of the shared values, and as long-lived as they are. */
+/** The session in the thread. It is made of the shared values, and kept with them. */
 class ThreadSession {
   readonly session: Session
   readonly jar: ThreadJar | undefined
@@ -143,7 +143,7 @@ class ThreadSession {
     this.jar = jar === undefined ? undefined : jarOf(shared[jar] as SharedCopy)
     if (jar !== undefined) this.jar?.follow(shared.slice(jar + 1))
     this.auth = auth === undefined ? undefined : authOf(shared[auth] as SharedCopy)
-    // By the jar: a request that goes on may find another jar than the one that it began with.
+    // By jar: a later attempt may have another one than the first.
     const known = keptWith(snapshot, () => new WeakMap<object, Session>())
     let session = known.get(this.jar ?? noJar)
     if (session === undefined) {
@@ -155,7 +155,7 @@ class ThreadSession {
   }
 }
 
-/** As `SharedCopy`s of an executor that knows how to share would be. */
+/** Keeps the first copy of a pool key, as an executor that shares values would. */
 function keepPoolKey(shared: readonly SharedCopy[]): readonly SharedCopy[] {
   const [poolKey, ...rest] = shared as readonly [SharedCopy, ...SharedCopy[]]
   const { id } = poolKey.value as PackedPoolKey
@@ -195,7 +195,7 @@ function authOf(copy: SharedCopy): AuthFunction {
   return keptWith(copy, () => makeAuth(copy.value as PackedRecipe))
 }
 
-/** What is made of a shared value once, by its one user. */
+/** Makes something of a shared value once, and keeps it with the thread's copy. */
 function keptWith<T>(copy: SharedCopy, make: () => T): T {
   return (copy.kept ??= make()) as T
 }
