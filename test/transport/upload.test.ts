@@ -1,5 +1,6 @@
 import { describe, expect, it } from 'vitest'
-import { Upload } from '../../src/transport/upload.ts'
+import type { TransferProgress } from '../../src/transport/exchange.ts'
+import { ProgressMeter, Upload } from '../../src/transport/upload.ts'
 import { gate, turn } from '../helpers/gate.ts'
 import { straysOf } from '../helpers/strays.ts'
 
@@ -93,5 +94,36 @@ describe('Upload', () => {
     const upload = new Upload({ length: 10, open }, observer, ({ transferredBytes }) => counted.push(transferredBytes))
     for await (const each of upload) expect(chunks).toContain(each)
     expect(counted).toEqual([0, 5, 10])
+  })
+})
+
+describe('ProgressMeter', () => {
+  const percents = (total: number | undefined, ...chunks: number[]): number[] => {
+    const told: TransferProgress[] = []
+    const meter = new ProgressMeter(
+      (progress) => told.push(progress),
+      total,
+      () => {},
+    )
+    for (const each of chunks) meter.add(each)
+    meter.end()
+    expect(told.every(({ totalBytes }) => totalBytes === total)).toBe(true)
+    return told.map(({ percent }) => percent)
+  }
+
+  it('starts at 0 and ends at 1 with the last byte', () => {
+    expect(percents(10, 5, 5)).toEqual([0, 0.5, 1])
+  })
+
+  it('knows the end of an unknown total only there', () => {
+    expect(percents(undefined, 5, 5)).toEqual([0, 0, 0, 1])
+  })
+
+  it('says of nothing at once that it is all there', () => {
+    expect(percents(0)).toEqual([1])
+  })
+
+  it('never goes beyond 1, whatever was announced', () => {
+    expect(percents(4, 5)).toEqual([0, 1])
   })
 })
