@@ -4,7 +4,7 @@ import type { GuardedEmitter, Progress, SessionEvents } from './events.ts'
 import type { ResponseController } from './response-controller.ts'
 import type { UnobservedFailures } from './unobserved.ts'
 
-type Outcome = 'fulfilled' | 'rejected' | 'cancelled'
+type EndState = 'fulfilled' | 'rejected' | 'cancelled'
 
 /** The requests of one session that are open, and how many ended how; tells its events, and who waits for its end. */
 export class OpenRequests<R> {
@@ -69,7 +69,7 @@ export class OpenRequests<R> {
   }
 
   /** Counts a settlement: before the future's callbacks, so that they see true figures. */
-  countEnd(hasStarted: boolean, outcome: Outcome): void {
+  countEnd(hasStarted: boolean, outcome: EndState): void {
     this.#counts[hasStarted ? 'running' : 'pending']--
     this.#counts[outcome]++
     this.#counts.done++

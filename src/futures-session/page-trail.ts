@@ -88,7 +88,7 @@ export class PageTrail<R> {
    */
   after(response: R, target: Target): RequestSpec {
     const page = pageOf(response).url
-    const spec = 'link' in target ? {} : specOf(target.given)
+    const spec = 'link' in target ? {} : ownSpec(target.given)
     const url = 'link' in target ? linkedUrl(target.link, page) : givenUrl(target.given, page)
     if ('link' in target) refuseLoop(url, pageOf(response))
     this.#home ??= homeOf(this.first.url, pageOf(response))
@@ -117,7 +117,7 @@ export class PageTrail<R> {
 
   /** Removes what another origin than the first must not get, unless the request itself names it. */
   #publicOnly({ auth, cookies, headers }: Partial<RequestSpec>): RequestOptions {
-    const given = pairsOf(headers ?? this.#options.headers ?? [])
+    const given = headerPairs(headers ?? this.#options.headers ?? [])
     const own = headers === undefined ? given.filter(([name]) => !originHeaders.includes(name.toLowerCase())) : given
     if (this.#session === undefined) return { auth, cookies, headers: own }
     const removed = originHeaders.map((name) => [name, null] as const)
@@ -141,7 +141,7 @@ function givenTarget(given: NextPage): Target | undefined {
   throw new TypeError(`Expected \`next\` to return a URL, a request or nothing, got ${describe(given)}`)
 }
 
-function specOf(given: string | URL | RequestSpec): Partial<RequestSpec> {
+function ownSpec(given: string | URL | RequestSpec): Partial<RequestSpec> {
   if (typeof given === 'string' || given instanceof URL) return {}
   return Object.fromEntries(Object.entries(ownOptions(given)).filter(([, value]) => value !== undefined))
 }
@@ -184,6 +184,6 @@ const withoutHash = (url: string): string => url.replace(/#.*/s, '')
 
 type Pair = readonly [string, string | number | null | undefined]
 
-function pairsOf(headers: HeadersOption): Pair[] {
+function headerPairs(headers: HeadersOption): Pair[] {
   return Symbol.iterator in headers ? [...headers] : Object.entries(headers)
 }

@@ -103,7 +103,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
     const request = prepared instanceof PreparedRequest ? prepared.copy() : prepared
     const { method = 'GET', url = '', headers, body } = (request ?? {}) as Partial<PreparedRequest>
     const spec = {
-      ...carriedOptions(request),
+      ...earlyOptions(request),
       ...options,
       headers: headers && [...headers.entries()],
       ...(body === undefined ? {} : { data: body }),
@@ -178,7 +178,7 @@ function refusalError(error: unknown, future: ResponseFuture<unknown>): unknown 
 }
 
 /** The options that a request was prepared with and that count before it starts. */
-function carriedOptions(request: unknown): SendOptions {
+function earlyOptions(request: unknown): SendOptions {
   if (!(request instanceof PreparedRequest)) return {}
   const options: SendOptions = request[requestNotes].options ?? {}
   const names = ['context', 'signal', 'priority', 'timeout', 'stream'] as const

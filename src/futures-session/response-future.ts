@@ -8,7 +8,7 @@ import type { WaitOptions } from '../future/waiting.ts'
 import { describeRequest } from '../session/call/call-subject.ts'
 import type { RequestOptions } from '../session/options/options.ts'
 import { receivedParts, Response } from '../session/response/response.ts'
-import { forgetUnobserved } from './unobserved.ts'
+import { type FailureHolder, setHolder } from './unobserved.ts'
 
 /** What was asked for, with method and URL filled in. It fits `session.map` and `Pool` again; `context` is yours. */
 export interface SubmittedRequest<C = unknown> extends Readonly<RequestOptions<C>> {
@@ -32,7 +32,8 @@ export type WithData<R, D> = [D] extends [Unsaid] ? R : R extends Response ? Res
 export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
   /** Only the URL of a plain GET, until somebody asks. Options are copied, because the caller may change them. */
   #request: SubmittedRequest<C> | string
-  #isObserved = false
+  /** Who holds it as a failure that nobody has asked for; `observed` once somebody has asked. */
+  #observation: FailureHolder | 'observed' | undefined = undefined
 
   /** A FuturesSession makes them. */
   constructor(method: string, url: string | URL, options: RequestOptions<C> | undefined) {
@@ -40,7 +41,7 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
     // As text: the caller may change the URL object. What is no URL is refused when the request starts.
     const target = url instanceof URL ? url.href : url
     const isPlain = method === 'GET' && options === undefined && !isSpec(target)
-    this.#request = isPlain ? target : specOf(method, target, options)
+    this.#request = isPlain ? target : copySpec(method, target, options)
   }
 
   /** What was asked for. */
@@ -55,7 +56,7 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
 
   /** Somebody has asked for the outcome: by `result`, `exception`, their `Now` twins, or what is built on them. */
   get isObserved(): boolean {
-    return this.#isObserved
+    return this.#observation === 'observed'
   }
 
   override result(options?: WaitOptions): Promise<R> {
@@ -104,7 +105,7 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
    * @throws {TypeError} always
    */
   get status(): never {
-    throw isFuture('status')
+    throw misreading('status')
   }
 
   set status(value: unknown) {
@@ -113,7 +114,7 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
 
   /** As `status`. @deprecated This is a future: `await future.result()` */
   get ok(): never {
-    throw isFuture('ok')
+    throw misreading('ok')
   }
 
   set ok(value: unknown) {
@@ -122,7 +123,7 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
 
   /** As `status`. @deprecated This is a future: `await future.result()` */
   get headers(): never {
-    throw isFuture('headers')
+    throw misreading('headers')
   }
 
   set headers(value: unknown) {
@@ -131,7 +132,7 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
 
   /** As `status`. @deprecated This is a future: `await future.result()` */
   get body(): never {
-    throw isFuture('body')
+    throw misreading('body')
   }
 
   set body(value: unknown) {
@@ -144,7 +145,7 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
    * @deprecated This is a future: `await future.result()`
    */
   get data(): unknown {
-    throw isFuture('data')
+    throw misreading('data')
   }
 
   set data(value: unknown) {
@@ -162,11 +163,17 @@ export class ResponseFuture<R = Response, C = unknown> extends Future<R> {
     return cancelledRequest(describeRequest(this), reason)
   }
 
+  /** @internal */
+  [setHolder](holder: FailureHolder | undefined): void {
+    this.#observation = holder
+  }
+
   /** Private by TypeScript: an instance of a class with `#methods` is 8 bytes larger, and there may be very many. */
   private observe(): void {
-    if (this.#isObserved) return
-    this.#isObserved = true
-    if (this.state === 'rejected') forgetUnobserved(this)
+    const holder = this.#observation
+    if (holder === 'observed') return
+    this.#observation = 'observed'
+    holder?.forget(this)
   }
 }
 
@@ -177,14 +184,14 @@ function isSpec<C>(request: unknown): request is SubmittedRequest<C> {
 const plainRequest = <C>(url: string): SubmittedRequest<C> => ({ method: 'GET', url }) as SubmittedRequest<C>
 
 /** Names first: a literal that begins with a spread has a hidden class of its own, of 170 bytes, on Node 20. */
-function specOf<C>(method: string, url: string, options: RequestOptions<C> | undefined): SubmittedRequest<C> {
+function copySpec<C>(method: string, url: string, options: RequestOptions<C> | undefined): SubmittedRequest<C> {
   const spec = { method, url, ...options }
   if (spec.method !== method) spec.method = method
   if (spec.url !== url) spec.url = url
   return spec as SubmittedRequest<C>
 }
 
-function isFuture(name: string): TypeError {
+function misreading(name: string): TypeError {
   return new TypeError(`Can't read \`${name}\` here: this is a future: \`await future.result()\` is its response`)
 }
 
@@ -203,15 +210,17 @@ interface ForeignResponse {
 
 /** Synchronous where the body is complete. */
 function readJson<R>(response: R, future: ResponseFuture<R>): unknown {
-  return isHere(response) ? response.json() : readLater(response, () => jsonOf(response as ForeignResponse, future))
+  return isHere(response)
+    ? response.json()
+    : readLater(response, () => foreignJson(response as ForeignResponse, future))
 }
 
 function readText(response: unknown): string | Promise<string> {
-  return isHere(response) ? response.text() : readLater(response, () => textOf(response as ForeignResponse))
+  return isHere(response) ? response.text() : readLater(response, () => foreignText(response as ForeignResponse))
 }
 
 function readBytes(response: unknown): Uint8Array | Promise<Uint8Array> {
-  return isHere(response) ? response.bytes() : readLater(response, () => bytesOf(response as ForeignResponse))
+  return isHere(response) ? response.bytes() : readLater(response, () => foreignBytes(response as ForeignResponse))
 }
 
 function isHere(response: unknown): response is Response {
@@ -224,9 +233,9 @@ async function readLater<T>(response: unknown, read: () => T | PromiseLike<T>): 
   return read()
 }
 
-async function jsonOf<R>(response: ForeignResponse, future: ResponseFuture<R>): Promise<unknown> {
+async function foreignJson<R>(response: ForeignResponse, future: ResponseFuture<R>): Promise<unknown> {
   if (response.json !== undefined) return response.json()
-  const text = await textOf(response)
+  const text = await foreignText(response)
   try {
     return JSON.parse(text) as unknown
   } catch (cause) {
@@ -235,12 +244,12 @@ async function jsonOf<R>(response: ForeignResponse, future: ResponseFuture<R>): 
   }
 }
 
-async function textOf(response: ForeignResponse): Promise<string> {
+async function foreignText(response: ForeignResponse): Promise<string> {
   if (response.text !== undefined) return response.text()
   throw new TypeError('Could not read the body: the response has no `text()`')
 }
 
-async function bytesOf(response: ForeignResponse): Promise<Uint8Array> {
+async function foreignBytes(response: ForeignResponse): Promise<Uint8Array> {
   if (response.bytes !== undefined) return response.bytes()
   if (response.arrayBuffer !== undefined) return new Uint8Array(await response.arrayBuffer())
   throw new TypeError('Could not read the body: the response has neither `bytes()` nor `arrayBuffer()`')

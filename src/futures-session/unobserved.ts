@@ -3,13 +3,12 @@ import { describeRequest } from '../session/call/call-subject.ts'
 import type { GuardedEmitter, SessionEvents } from './events.ts'
 import type { ResponseFuture } from './response-future.ts'
 
-/** The map that holds each failure that nobody has asked for. */
-const holders = new WeakMap<object, Map<object, AsyncContext>>()
+/** Tells a future who holds it as a failure that nobody has asked for. */
+export const setHolder = Symbol('setHolder')
 
-/** Somebody asked: the failure needs no report. */
-export function forgetUnobserved(future: object): void {
-  holders.get(future)?.delete(future)
-  holders.delete(future)
+export interface FailureHolder {
+  /** Somebody asked: the failure needs no report. */
+  forget(future: object): void
 }
 
 const mostHeld = 1000
@@ -18,7 +17,7 @@ const mostHeld = 1000
  * The failures of one session that nobody has asked for. None is an `unhandledRejection`; each is reported once, when the
  * session ends or when 1 000 later ones are held.
  */
-export class UnobservedFailures<R> {
+export class UnobservedFailures<R> implements FailureHolder {
   /** Each with the context of its submission. */
   readonly #held = new Map<ResponseFuture<R>, AsyncContext>()
   readonly #report: (future: ResponseFuture<R>, error: unknown) => void
@@ -35,8 +34,12 @@ export class UnobservedFailures<R> {
   hold(future: ResponseFuture<R>, context = new AsyncContext()): void {
     if (future.isObserved) return
     this.#held.set(future, context)
-    holders.set(future, this.#held)
+    future[setHolder](this)
     if (this.#held.size > mostHeld) for (const oldest of this.#held) return this.#release(...oldest)
+  }
+
+  forget(future: object): void {
+    this.#held.delete(future as ResponseFuture<R>)
   }
 
   /** Reports all that are held. */
@@ -46,7 +49,7 @@ export class UnobservedFailures<R> {
 
   #release(future: ResponseFuture<R>, context: AsyncContext): void {
     this.#held.delete(future)
-    holders.delete(future)
+    future[setHolder](undefined)
     context.run(() => this.#report(future, future.exceptionNow()))
   }
 }

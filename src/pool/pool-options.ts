@@ -71,7 +71,7 @@ export interface ResolvedPoolOptions {
   readonly raiseForStatus: boolean | undefined
 }
 
-const known = [
+const poolOptionNames = [
   'jobQueue', 'numProcesses', 'initializer', 'initargs', 'authGenerator', 'session', 'executor', 'maxBuffered',
   'raiseForStatus',
 ] as const satisfies readonly (keyof PoolOptions)[] // prettier-ignore
@@ -83,7 +83,7 @@ const requestNames = ['method', 'url', ...requestOptionNames]
  * @throws {TypeError} no object, or an unknown option, with a hint
  */
 export function checkPoolNames<O extends object>(options: O, place = 'each job'): O {
-  checkOptionNames(options, known, [[place, requestNames]])
+  checkOptionNames(options, poolOptionNames, [[place, requestNames]])
   return options
 }
 
@@ -95,14 +95,14 @@ export function resolvePoolOptions<S extends SessionLike<unknown>>(given: PoolOp
   const options = ownOptions(checkPoolNames(given))
   const { numProcesses = availableParallelism(), maxBuffered = Infinity, initargs = [], executor } = options
   const { initializer, authGenerator, session, raiseForStatus } = options
-  checkType('session', session, typeof session === 'function', 'a function that makes a session')
-  checkType('executor', executor, typeof executor?.submit === 'function', 'an executor')
-  checkType('initargs', initargs, Array.isArray(initargs), 'an array')
+  checkOption('session', session, typeof session === 'function', 'a function that makes a session')
+  checkOption('executor', executor, typeof executor?.submit === 'function', 'an executor')
+  checkOption('initargs', initargs, Array.isArray(initargs), 'an array')
   if (raiseForStatus !== undefined) checkBoolean('raiseForStatus', raiseForStatus)
   for (const [name, step] of Object.entries({ initializer, authGenerator })) {
     const isFunction = typeof step === 'function'
-    checkType(name, step, isFunction || isTaskReference(step), 'a function or a taskReference')
-    if (isFunction && executor?.isolated === true) throw notCloneable(name)
+    checkOption(name, step, isFunction || isTaskReference(step), 'a function or a taskReference')
+    if (isFunction && executor?.isolated === true) throw functionError(name)
   }
   return {
     numProcesses: checkCount('numProcesses', numProcesses),
@@ -116,19 +116,19 @@ export function resolvePoolOptions<S extends SessionLike<unknown>>(given: PoolOp
 
 /** @throws {TypeError} `requestKwargs` of `Pool.fromUrls` with what is no option of a request */
 export function checkRequestKwargs(requestKwargs: object, isForeign: boolean): void {
-  const poolNames = known.filter((name) => !requestNames.includes(name))
+  const poolNames = poolOptionNames.filter((name) => !requestNames.includes(name))
   const misplaced = Object.keys(requestKwargs).find((name) => poolNames.some((each) => each === name))
   if (misplaced !== undefined) throw new TypeError(`Unknown option \`${misplaced}\`: it belongs to the third argument`)
   // A foreign session may know other options.
   if (!isForeign) checkOptionNames(requestKwargs, requestNames)
 }
 
-function checkType(name: string, value: unknown, isValid: boolean, expected: string): void {
+function checkOption(name: string, value: unknown, isValid: boolean, expected: string): void {
   if (value === undefined || isValid) return
   throw new TypeError(`Expected \`${name}\` to be ${expected}, got ${describe(value)}`)
 }
 
-function notCloneable(path: string): TaskNotCloneableError {
+function functionError(path: string): TaskNotCloneableError {
   const message = `Could not use \`${path}\` on an isolated executor: a function can't leave this isolate; name it by a taskReference (README, "Pool and map")`
   return new TaskNotCloneableError(message, { path })
 }

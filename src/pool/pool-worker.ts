@@ -13,7 +13,7 @@ import type { QueuedJob } from './job-source.ts'
 import type { ResolvedPoolOptions } from './pool-options.ts'
 
 type AnySession = SessionLike<unknown>
-type AnyFunction = (...args: unknown[]) => unknown
+type Step = (...args: unknown[]) => unknown
 
 /** One of a pool's workers: a session, and one job at a time. */
 export class PoolWorker<R> implements DoneListener {
@@ -121,7 +121,7 @@ async function openWorker<R>(create: () => unknown, options: ResolvedPoolOptions
     if (isThenable(session)) session = await session
     if (!isSession(session)) throw new TypeError(`Expected \`session()\` to make a session, got ${describe(session)}`)
     owned.add(session)
-    for (const step of [() => call(initializer, session, ...initargs), () => call(authGenerator, session)]) {
+    for (const step of [() => callStep(initializer, session, ...initargs), () => callStep(authGenerator, session)]) {
       let returned = step()
       if (isThenable(returned)) returned = await returned
       if (isSession(returned)) owned.add((session = returned))
@@ -133,8 +133,8 @@ async function openWorker<R>(create: () => unknown, options: ResolvedPoolOptions
   }
 }
 
-function call(fn: OrReference<(...args: never[]) => unknown> | undefined, ...args: unknown[]): unknown {
-  if (!isTaskReference(fn)) return (fn as AnyFunction | undefined)?.(...args)
+function callStep(fn: OrReference<(...args: never[]) => unknown> | undefined, ...args: unknown[]): unknown {
+  if (!isTaskReference(fn)) return (fn as Step | undefined)?.(...args)
   return loadTaskReference(fn).then((loaded) => loaded(...(fn.args ?? []), ...args))
 }
 

@@ -48,7 +48,7 @@ export class Results<R> {
     } else if (future.state === 'cancelled' && isCancelled) {
       this.counts.cancelled++
     } else {
-      const error = errorOf(future)
+      const error = failureOf(future)
       this.counts.exceptions++
       this.exceptions.push(new ThreadException(queued.job, error, queued.attempts))
     }
@@ -61,7 +61,7 @@ export class Results<R> {
   }
 }
 
-function errorOf(future: Future<unknown>): unknown {
+function failureOf(future: Future<unknown>): unknown {
   try {
     return future.exceptionNow()
   } catch (cancelledError) {

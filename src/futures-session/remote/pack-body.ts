@@ -6,7 +6,7 @@ import type { FormEntry, PackedBody, PackedFields } from './protocol.ts'
 import type { CloneCheck } from './pack-options.ts'
 
 /** A packed body, and its content type, which counts unless the caller wrote one. */
-export interface TypedBody {
+export interface PackedTypedBody {
   readonly body: PackedBody | undefined
   readonly contentType: string | undefined
 }
@@ -18,7 +18,7 @@ export interface TypedBody {
  * @throws {TaskNotCloneableError} a function, a stream, an iterable
  * @throws {InvalidOptionError} what can't be sent anywhere
  */
-export function packBody(options: BodyOptions, cloneCheck: CloneCheck): TypedBody {
+export function packBody(options: BodyOptions, cloneCheck: CloneCheck): PackedTypedBody {
   const { data, files } = options
   if (data !== undefined) checkContent(data, 'data', cloneCheck)
   if (files !== undefined) checkFiles(files, cloneCheck)

@@ -156,7 +156,7 @@ export class SessionSnapshot implements SharedValue {
 /** The values to compare: by identity what is only ever replaced, as text what may be edited. */
 function stateOf(core: SessionCore): unknown[] {
   const { headers, params, proxies, auth, jar, trustEnv, baseUrl, defaults } = core
-  const state: unknown[] = [headers.toFlat(), defaults, auth, jar, trustEnv, baseUrl, textOf(params), textOf(proxies)]
+  const state: unknown[] = [headers.toFlat(), defaults, auth, jar, trustEnv, baseUrl, asText(params), asText(proxies)]
   state.push(environmentOf(core))
   const { request, response, redirect, error } = core.hooks
   for (const list of [request, response, redirect, error] as readonly (readonly AnyHook[])[]) state.push(...list, null)
@@ -167,7 +167,7 @@ function environmentOf({ trustEnv, environment }: SessionCore): NodeJS.ProcessEn
   return trustEnv ? environment.read() : undefined
 }
 
-function textOf(value: unknown): string | undefined {
+function asText(value: unknown): string | undefined {
   if (value === undefined) return undefined
   const isIterable = typeof value === 'object' && value !== null && Symbol.iterator in value
   const writable = (_: string, each: unknown): unknown => (typeof each === 'bigint' ? String(each) : each)

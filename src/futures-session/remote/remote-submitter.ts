@@ -86,7 +86,7 @@ export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>>
 
   #commonOf(core: SessionCore): Common {
     // Before the snapshot, which includes the jar: this may make it.
-    const jar = jarOf(core, this.#cloneCheck)
+    const jar = sharedJarOf(core, this.#cloneCheck)
     const snapshot = new SessionSnapshot(core, this.#cloneCheck)
     this.#poolKey ??= poolKeyOf(core, this.executor, this.#cloneCheck)
     const recipe = sharedRecipe(core.auth)
@@ -99,7 +99,7 @@ export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>>
       core,
       snapshot,
       jar,
-      jarNow: () => jarOf(core, this.#cloneCheck),
+      jarNow: () => sharedJarOf(core, this.#cloneCheck),
       shared,
       sharedIndex,
       isLinked: isRemoteExecutor(this.executor),
@@ -126,7 +126,7 @@ function poolKeyOf({ poolOptions, connections }: SessionCore, executor: Executor
   return { version: 0, value }
 }
 
-function jarOf(core: SessionCore, cloneCheck: CloneCheck): SharedJar | undefined {
+function sharedJarOf(core: SessionCore, cloneCheck: CloneCheck): SharedJar | undefined {
   const jar = core.demandJar()
   try {
     return jar && SharedJar.of(jar)
@@ -144,11 +144,11 @@ function cloneCheckFor(executor: Executor): CloneCheck {
 
 /** For an executor that knows nothing of shared values. Getters stay getters: they are read when the call is sent. */
 function withShared(remoteCall: RemoteCall, shared: readonly SharedValue[]): RemoteCall {
-  const whole = { shared: shared.map(copyOf) }
+  const whole = { shared: shared.map(plainCopy) }
   return Object.defineProperties(whole, Object.getOwnPropertyDescriptors(remoteCall)) as typeof whole & RemoteCall
 }
 
-function copyOf({ version, value }: SharedValue): SharedValue {
+function plainCopy({ version, value }: SharedValue): SharedValue {
   return { version, value }
 }
 

@@ -81,7 +81,7 @@ function bytesAt(envelope: Envelope, number: number): Buffer {
   return bytes
 }
 
-const deepest = 10
+const maxDepth = 10
 
 /** Packs the requests and responses of an error and its causes, which their clones don't have. */
 export function packContexts(error: unknown, packer: ResponsePacker): ErrorContext[] {
@@ -121,7 +121,7 @@ export function attachContexts(
 function chainOf(error: unknown): unknown[] {
   const chain: unknown[] = []
   try {
-    for (let each = error; each !== undefined && chain.length < deepest; each = (each as { cause?: unknown }).cause) {
+    for (let each = error; each !== undefined && chain.length < maxDepth; each = (each as { cause?: unknown }).cause) {
       chain.push(each)
       if (!(each instanceof Error)) break
     }

@@ -140,7 +140,7 @@ class ThreadSession {
 
   constructor(shared: readonly SharedCopy[], { auth, sessionAuth, jar }: SharedIndex) {
     const [poolKey, snapshot] = shared as readonly [SharedCopy, SharedCopy]
-    this.jar = jar === undefined ? undefined : jarOf(shared[jar] as SharedCopy)
+    this.jar = jar === undefined ? undefined : threadJarOf(shared[jar] as SharedCopy)
     if (jar !== undefined) this.jar?.follow(shared.slice(jar + 1))
     this.auth = auth === undefined ? undefined : authOf(shared[auth] as SharedCopy)
     // By jar: a later attempt may have another one than the first.
@@ -187,7 +187,7 @@ function connectionsOf(poolKey: SharedCopy): SharedConnections {
   })
 }
 
-function jarOf(root: SharedCopy): ThreadJar {
+function threadJarOf(root: SharedCopy): ThreadJar {
   return keptWith(root, () => new ThreadJar(root.value as JarRules))
 }
 
