@@ -1,12 +1,12 @@
 import { types } from 'node:util'
 
-/** A Blob whose bytes were read. Being a view, it is handed to us by the serializer, which knows no Blobs. */
+/** A Blob whose bytes were read. It is a view, because the serializer hands views to us, but no Blobs. */
 export class BlobBytes extends Uint8Array<ArrayBuffer> {
   type = ''
 }
 
 /**
- * Reads the Blobs in there, which `encodeValue` can't do by itself.
+ * Reads the Blobs in a value: `encodeValue` is synchronous and can't.
  *
  * @returns the same value, at once, if there are none; else a copy to encode
  */
@@ -44,7 +44,7 @@ function find(value: unknown, found: Map<Blob, BlobBytes>, seen: Set<object>): v
   else for (const key of Object.keys(value)) find((value as Record<string, unknown>)[key], found, seen)
 }
 
-/** Copies what may hold Blobs. */
+/** Copies objects that may hold Blobs. */
 function replace(value: unknown, found: ReadonlyMap<Blob, BlobBytes>, copies: Map<object, unknown>): unknown {
   if (typeof value !== 'object' || value === null) return value
   if (value instanceof Blob) return found.get(value)

@@ -35,7 +35,7 @@ export class BullMQExecutor implements Executor {
   readonly isolated = true
   /** @internal */
   readonly reach = 'process'
-  /** Of each worker; how many of those there are, nobody knows. @internal */
+  /** That of one worker: how many workers there are is not known. @internal */
   readonly threads = 1
   readonly #scheduler: TaskScheduler
   readonly #dispatcher: FleetDispatcher
@@ -103,7 +103,7 @@ export class BullMQExecutor implements Executor {
         path: 'task',
       })
     }
-    // What is no task at all, the scheduler refuses.
+    // The scheduler rejects what is no task at all.
     if (!isTaskReference(task)) return this.#scheduler.submit<T>(task, options)
     const site = this.#sites.take(this.#scheduler.stats().pending) ? new Error() : undefined
     return this.#scheduler.submit(new FleetTask(task, link, site, this.#dispatcher), options)

@@ -5,17 +5,17 @@ import { BlobBytes } from './blobs.ts'
 type View = ArrayBufferView
 type ViewConstructor = new (buffer: ArrayBuffer, offset: number, length: number) => View
 
-/** In an order that never changes: their places cross. */
+/** The order never changes: their indexes are sent. */
 const viewNames = [
   ...['Int8Array', 'Uint8Array', 'Uint8ClampedArray', 'Int16Array', 'Uint16Array', 'Int32Array', 'Uint32Array'],
   ...['Float32Array', 'Float64Array', 'BigInt64Array', 'BigUint64Array', 'DataView', 'Float16Array'],
 ]
 const typedArray = Object.getPrototypeOf(Uint8Array.prototype) as object
-/** Bytes by themselves, without the memory that they are a window on. */
+/** Copies bytes, without the rest of their buffer. */
 const bytesTag = 100
 const blobTag = 101
 
-/** The structured clone as bytes. Node 20 and later read each other. */
+/** The structured clone as bytes. All versions of Node from 20 on read each other's. */
 class Encoder extends Serializer {
   declare _setTreatArrayBufferViewsAsHostObjects: (value: boolean) => void
   readonly _getDataCloneError = Error
@@ -33,7 +33,7 @@ class Encoder extends Serializer {
       this.writeValue(value.type)
       return this.#writeBytes(value)
     }
-    // Buffers are cut from a pool: what else lies there is nobody's business.
+    // Buffers are slices of a pool, whose other bytes must not be sent.
     if (Buffer.isBuffer(value)) {
       this.writeUint32(bytesTag)
       return this.#writeBytes(value)
@@ -42,7 +42,7 @@ class Encoder extends Serializer {
     this.writeUint32(viewNames.indexOf(viewName(value)))
     this.writeUint32(value.byteOffset)
     this.writeUint32(value.byteLength)
-    // As a value: views of the same memory are views of the same memory on the other side.
+    // The buffer as a value, so that views that share memory share it on the other side.
     this.writeValue(value.buffer)
   }
 
@@ -75,7 +75,7 @@ class Decoder extends Deserializer {
     return new constructor(buffer, offset, length / BYTES_PER_ELEMENT)
   }
 
-  /** A copy: what is read is a window on the whole message, and who looks at its `buffer` would see that. */
+  /** A copy, because what is read is a view of the whole message, which its `buffer` would show. */
   #readBytes(): Uint8Array<ArrayBuffer> {
     return new Uint8Array(this.readRawBytes(this.readUint32()))
   }
@@ -88,7 +88,7 @@ export function encodeValue(value: unknown): Buffer {
   return encoder.releaseBuffer()
 }
 
-/** @throws {Error} that is no value */
+/** @throws {Error} the bytes are no encoded value */
 export function decodeValue(bytes: Uint8Array): unknown {
   return new Decoder(bytes).readValue()
 }

@@ -16,10 +16,10 @@ import { TaskRecovery } from './task-recovery.ts'
 import { SharedStore } from './shared-store.ts'
 import { times } from './times.ts'
 
-/** The task has begun: its future may be told. @returns false if it must not run */
+/** Called when a task has begun. @returns false if it must not run */
 export type Begin = (task: QueuedTask) => boolean
 
-/** Tasks from when they are handed over until they are over: who has them, and what becomes of them. */
+/** Follows tasks from when they are handed over until they are over: which worker has them, and what becomes of them. */
 export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOwner, ResultTaker {
   readonly link: FleetLink
   readonly sender: JobSender
@@ -27,9 +27,9 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
   readonly #watch: FleetWatch
   readonly #shared: SharedStore
   readonly #begin: Begin
-  /** Handed over, and not over. */
+  /** Tasks that were handed over and are not over. */
   readonly tasks = new Set<FleetTask>()
-  /** Jobs that workers have yet to strike out. */
+  /** Jobs that workers have yet to remove from the queue. */
   readonly #leftJobs = new Set<string>()
   readonly #results: LargeResults
 
@@ -49,7 +49,7 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
     return this.#watch.workerCount
   }
 
-  /** @returns the outcome */
+  /** @returns a promise of the outcome */
   send(task: FleetTask, queued: QueuedTask): Promise<unknown> {
     if (this.tasks.size === 0) {
       this.link.want(true)
@@ -92,7 +92,7 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
 
   handleReady(wasLost: boolean): void {
     this.#watch.handleReady()
-    if (wasLost) this.#watch.search(this.recovery.handleAmnesia())
+    if (wasLost) this.#watch.search(this.recovery.handleDataLoss())
     this.#results.fetchAll()
     this.sender.sendLater()
   }
@@ -102,7 +102,7 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
   }
 
   handleUnsure(job: SentJob): void {
-    this.recovery.takeBackJob(job, 'unsure')
+    this.recovery.recoverJob(job, 'unsure')
   }
 
   receive(worker: string, word: Word): void {
@@ -119,7 +119,7 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
       case 'message':
         break
       default:
-        // The worker has not got it any more.
+        // The worker no longer has it.
         this.link.revocations.unrevoke([word[1]])
     }
     this.#hear(worker, this.sender.tasks.get(word[1]), word)
@@ -149,7 +149,7 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
 
   refuse(refusal: RefusedJob): void {
     const job = this.sender.jobs.get(refusal.job)
-    // What another worker has taken, it can read.
+    // Another worker was able to read it.
     if (job === undefined || job.worker !== undefined) return
     for (const task of [...job.tasks]) {
       this.sender.forget(task)
@@ -157,11 +157,11 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
     }
   }
 
-  /** Leaves nothing in Redis. */
+  /** Removes everything of this submitter from Redis. */
   async close(): Promise<void> {
     this.#watch.stop()
     if (this.link.isUp) {
-      // It keeps the process alive until then; but not for a Redis that goes away meanwhile.
+      // Keeps the process alive until then, unless Redis goes away meanwhile.
       this.link.want(true)
       const timer = setTimeout(() => this.link.abandon(), times.farewell)
       await this.recovery.settle()
@@ -182,7 +182,7 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
       if (task.stage !== 'sent') continue
       task.stage = 'taken'
       task.worker = worker
-      // Cancelled while it was being taken: the word crosses.
+      // It was cancelled while the worker took it: the messages have crossed.
       if (task.isStopped) this.recovery.abort(task, undefined)
     }
     for (const each of begun) this.#hear(worker, this.sender.tasks.get(each), ['started', each])
@@ -191,7 +191,7 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
 
   #handleStarted(task: FleetTask, worker = task.worker): void {
     if (task.stage === 'begun') return
-    // That it was taken may have been said when nobody heard it.
+    // The message that it was taken may have been lost.
     task.worker = worker
     task.stage = 'begun'
     if (task.hasBegun) return
@@ -202,7 +202,7 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
 
   #handleAgain(number: number): void {
     const job = this.sender.jobs.get(number)
-    if (job !== undefined && job.worker === undefined) this.recovery.takeBackJob(job, 'again')
+    if (job !== undefined && job.worker === undefined) this.recovery.recoverJob(job, 'again')
   }
 
   fulfil(task: FleetTask, bytes: Uint8Array): void {
@@ -226,7 +226,7 @@ export class FleetDispatcher implements Carrier, LinkOwner, SenderOwner, WatchOw
     const { id } = task.job as SentJob
     this.#leftJobs.delete(id)
     this.#leftJobs.add(id)
-    // The oldest are gone by now.
+    // The oldest jobs are removed by now.
     if (this.#leftJobs.size > 256) for (const each of [...this.#leftJobs].slice(0, 128)) this.#leftJobs.delete(each)
   }
 

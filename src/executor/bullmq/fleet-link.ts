@@ -25,20 +25,20 @@ import { times } from './times.ts'
 export interface LinkOwner {
   receive(worker: string, word: Word): void
   refuse(job: RefusedJob): void
-  /** Redis is there. @param wasLost it has forgotten us, and all that we had there */
+  /** Redis is up. @param wasLost it has lost all data of this submitter */
   handleReady(wasLost: boolean): void
-  /** What else must stay in Redis as long as we live: keys. */
+  /** Further keys that must not expire while this submitter lives. */
   keysToKeep(): Iterable<string>
 }
 
-/** A submitter's line to Redis: what it is told, what it tells workers, and what takes tasks away from them. */
+/** A submitter's connections to Redis: messages from workers, commands to them, and revocations. */
 export class FleetLink {
   readonly id = randomUUID()
   readonly keys: Keys
   readonly sealer: Sealer
   readonly orders: Orders
   readonly revocations: Revocations
-  /** How often Redis has lost its memory. */
+  /** How often Redis has lost its data. */
   losses = 0
   readonly #options: ResolvedExecutorOptions
   readonly #owner: LinkOwner
@@ -47,11 +47,11 @@ export class FleetLink {
   #inbox: Inbox | undefined
   #queue: BullQueue | undefined
   #isUp = false
-  /** Since when Redis is there, or is not; on the monotonic clock. */
+  /** When Redis was last seen to come up or go down; on the monotonic clock. */
   #changedAt = realTime()
   #hasReturned = false
   #hasStream = false
-  /** The numbers of the letters that were read last, by who has written them. */
+  /** The number of the last letter read, by worker. */
   readonly #letters = new Map<string, number>()
   #heartbeat: NodeJS.Timeout | undefined
   #isOver = false
@@ -64,7 +64,7 @@ export class FleetLink {
     this.sealer = new Sealer(secret, this.id)
     this.orders = new Orders(this, onError)
     this.revocations = new Revocations(this, options)
-    // A job that is sent twice would be done twice: what was under way is asked for instead.
+    // Commands are not resent: a job that is added twice would be done twice. Its state is asked for instead.
     this.#commands = new RedisConnection(connection, { resends: false, isWanted: false }, onError)
     this.#reading = new RedisConnection(connection, { resends: true, isWanted: false }, onError)
     this.#commands.redis.on('ready', () => void this.#prepare())
@@ -75,7 +75,7 @@ export class FleetLink {
     return this.#isUp
   }
 
-  /** ms since Redis has come back, if it was away. */
+  /** ms since Redis has come back; Infinity if it was never down. */
   get calm(): number {
     return this.#hasReturned ? realTime() - this.#changedAt : Infinity
   }
@@ -88,24 +88,24 @@ export class FleetLink {
     return this.#commands.redis
   }
 
-  /** Once it has been up. */
+  /** Resolves when it was up once. */
   get queue(): BullQueue {
     return (this.#queue ??= this.#openQueue())
   }
 
-  /** Somebody needs it, or nobody does. */
+  /** Keeps the process alive, or does not. */
   want(isWanted: boolean): void {
     this.#commands.want(isWanted)
     this.#reading.want(isWanted)
   }
 
-  /** Leaves nothing of ours in Redis, if that is there. */
+  /** Removes our keys from Redis, if that is up. */
   async clear(): Promise<void> {
     const { keys, id } = this
     await this.redis.del(keys.words(id), keys.revoked(id), ...this.#owner.keysToKeep()).catch(ignore)
   }
 
-  /** Redis does not answer: what it was asked fails. */
+  /** Redis does not answer: fails the commands under way. */
   abandon(): void {
     this.#isOver = true
     this.#commands.close()
@@ -126,7 +126,7 @@ export class FleetLink {
     const queue = new Queue(queueName, {
       connection: this.redis,
       prefix,
-      // It is there, and we look at its version and its policy ourselves: BullMQ would write to the console.
+      // We check version and eviction policy ourselves, because BullMQ would write to the console.
       ...{ skipWaitingForReady: true, skipVersionCheck: true, skipMetasUpdate: true },
       defaultJobOptions: { removeOnComplete: true, removeOnFail: true },
     })
@@ -141,7 +141,7 @@ export class FleetLink {
     this.#changedAt = realTime()
   }
 
-  /** Redis has just come: makes sure that everything of ours is there. */
+  /** Redis has come up: makes sure that all our keys are there. */
   async #prepare(): Promise<void> {
     const { redis, keys, id } = this
     try {
@@ -166,7 +166,7 @@ export class FleetLink {
       this.#owner.handleReady(isLoss)
     } catch (error) {
       this.#report(error)
-      // A connection that broke will come again; Redis itself (it is full, it is loading) is asked again.
+      // A broken connection comes back by itself; a Redis that is full or loading is asked again.
       if (isReply(error)) setTimeout(() => void this.#prepare(), times.retry).unref()
     }
   }
@@ -188,7 +188,7 @@ export class FleetLink {
   }
 
   #read(entry: EntryFields): void {
-    // Garbage, or from somebody who has not got the secret.
+    // Garbage, or written by somebody without the secret.
     this.#attempt(() => {
       const letter = fieldOf(entry, fields.letter)
       if (letter !== undefined) this.#open(letter)
@@ -199,12 +199,12 @@ export class FleetLink {
 
   #open(letter: Buffer): void {
     const { from, number, said } = openLetter<Word>(this.sealer, letter, contexts.words(this.id))
-    // Only we ourselves know what we have read.
+    // Our own mark: only we know what we have read.
     if (from === this.id) return this.revocations.handleMarks(said)
-    // The connection of a worker broke: it does not know whether it has said that already.
+    // A worker whose connection broke writes again what it may have written before.
     if (number <= (this.#letters.get(from) ?? 0)) return
     this.#letters.set(from, number)
-    // What is said of one task is no matter of the others.
+    // An error in one word must not keep others from their tasks.
     for (const word of said) this.#attempt(() => this.#owner.receive(from, word))
   }
 
@@ -216,7 +216,7 @@ export class FleetLink {
     }
   }
 
-  /** What breaks because it is closed is no news. */
+  /** Errors of a link that is closed are not reported. */
   #report(error: unknown): void {
     if (!this.#isOver) this.#options.onError(error)
   }
@@ -224,12 +224,12 @@ export class FleetLink {
 
 interface Box {
   readonly unsaid: Command[]
-  /** It is not known whether Redis has it. */
+  /** Whether Redis has the command is not known. */
   letter: Buffer | undefined
   isBusy: boolean
 }
 
-/** What a submitter tells workers: to each in order, and again when Redis is back. Who is gone hears nothing. */
+/** A submitter's commands to workers: in order for each, and written again when Redis is back. Those to lost workers are dropped. */
 class Orders {
   readonly #link: FleetLink
   readonly #onError: (error: unknown) => void
@@ -242,7 +242,7 @@ class Orders {
     this.#onError = onError
   }
 
-  /** With what else it is told in this turn. */
+  /** Sends a command, together with others of this turn. */
   tell(worker: string, command: Command): void {
     const box = this.#boxes.get(worker)
     if (box === undefined) this.#boxes.set(worker, { unsaid: [command], letter: undefined, isBusy: false })
@@ -255,7 +255,7 @@ class Orders {
     })
   }
 
-  /** What there is to say, if Redis is there. */
+  /** Sends what waits, if Redis is up. */
   sayAll(): void {
     for (const [worker, box] of this.#boxes) if (!box.isBusy) void this.#say(worker, box)
   }
@@ -270,7 +270,7 @@ class Orders {
         box.letter = undefined
       } catch (error) {
         this.#onError(error)
-        // Redis itself, which is full, is asked again; a connection that broke comes again.
+        // A Redis that is full is asked again; a broken connection comes back by itself.
         if (isReply(error)) await new Promise((resolve) => setTimeout(resolve, times.retry).unref())
         else isBroken = true
       }

@@ -6,30 +6,30 @@ import { SubmittedTask, type TaskDestination } from '../remote/submitted-task.ts
 
 const destination: TaskDestination = { name: 'another process', reach: 'process' }
 
-/** Unsent: handed over by the scheduler, and not in Redis. Taken: a worker has it. */
+/** 'unsent': handed over by the scheduler, not yet in Redis. 'taken': a worker has it, and has not begun it. */
 export type Stage = 'unsent' | 'sent' | 'taken' | 'begun' | 'over'
 
-/** A BullMQ job on its way, and what in it is not over. */
+/** A BullMQ job that was sent. `tasks` are those that are not over. */
 export interface SentJob {
   readonly number: number
   readonly id: string
   readonly tasks: Set<FleetTask>
-  /** Those of all of its tasks, over or not. */
+  /** The numbers of all its tasks, over or not. */
   readonly numbers: number[]
   readonly sentAt: number
-  /** The worker that has taken it, and says so. */
+  /** The worker that has said that it took the job. */
   worker: string | undefined
-  /** When it was first seen to be taken by somebody who has not said so; on the monotonic clock. */
+  /** When it was first seen as taken by a worker that has not said so; on the monotonic clock. */
   takenAt: number | undefined
-  /** How often it was looked for and not found. */
+  /** How many times it was looked for and not found. */
   misses: number
-  /** It is being taken back. */
+  /** Whether its tasks are being revoked. */
   isRevoked: boolean
 }
 
-/** Who brings tasks to workers. */
+/** Brings tasks to workers. */
 export interface Carrier {
-  /** The future was settled before the work has begun, or its cancellation must reach the work. */
+  /** The future was cancelled, or settled before the work has begun. */
   stop(task: FleetTask, reason: unknown): void
   tell(task: FleetTask, message: unknown): void
 }
@@ -37,20 +37,20 @@ export interface Carrier {
 /** A task that runs in another process. */
 export class FleetTask extends SubmittedTask implements DoneListener {
   readonly #carrier: Carrier
-  /** Of this delivery: each has a new one. */
+  /** Its number in this delivery; each delivery has a new one. */
   number = 0
   stage: Stage = 'unsent'
   job: SentJob | undefined
   worker: string | undefined
-  /** The arguments, as they were when it was handed over first. */
+  /** The encoded arguments, as they were when it was first handed over. */
   bytes: Uint8Array | undefined
-  /** Workers that had begun it, or had it, and died. */
+  /** How many workers have died with it. */
   deliveries = 0
   /** How often a worker lacked what the task needs. */
   shortages = 0
-  /** It may have killed a worker: it travels by itself, for the sake of the others. */
+  /** It may have killed a worker, so it is sent in a job of its own. */
   isSuspect = false
-  /** Its future has been told that it runs. */
+  /** Whether its future was started. */
   hasBegun = false
   isStopped = false
 
@@ -74,7 +74,7 @@ export class FleetTask extends SubmittedTask implements DoneListener {
     return outcome
   }
 
-  /** The future is done: by an outcome, or by somebody who can't wait for one. */
+  /** The future is done: by an outcome, or settled by somebody else. */
   handleDone(): void {
     if (this.stage !== 'over' && !this.hasBegun) this.#carrier.stop(this, new Error('It is settled already'))
   }

@@ -11,28 +11,28 @@ import { isLost, judgeJob, type Sighting } from './recovery-rules.ts'
 import { times } from './times.ts'
 
 export interface WatchOwner {
-  /** Handed over, and not over. */
+  /** Tasks that were handed over and are not over. */
   readonly tasks: ReadonlySet<FleetTask>
   readonly recovery: TaskRecovery
   readonly sender: { readonly untakenJobs: Iterable<SentJob> }
 }
 
-/** Jobs that are looked for at a time. */
+/** How many jobs are looked up at a time. */
 const mostJobs = 100
 
-/** Looks after the workers, while there are tasks: who is gone, and what was lost. */
+/** Watches workers and jobs while there are tasks: which workers are gone, and which jobs are lost. */
 export class FleetWatch {
   readonly #link: FleetLink
   readonly #owner: WatchOwner
   readonly #fleetTimeout: number
   readonly #onError: (error: unknown) => void
-  /** Workers that live, as far as is known. */
+  /** The workers that are alive, as far as is known. */
   readonly workers = new Set<string>()
   #absences = new Map<string, number>()
   readonly #censuses = new Map<string, Map<number, FleetTask>>()
   #timer: NodeJS.Timeout | undefined
   #isLooking = false
-  /** Since when there is Redis, and a worker; on the monotonic clock. */
+  /** When Redis and a worker were last there; on the monotonic clock. */
   #lastGood = realTime()
   #hasWarned = false
 
@@ -50,7 +50,7 @@ export class FleetWatch {
   start(): void {
     this.#lastGood = realTime()
     this.#timer ??= setInterval(() => void this.#look(), Math.min(times.look, this.#fleetTimeout))
-    // How many workers there are decides how many jobs the first tasks are sent in.
+    // The number of workers decides how many jobs the first tasks are sent in.
     if (this.#link.isUp) void this.#look()
   }
 
@@ -64,14 +64,14 @@ export class FleetWatch {
     if (!this.#hasWarned) void this.#checkPolicy()
   }
 
-  /** It has just said something. */
+  /** A worker has just written something. */
   noteWorker(worker: string): void {
     this.workers.add(worker)
     this.#absences.delete(worker)
     this.#lastGood = realTime()
   }
 
-  /** Asks all workers whether they have these, and gives up those that nobody has. */
+  /** Asks all workers whether they have these tasks, and gives up those that none has. */
   search(tasks: readonly FleetTask[]): void {
     if (tasks.length === 0) return
     const missing = new Map(tasks.map((task) => [task.number, task]))
@@ -85,7 +85,7 @@ export class FleetWatch {
     setTimeout(() => {
       this.#censuses.delete(nonce)
       const lost = [...missing].flatMap(([number, task]) => (task.number === number ? task : []))
-      // Redis was away in between, or is: nobody could answer.
+      // Redis was down in between, or is: no worker could answer.
       if (!this.#link.isUp || this.#link.calm < times.giveUpAfter - times.look) return this.search(lost)
       for (const task of lost) this.#owner.recovery.giveUpUnknown(task)
     }, times.giveUpAfter).unref()
@@ -103,7 +103,7 @@ export class FleetWatch {
     }
   }
 
-  /** Workers strike out jobs when they have said the last word about them. */
+  /** Waits until workers have removed these jobs, which they do after their last word about them; not for long. */
   async waitUntilGone(ids: readonly string[]): Promise<void> {
     const { redis, keys } = this.#link
     const end = realTime() + times.look
@@ -113,7 +113,7 @@ export class FleetWatch {
         await new Promise((resolve) => setTimeout(resolve, 5))
       }
     } catch {
-      // Redis is gone: what is there goes when its time has come.
+      // Redis is down: the keys there expire.
     }
   }
 
@@ -126,7 +126,7 @@ export class FleetWatch {
         await this.#lookAtJobs()
       }
     } catch {
-      // The connection broke: it is seen next time.
+      // The connection broke: the next look sees it.
     } finally {
       this.#isLooking = false
       this.#judgeFleet()
@@ -194,11 +194,11 @@ export class FleetWatch {
       if (job.isRevoked || job.worker !== undefined) continue
       job.misses = exists ? 0 : job.misses + 1
       job.takenAt = owner === undefined ? undefined : (job.takenAt ?? now)
-      // Of those who have it, who has no connection any more can't say so.
+      // A worker that took the job and has no connection any more can't say so.
       const sighting = { isConnected: true, isAlive: true, ...sightings.get(String(owner)) }
       const isOwnerLost = !sighting.isConnected && isLost(sighting, 2, calm)
       const state = judgeJob({ exists, owner }, isOwnerLost, job.misses, now - (job.takenAt ?? now))
-      if (state !== 'fine') this.#owner.recovery.takeBackJob(job, state)
+      if (state !== 'fine') this.#owner.recovery.recoverJob(job, state)
     }
   }
 
@@ -221,13 +221,13 @@ export class FleetWatch {
       const info = await this.#link.redis.info()
       for (const warning of warningsOf(info)) this.#onError(warning)
     } catch {
-      // The connection broke, or that is not allowed: it is tried when it comes again.
+      // The connection broke, or the command is not allowed: tried again at the next connection.
       this.#hasWarned = false
     }
   }
 }
 
-/** The token of a lock begins with the id of the worker. */
+/** The token of a lock begins with the worker's id. */
 function ownerOf(token: unknown): string | undefined {
   return typeof token === 'string' ? token.slice(0, 36) : undefined
 }

@@ -18,13 +18,13 @@ import type { WorkerTask } from './worker-task.ts'
 
 /** How a worker is closed. */
 export interface CloseWorkerOptions {
-  /** ms after which what still runs is cancelled. @default it may take as long as it does */
+  /** After how many ms running tasks are cancelled. @default never */
   timeout?: number | undefined
 }
 
-/** Does the tasks of a fleet, as long as it is open. */
+/** An open worker of a fleet. */
 export interface FleetWorker extends AsyncDisposable {
-  /** Of this worker, in messages of errors. */
+  /** The worker's id, as error messages show it. */
   readonly id: string
   /**
    * Takes nothing more; what runs ends; what has not begun goes back to its submitter, and is sent to another worker. What is
@@ -48,12 +48,12 @@ export class OpenWorker implements FleetWorker, JobTaker {
   readonly #runner: Runner
   readonly #jobReader: JobReader
   readonly #submitters: Submitters
-  /** Taken, and not begun. */
+  /** Tasks that were taken and have not begun. */
   readonly #waiting: WorkerTask[] = []
   #atWork = 0
   #arriving = 0
   #isClosing = false
-  /** It closes, and what still runs has been cancelled, to no avail. */
+  /** It closes, and has given up tasks that did not stop when they were cancelled. */
   #isGivenUp = false
   #closed: Promise<void> | undefined
   #onIdle: (() => void) | undefined
@@ -74,7 +74,7 @@ export class OpenWorker implements FleetWorker, JobTaker {
     this.#jobReader = new JobReader(this.#end, options, (task) => this.#handleOver(task))
   }
 
-  /** How many more tasks it may have. */
+  /** How many more tasks it may take. */
   get room(): number {
     return this.#options.concurrency - this.#atWork - this.#waiting.length - this.#arriving
   }
@@ -119,7 +119,7 @@ export class OpenWorker implements FleetWorker, JobTaker {
     return this.close()
   }
 
-  /** @returns the tasks that are here now, in order; those that begin at once have been said to */
+  /** @returns the tasks of the job, in order. The submitter knows of those that begin at once. */
   async #accept(job: TakenJob): Promise<readonly WorkerTask[]> {
     const letter = this.#jobReader.read(job, (id) => this.#submitters.channelOf(id))
     if (letter === undefined) return []
@@ -144,13 +144,13 @@ export class OpenWorker implements FleetWorker, JobTaker {
     if (this.#isClosing) this.#giveBackWaiting()
   }
 
-  /** It has a place. */
+  /** Counts a task as at work. */
   #beginWith(task: WorkerTask): void {
     task.hasBegun = true
     this.#atWork++
   }
 
-  /** It must not begin. */
+  /** Ends a task that must not begin. @param isOrphan its submitter is gone */
   #drop(task: WorkerTask, isOrphan: boolean): void {
     if (isOrphan) task.end()
     else task.giveBack()
@@ -189,12 +189,12 @@ export class OpenWorker implements FleetWorker, JobTaker {
     if (this.#atWork === 0) this.#onIdle?.()
   }
 
-  /** One of what keeps the job is over. */
+  /** Lowers the count of what keeps the job. */
   #settle(job: TakenJob): void {
     if (--job.left === 0) this.#jobs.release(job)
   }
 
-  /** It was aborted: what is about to begin sees for itself. */
+  /** Gives back an aborted task that waits. One that is about to begin sees that by itself. */
   #strikeOut(task: WorkerTask): void {
     if (this.#waiting.includes(task)) task.giveBack()
   }
@@ -203,7 +203,7 @@ export class OpenWorker implements FleetWorker, JobTaker {
     for (const task of [...this.#waiting]) task.giveBack()
   }
 
-  /** What runs is cancelled, then given up; what can't be said then is not said. */
+  /** Cancels running tasks, then gives them up; messages that can't be written by then are dropped. */
   #cancelAfter(timeout: number): void {
     let timer = setTimeout(
       () => {

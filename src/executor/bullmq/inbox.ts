@@ -3,11 +3,11 @@ import type { RedisConnection } from './redis-connection.ts'
 import { isReply } from './redis-errors.ts'
 import { times } from './times.ts'
 
-/** An entry of a stream: name, value, name, value ... */
+/** The fields of a stream entry: name, value, name, value ... */
 export type EntryFields = readonly Buffer[]
 type Entry = readonly [id: Buffer, fields: EntryFields]
 
-/** Entries that one read brings at most, and entries after which what was read is thrown away. */
+/** The most entries of one read, and after how many entries the stream is trimmed. */
 const mostEntries = 256
 
 export interface InboxOwner {
@@ -16,7 +16,7 @@ export interface InboxOwner {
   readonly onError: (error: unknown) => void
 }
 
-/** Reads a stream, entry by entry, from its beginning. Nothing is lost when the connection breaks: it goes on where it was. */
+/** Reads a stream from its beginning, entry by entry. After a broken connection it goes on where it was. */
 export class Inbox {
   readonly #connection: RedisConnection
   readonly #key: string
@@ -32,19 +32,19 @@ export class Inbox {
     void this.#loop()
   }
 
-  /** The stream was lost, and is a new one. */
+  /** The stream was lost: reads a new one from its beginning. */
   restart(): void {
     this.#lastId = '0-0'
   }
 
-  /** @returns up to where the stream may be thrown away; `undefined`: it is not worth it yet */
+  /** @returns the id up to which the stream may be trimmed; `undefined`: not worth it yet */
   takeTrim(): string | undefined {
     if (this.#read < mostEntries) return undefined
     this.#read = 0
     return this.#lastId
   }
 
-  /** Its connection is to be closed then. */
+  /** Stops reading; the caller closes the connection. */
   close(): void {
     this.#isOver = true
   }
@@ -54,7 +54,7 @@ export class Inbox {
       try {
         this.#take(await this.#wait())
       } catch (error) {
-        // The connection broke, or somebody has put something else there: it is looked at again.
+        // The connection broke, or the key holds something else: tries again.
         if (isReply(error)) this.#owner.onError(error)
         await new Promise((resolve) => setTimeout(resolve, isReply(error) ? times.retry : times.pause).unref())
       }
@@ -65,7 +65,7 @@ export class Inbox {
     const lastId = this.#lastId
     const args = ['COUNT', mostEntries, 'BLOCK', times.longestBlock, 'STREAMS', this.#key, lastId] as const
     const reply: unknown = await this.#connection.redis.callBuffer('XREAD', ...args)
-    // The stream has become another one meanwhile.
+    // `restart` was called meanwhile.
     return lastId === this.#lastId ? entriesOf(reply) : []
   }
 
@@ -78,7 +78,7 @@ export class Inbox {
   }
 }
 
-/** Of the one stream that was asked for: a list of pairs (RESP 2), or key and entries as they are, or a Map (RESP 3). */
+/** The entries of the only stream in a reply: a list of pairs (RESP 2), a flat list, or a Map (RESP 3). */
 export function entriesOf(reply: unknown): readonly Entry[] {
   if (reply === null) return []
   const [first, second] = [...(reply as Iterable<unknown>)]

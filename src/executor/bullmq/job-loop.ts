@@ -7,14 +7,14 @@ import type { ResolvedWorkerOptions } from './worker-options.ts'
 import type { WorkerEndpoint } from './submitter-channel.ts'
 import { times } from './times.ts'
 
-/** ms: who answers faster has not looked; so often in a row, and it is asked less often. */
+/** An answer within so many ms means that BullMQ did not look; after so many in a row it is asked less often. */
 const instant = 3
 const mostInstants = 2
 const pause = 5
 
-/** A job of BullMQ that is ours until we strike it out. */
+/** A BullMQ job that this worker holds until it removes it. */
 export class TakenJob {
-  /** What keeps it: its tasks, and that it arrives. */
+  /** How many keep it: its tasks that are not over, and its arrival. */
   left = 1
   readonly #job: Job
   readonly #token: string
@@ -28,7 +28,7 @@ export class TakenJob {
     return this.#job.data as unknown
   }
 
-  /** It was taken before, and whoever has taken it has not struck it out in time. */
+  /** It was taken before, by a worker that has lost its lock. */
   get hasComeAgain(): boolean {
     return this.#job.attemptsStarted > 1 || this.#job.stalledCounter > 0
   }
@@ -49,8 +49,8 @@ export interface JobTaker {
 }
 
 /**
- * Takes jobs from BullMQ by hand, while there is room: BullMQ's own loop counts jobs, not tasks, and so one slow task would
- * idle a worker, or one worker hoard them.
+ * Takes jobs from BullMQ while there is room for tasks. BullMQ's own loop counts jobs, not tasks: one slow task would leave a
+ * worker idle, or one worker would take too many.
  */
 export class JobLoop {
   readonly #end: WorkerEndpoint
@@ -78,7 +78,7 @@ export class JobLoop {
     this.#loop = this.#run(this.#bull)
   }
 
-  /** BullMQ tries to connect once: if that fails, it never works again. */
+  /** A BullMQ Worker tries to connect only once, and never works if that fails: makes another one then. */
   async #connect(): Promise<BullWorker> {
     for (;;) {
       const bull = this.#openBull()
@@ -100,9 +100,9 @@ export class JobLoop {
       autorun: false,
       lockDuration,
       stalledInterval,
-      // Our own connection waits, and submitters look at version and policy: BullMQ would write to the console.
+      // Our connection waits, and submitters check version and eviction policy: BullMQ would write to the console.
       ...{ skipWaitingForReady: true, skipVersionCheck: true },
-      // What comes again is not run, but told.
+      // A job that comes again is reported, not run.
       maxStalledCount: 1_000_000,
       removeOnComplete: { count: 0 },
       removeOnFail: { count: 0 },
@@ -112,23 +112,23 @@ export class JobLoop {
     return bull
   }
 
-  /** There is room again. */
+  /** There is room for tasks again. */
   wake(): void {
     this.#wake?.()
   }
 
-  /** All of it is over. */
+  /** All tasks of the job are over: removes it from the queue. */
   release(job: TakenJob): void {
     this.#held.delete(job)
-    // Its lock may be lost, or Redis its memory: then nobody has it any more.
+    // The lock, or all data of Redis, may be lost: then the job is nobody's.
     job.complete().catch(ignore)
   }
 
-  /** Takes nothing more. @returns when that is sure */
+  /** Takes no more jobs. @returns a promise that resolves when none can come any more */
   async close(): Promise<void> {
     this.#isOver = true
     this.wake()
-    // By force: what blocks is a look at an empty queue.
+    // By force: what it waits for is a look at an empty queue.
     await this.#bull?.close(true).catch(this.#end.onError)
     await this.#loop
     clearInterval(this.#timer)

@@ -8,7 +8,7 @@ import type { SubmitterChannel, WorkerEndpoint } from './submitter-channel.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
 import { WorkerTask } from './worker-task.ts'
 
-/** A job that can be read. */
+/** A job that was read. */
 export interface OpenedJob {
   readonly channel: SubmitterChannel
   readonly number: number
@@ -16,7 +16,7 @@ export interface OpenedJob {
   readonly packed: PackedJob
 }
 
-/** Makes tasks of jobs. */
+/** Reads jobs, and makes tasks of them. */
 export class JobReader {
   readonly #end: WorkerEndpoint
   readonly #mostBytes: number
@@ -29,8 +29,8 @@ export class JobReader {
   }
 
   /**
-   * @returns `undefined`: it is not to be run; its submitter was told why, if it has one
-   * @throws {TypeError} garbage
+   * @returns `undefined` if the job must not run; its submitter was told why
+   * @throws {TypeError} no job of a BullMQExecutor
    */
   read(job: TakenJob, channelOf: (submitter: string) => SubmitterChannel): OpenedJob | undefined {
     const data = job.data as Partial<JobData> | null
@@ -57,10 +57,10 @@ export class JobReader {
     }
   }
 
-  /** With all that they need; those that can't have it are sent back. */
+  /** @returns the tasks that have all that they need; the others were sent back */
   async unpack({ channel, job, packed }: OpenedJob): Promise<readonly WorkerTask[]> {
     channel.clientTimeout = packed.clientTimeout
-    // What is no task is found before any has begun to be one.
+    // Made first, so that garbage throws before anything is counted.
     const all = packed.tasks.map((each) => this.#make(channel, job, packed, each))
     const missing = await channel.fetch(all.flatMap(({ names }) => names))
     const tasks: WorkerTask[] = []
@@ -102,13 +102,13 @@ export class JobReader {
       const bytes = await redis.getdelBuffer(keys.large(channel.id, name))
       return bytes === null ? undefined : sealer.open(bytes, contexts.large(channel.id, name))
     } catch {
-      // Nobody has sealed that for us: it is not there.
+      // It was not sealed with our secret, or for something else: as if it were missing.
       return undefined
     }
   }
 }
 
-/** @returns false: they can't be read here, and the submitter was told so */
+/** @returns false if the arguments can't be read here; the submitter was told so */
 function takeArgs(task: WorkerTask, bytes: Uint8Array): boolean {
   try {
     task.args = decodeValue(bytes) as unknown[]

@@ -12,23 +12,23 @@ import { ignore, isReply } from './redis-errors.ts'
 import type { SharedStore, ValueToStore } from './shared-store.ts'
 
 export interface SenderOwner {
-  /** How many workers there are, as far as is known. */
+  /** How many workers are known. */
   readonly workerCount: number
-  /** It is not known whether the job is in Redis. */
+  /** The connection broke while the job was sent: it may be in Redis, or not. */
   handleUnsure(job: SentJob): void
 }
 
-/** Brings tasks into Redis: those of one turn together. */
+/** Puts tasks into jobs, and those into Redis: the tasks of one turn together. */
 export class JobSender {
   readonly #link: FleetLink
   readonly #shared: SharedStore
   readonly #options: ResolvedExecutorOptions
   readonly #owner: SenderOwner
-  /** Jobs on their way, by their numbers. */
+  /** Jobs that were sent and are not over, by number. */
   readonly jobs = new Map<number, SentJob>()
-  /** Those that no worker has taken, and that nobody takes back. */
+  /** Jobs that no worker has taken, and that are not being revoked. */
   readonly untakenJobs = new Set<SentJob>()
-  /** Keys of arguments that lie by themselves. */
+  /** Keys of arguments that are stored by themselves. */
   readonly largeKeys = new Set<string>()
   readonly tasks = new Map<number, FleetTask>()
   #unsent: FleetTask[] = []
@@ -43,7 +43,7 @@ export class JobSender {
     this.#owner = owner
   }
 
-  /** @param isFirst it was on its way before */
+  /** @param isFirst the task goes first: it was sent before */
   push(task: FleetTask, isFirst: boolean): void {
     task.stage = 'unsent'
     task.worker = task.job = undefined
@@ -52,12 +52,12 @@ export class JobSender {
     this.sendLater()
   }
 
-  /** It is not on its way, and will not be. */
+  /** Removes a task that is not sent yet. */
   remove(task: FleetTask): void {
     this.#unsent = this.#unsent.filter((each) => each !== task)
   }
 
-  /** With the others of this turn. */
+  /** Sends what waits, at the end of this turn. */
   sendLater(): void {
     if (this.#isSending) return
     this.#isSending = true
@@ -67,7 +67,7 @@ export class JobSender {
     })
   }
 
-  /** The task's number means nothing any more. */
+  /** Forgets the task's number. */
   forget(task: FleetTask): void {
     this.tasks.delete(task.number)
     const { job } = task
@@ -78,7 +78,7 @@ export class JobSender {
       this.sendLater()
     }
     const key = this.#largeKey(task)
-    // The worker takes them away with it, if there is one.
+    // A worker that takes the job removes them from Redis.
     if (this.largeKeys.delete(key) && this.#link.isUp) this.#link.redis.del(key).catch(ignore)
   }
 
@@ -99,7 +99,7 @@ export class JobSender {
     }
   }
 
-  /** @returns false if it failed, or its Blobs have to be read first: then it comes again */
+  /** @returns false if it failed, or if its Blobs must be read first, after which it is pushed again */
   #encode(task: FleetTask): boolean {
     if (task.bytes !== undefined) return true
     try {
@@ -225,7 +225,7 @@ export class JobSender {
   }
 
   #handleFailure(job: SentJob, error: unknown): void {
-    // The connection broke: the job may be there, and it may not.
+    // The connection broke: the job may be in Redis, or not.
     if (!isReply(error)) return this.#owner.handleUnsure(job)
     this.#options.onError(error)
     for (const task of [...job.tasks]) {
@@ -235,14 +235,12 @@ export class JobSender {
   }
 }
 
-/** How tasks are put together into jobs. */
-
-/** How many jobs a number of tasks is sent in: one for each worker, if there are so many, and none too large. */
+/** How many jobs the tasks are sent in: as many as there are workers, if there are so many tasks; none larger than `batchSize`. */
 export function countJobs(tasks: number, workers: number, batchSize: number): number {
   return Math.max(Math.ceil(tasks / batchSize), Math.min(tasks, Math.max(1, workers)))
 }
 
-/** Workers have enough to take: what is sent now would lie there, and what is sent later in larger batches costs less. */
+/** Whether workers have enough to take. What is held back is sent later in larger batches, which cost less. */
 export function shouldHoldBack(tasks: number, untakenJobs: number, workers: number, batchSize: number): boolean {
   return tasks < batchSize && untakenJobs >= 2 * Math.max(1, workers)
 }

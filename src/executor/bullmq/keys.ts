@@ -1,10 +1,10 @@
-/** Both sides must speak the same one. */
+/** The version of the protocol, which both sides must speak. */
 export const protocolVersion = 1
 
-/** The own task of this package that sessions submit: each machine knows where its file lies. */
+/** The module name of this package's own task, which sessions submit. Each machine knows its own path. */
 export const requestModule = 'undici-futures:remote-request'
 
-/** Where things lie in Redis. All of it begins with BullMQ's prefix and the name of the queue, so that an ACL can say so. */
+/** The keys in Redis. All begin with BullMQ's prefix and the name of the queue, so that one ACL pattern covers them. */
 export class Keys {
   readonly #base: string
 
@@ -12,42 +12,42 @@ export class Keys {
     this.#base = `${prefix}:${queueName}:`
   }
 
-  /** What BullMQ keeps of a job. */
+  /** A hash: BullMQ's job. */
   job(id: string): string {
     return this.#base + id
   }
 
-  /** Names the worker that has taken a job. */
+  /** A string: BullMQ's lock, whose token names the worker that has taken the job. */
   lock(id: string): string {
     return `${this.#base}${id}:lock`
   }
 
-  /** A stream: what workers say to a submitter. Gone: the submitter is, too. */
+  /** A stream: the words of workers to a submitter. It is missing if the submitter is gone. */
   words(submitter: string): string {
     return `${this.#base}fleet:words:${submitter}`
   }
 
-  /** A set: numbers of a submitter's tasks that must not begin any more. */
+  /** A set: the numbers of a submitter's revoked tasks. */
   revoked(submitter: string): string {
     return `${this.#base}fleet:revoked:${submitter}`
   }
 
-  /** A value that tasks of a submitter share. */
+  /** A string: a value that tasks of a submitter share. */
   shared(submitter: string, key: number): string {
     return `${this.#base}fleet:shared:${submitter}:${key}`
   }
 
-  /** What is too large to lie beside others: arguments, or a result. */
+  /** A string: large arguments, or a large result. */
   large(submitter: string, name: string): string {
     return `${this.#base}fleet:large:${submitter}:${name}`
   }
 
-  /** A stream: what submitters tell a worker. */
+  /** A stream: the commands of submitters to a worker. */
   orders(worker: string): string {
     return `${this.#base}fleet:orders:${worker}`
   }
 
-  /** Expires when the worker has been silent for too long. */
+  /** A string that expires when the worker has been silent for too long. */
   alive(worker: string): string {
     return `${this.#base}fleet:alive:${worker}`
   }
@@ -57,7 +57,7 @@ export class Keys {
     return `${this.#base}fleet:channel:${worker}`
   }
 
-  /** A set: the workers there are, and some that were. */
+  /** A set: the ids of all workers, and of some that are gone. */
   get workers(): string {
     return `${this.#base}fleet:workers`
   }

@@ -8,15 +8,15 @@ import { SealError } from './sealer.ts'
 export interface ResultTaker {
   fulfil(task: FleetTask, bytes: Uint8Array): void
   reject(task: FleetTask, error: unknown): void
-  /** Redis has lost it, and it may be done again. */
+  /** Redis has lost the result, and the task may be done again. */
   handleMissing(task: FleetTask): void
 }
 
-/** Results that lie in a key of their own. */
+/** Fetches results that are stored under keys of their own. */
 export class LargeResults {
   readonly #link: FleetLink
   readonly #taker: ResultTaker
-  /** Not here yet: Redis may be gone. */
+  /** Tasks whose results are not here yet. Redis may be down. */
   readonly #unfetched = new Set<FleetTask>()
 
   constructor(link: FleetLink, taker: ResultTaker) {
@@ -24,7 +24,7 @@ export class LargeResults {
     this.#taker = taker
   }
 
-  /** Redis is there again. */
+  /** Redis is up again: fetches what is missing. */
   fetchAll(): void {
     for (const task of this.#unfetched) void this.fetch(task)
   }
@@ -33,7 +33,7 @@ export class LargeResults {
     this.#unfetched.delete(task)
   }
 
-  /** Nobody waits for it any more. */
+  /** The result is no longer needed. */
   throwAway(number: number): void {
     const { id, keys, redis } = this.#link
     redis.del(keys.large(id, `result:${number}`)).catch(ignore)
@@ -43,7 +43,7 @@ export class LargeResults {
     const { id, keys, redis, sealer } = this.#link
     const { number, job } = task
     const name = `result:${number}`
-    // It may have been sent again meanwhile, or given up.
+    // The task may have been sent again meanwhile, or given up.
     const isAwaited = (): boolean => task.job === job && task.stage !== 'over'
     this.#unfetched.add(task)
     try {
@@ -54,7 +54,7 @@ export class LargeResults {
       if (bytes === null) this.#miss(task)
       else this.#taker.fulfil(task, sealer.open(bytes, contexts.large(id, name)))
     } catch (error) {
-      // A connection that broke comes again, and Redis still has it.
+      // Fetched again when the connection is back: Redis still has it.
       if (isAwaited() && (isReply(error) || error instanceof SealError)) this.#fail(task, error)
     }
   }

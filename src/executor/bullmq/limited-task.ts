@@ -2,10 +2,10 @@
 import { limitModules, loadFunction } from '../../load-module.ts'
 import type { TaskReference } from '../../task-reference.ts'
 
-/** Tables that this isolate is limited to, by their text: each task brings its own. */
+/** The module tables that limit this isolate, by their JSON: each task brings its own. */
 const known = new Set<string>()
 
-/** Limits what references may name in this thread, and calls what was found to be allowed. */
+/** Limits the modules that references may name in this thread, and calls the task's function. */
 export async function runLimited(
   table: readonly (readonly [string, string])[],
   location: string,

@@ -10,9 +10,8 @@ interface Peers {
 const peers = ['bullmq', 'ioredis']
 
 /**
- * The packages that do the work. They are optional peers: whoever has not got them is told which ones they are, both at once,
- * and not when the first task is submitted. `require()`, for an import that can be caught would be a top-level await, and
- * then the entry itself could not be required.
+ * bullmq and ioredis are optional peers: if one is missing, importing this entry throws an error that names both. They are
+ * loaded by `require()`: a dynamic import would need a top-level await, and then the entry could not be required.
  */
 export function loadPeers(require: NodeJS.Require): Peers {
   try {

@@ -3,7 +3,7 @@ import type { RedisConnection } from './redis-connection.ts'
 import { ignore } from './redis-errors.ts'
 import type { WorkerEndpoint } from './submitter-channel.ts'
 
-/** Shows submitters that a worker is there: by a connection that they see break, and by a key that expires. */
+/** Shows submitters that a worker is alive: by a connection whose end they see, and by a key that expires. */
 export class Presence {
   readonly #end: WorkerEndpoint
   readonly #timeout: number
@@ -48,7 +48,7 @@ export class Presence {
       .exec()
   }
 
-  /** By what Redis does though it is full. */
+  /** Renews the keys by commands that a full Redis executes, too. */
   async #renew(): Promise<void> {
     const { id, keys, redis, onError } = this.#end
     try {
@@ -58,7 +58,7 @@ export class Presence {
         .pexpire(keys.orders(id), this.#timeout * 2)
         .sismember(keys.workers, id)
         .exec()
-      // Frozen for too long, or Redis has lost its memory.
+      // The key has expired: this process was suspended for too long, or Redis has lost its data.
       const isForgotten = replies?.some(([, reply]) => reply !== 1) === true
       if (isForgotten && !this.#isOver) await this.#register()
     } catch (error) {

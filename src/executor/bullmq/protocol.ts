@@ -8,9 +8,9 @@ import { decodeValue, encodeValue } from './codec.ts'
 import { protocolVersion } from './keys.ts'
 import type { Sealer } from './sealer.ts'
 
-/** What lies in BullMQ's job, as JSON. */
+/** The data of a BullMQ job, as JSON. */
 export interface JobData {
-  /** Version of the protocol. What follows holds for every version, so that any worker can refuse a job. */
+  /** Protocol version. `v`, `s` and `j` are the same in every version, so that any worker can refuse a job. */
   readonly v: number
   /** The submitter's id, and the job's number there. */
   readonly s: string
@@ -20,7 +20,7 @@ export interface JobData {
 }
 
 export interface PackedJob {
-  /** ms of silence after which the submitter is dead. */
+  /** After how many ms of silence the submitter is taken for dead. */
   readonly clientTimeout: number
   readonly functions: readonly PackedFunction[]
   readonly tasks: readonly JobTask[]
@@ -28,7 +28,7 @@ export interface PackedJob {
 
 export type PackedFunction = readonly [module: string, name: string]
 
-/** Arguments: encoded, `null` if they lie in a key of their own. */
+/** Encoded arguments; `null` if they are stored under a key of their own. */
 export type JobTask = readonly [
   number: number,
   fn: number,
@@ -40,57 +40,57 @@ export type JobTask = readonly [
 /** Key and version of a shared value. */
 export type SharedName = readonly [key: number, version: number]
 
-/** To a submitter. Tasks and jobs are named by the numbers that it has given them. */
+/** A message to a submitter. Tasks and jobs are named by its own numbers. */
 export type Word =
   | TaskWord
-  /** The job is here; these tasks begin at once. Acknowledged by Redis before anything of it does. */
+  /** The worker has the job, and begins these tasks at once. Written to Redis before any of them begins. */
   | readonly ['taken', job: number, begun: readonly number[]]
-  /** The job has come a second time, and was not run. */
+  /** The job was delivered a second time, and not run. */
   | readonly ['again', job: number]
-  /** The answer to a census: which of the tasks that were asked for are here. */
+  /** The answer to a census: which of those tasks the worker has. */
   | readonly ['here', nonce: string, tasks: readonly number[]]
-  /** The submitter to itself: all that was said before has been read. */
+  /** A mark that the submitter writes to itself: it has read all that was written before. */
   | readonly ['mark', nonce: string]
 
-/** Of one task. */
+/** About one task. */
 export type TaskWord =
   /** The task begins. */
   | readonly ['started', task: number]
   | readonly ['message', task: number, value: Uint8Array]
-  /** `null`: the result lies in a key of its own. */
+  /** `null`: the result is stored under a key of its own. */
   | readonly ['fulfilled', task: number, value: Uint8Array | null]
   | readonly ['rejected', task: number, error: Uint8Array]
-  /** Not begun, and will not be here: revoked, aborted before, or the worker closes. */
+  /** The task will not begin here: it was revoked or aborted, or the worker closes. */
   | readonly ['back', task: number]
-  /** Not begun: these shared values, or the arguments, are gone. */
+  /** The task was not begun: these shared values, or its arguments, are missing. */
   | readonly ['missing', task: number, keys: readonly number[]]
-  /** Begun, and stopped because the worker closes. */
+  /** The task had begun, and was stopped because the worker closes. */
   | readonly ['stopped', task: number]
 
-/** To a worker. */
+/** A message to a worker. */
 export type Command =
   | readonly ['abort', task: number, reason: Uint8Array]
   | readonly ['post', task: number, value: Uint8Array]
   | readonly ['forget', key: number]
   | readonly ['census', nonce: string, tasks: readonly number[]]
 
-/** Several words or commands. */
+/** Several words or commands in one entry of a stream. */
 export interface Letter<Said> {
   readonly from: string
-  /** Counts the letters of who has written it: one that comes again was written once. */
+  /** Counts the writer's letters, so that one that was written twice is read once. */
   readonly number: number
   readonly said: readonly Said[]
 }
 
-/** What a worker says of a job that it can't read. In the clear, as JSON, the same in every version. */
+/** A worker's answer to a job that it can't read: not sealed, as JSON, the same in every version. */
 export interface RefusedJob {
   readonly job: number
   readonly why: 'version' | 'secret'
-  /** That of the worker. */
+  /** The worker's protocol version. */
   readonly version: number
 }
 
-/** Fields of a stream's entry. */
+/** The fields of a stream entry. */
 export const fields = { letter: 'd', refusal: 'x' } as const
 
 export function sealLetter(sealer: Sealer, { from, number, said }: Letter<unknown>, context: string): Buffer {
@@ -127,16 +127,16 @@ function listOf(value: unknown): readonly unknown[] {
 export function encodeThrown(thrown: unknown): Uint8Array {
   try {
     const encoded = encode(thrown, 'process')
-    // Nobody has read them before, and Node 26 would write them as objects without properties.
+    // Blobs were not read before, and Node 26 would write them as empty objects.
     if (hasBlobs(encoded)) throw new Error('A Blob could not be cloned.')
     return encodeValue(encoded)
   } catch {
-    // Values that the check has missed.
+    // The check has missed a value that can't be cloned.
     return encodeValue(encode(new TaskNotCloneableError(`What was thrown can't leave its process: ${textOf(thrown)}`)))
   }
 }
 
-/** @returns what was thrown; an error that says so if it can't be read here */
+/** @returns the thrown value; if that can't be read here, an error that says so */
 export function decodeThrown(bytes: Uint8Array): unknown {
   try {
     return decode(decodeValue(bytes) as Encoded)
@@ -145,7 +145,7 @@ export function decodeThrown(bytes: Uint8Array): unknown {
   }
 }
 
-/** What things are sealed for. */
+/** The purposes that things are sealed for. */
 export const contexts = {
   job: (submitter: string, job: number): string => `job:${submitter}:${job}`,
   words: (submitter: string): string => `words:${submitter}`,
@@ -154,5 +154,5 @@ export const contexts = {
   large: (submitter: string, name: string): string => `large:${submitter}:${name}`,
 }
 
-/** Bytes of arguments and results from which on they lie in a key of their own. */
+/** From how many bytes on arguments and results are stored under a key of their own. */
 export const largeBytes = 16 * 1024

@@ -1,16 +1,16 @@
-/** What becomes of tasks when something is lost: decisions without deeds. */
+/** Pure decisions: what becomes of tasks and jobs when a worker or a job is lost. */
 import { times } from './times.ts'
 
 export interface LostTask {
   readonly isIdempotent: boolean
-  /** Its worker has said so, before it was called. */
+  /** Its worker has written that it begins. */
   readonly hasBegun: boolean
-  /** How many workers it was lost with, this one included. */
+  /** With how many workers it was lost, including this one. */
   readonly deliveries: number
 }
 
 /**
- * @param task whose worker is lost, and which was taken away from it: it does not begin there any more
+ * @param task its worker is lost, and it was revoked: it no longer begins there
  * @returns 'unknown': nobody knows whether it was done; 'deadly': too many workers have died with it
  */
 export function afterLoss(task: LostTask, maxDeliveries: number): 'again' | 'unknown' | 'deadly' {
@@ -20,32 +20,32 @@ export function afterLoss(task: LostTask, maxDeliveries: number): 'again' | 'unk
 
 /** What Redis knows of a worker. */
 export interface Sighting {
-  /** Its connection is there. */
+  /** Whether its connection is open. */
   readonly isConnected: boolean
-  /** It has said that it lives, not too long ago. */
+  /** Whether its key, which it renews, has not expired. */
   readonly isAlive: boolean
 }
 
 /**
- * @param absences how many looks in a row have found its connection gone, this one included
- * @param calm ms since Redis was last away
+ * @param absences in how many looks in a row its connection was gone, including this one
+ * @param calm ms since Redis was last down
  */
 export function isLost({ isConnected, isAlive }: Sighting, absences: number, calm: number): boolean {
   if (calm < times.return) return false
   return !isAlive || (!isConnected && absences >= 2)
 }
 
-/** What Redis knows of a job that no worker has spoken of. */
+/** What Redis knows of a job that no worker has reported. */
 export interface JobSighting {
   readonly exists: boolean
-  /** Who has taken it. */
+  /** The worker that holds its lock. */
   readonly owner: string | undefined
 }
 
 /**
- * @param misses how many looks in a row have not found it, this one included
- * @param silence ms since it was first seen to be taken
- * @returns 'dead': its worker has died before it could say that it has it
+ * @param misses in how many looks in a row it was not found, including this one
+ * @param silence ms since it was first seen as taken
+ * @returns 'dead': its worker has died before it could report it
  */
 export function judgeJob(
   { exists, owner }: JobSighting,

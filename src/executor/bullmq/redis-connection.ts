@@ -7,19 +7,19 @@ import { times } from './times.ts'
 /** Options or URL for ioredis; of a Redis that is given, its options are used: it is duplicated, and never closed. */
 export type FleetConnection = RedisOptions | string | RedisClient
 
-/** What users can't choose: we count on it. */
+/** Options that users can't choose, because we rely on them. */
 const fixedOptions: RedisOptions = {
   lazyConnect: true,
   enableOfflineQueue: true,
-  // Nobody would hear of it if that failed, and the process would end.
+  // If the offline queue failed, its error would reach nobody and end the process.
   autoResubscribe: false,
-  // Commands would overtake each other, or those that block.
+  // With it, commands could overtake each other, or those that block.
   enableAutoPipelining: false,
   stringNumbers: false,
   disconnectTimeout: times.grace,
 }
 
-/** With `exactOptionalPropertyTypes`, the options of ioredis 6 are none for its own constructor (TS2769, at `replyMapping`). */
+/** With `exactOptionalPropertyTypes`, ioredis 6 does not accept its own option type (TS2769, at `replyMapping`). */
 const Client = Redis as unknown as new (...args: readonly [string, object] | readonly [object]) => RedisClient
 
 /** @throws {TypeError} */
@@ -37,7 +37,7 @@ export function checkConnection(connection: unknown): FleetConnection {
 
 function optionsOf(connection: FleetConnection): RedisOptions {
   if (isClient(connection)) return connection.options
-  // A URL may have options, too.
+  // A URL may bring options, too.
   return typeof connection === 'string' ? new Client(connection, fixedOptions).options : connection
 }
 
@@ -47,15 +47,15 @@ function isClient(value: unknown): value is RedisClient {
 
 const attempts = new Set(['connecting', 'connect', 'reconnecting'])
 
-/** One connection of ours. */
+/** One connection to Redis. */
 export class RedisConnection {
   readonly redis: RedisClient
-  /** The last one, until it is there again. */
+  /** The last error, until it is connected again. */
   error: unknown
-  /** Keeps the process alive, and tries again for ever. */
+  /** Whether it keeps the process alive, and connects again for ever. */
   #isWanted: boolean
 
-  /** @param resends whether a command that was sent when the connection broke is sent again: it may be done twice then */
+  /** @param resends whether commands under way when the connection breaks are sent again; they may be executed twice then */
   constructor(
     connection: FleetConnection,
     options: { resends: boolean; isWanted: boolean },
@@ -65,7 +65,7 @@ export class RedisConnection {
     this.redis = open(connection, {
       ...fixedOptions,
       autoResendUnfulfilledCommands: options.resends,
-      // 0: what is not sent again fails when the connection breaks. With `null` it would never be heard of again.
+      // 0: commands that are not resent fail when the connection breaks. With `null` they would never settle.
       maxRetriesPerRequest: options.resends ? null : 0,
       retryStrategy: (count) => (this.#isWanted ? Math.min(times.longestPause, 25 * 2 ** Math.min(count, 10)) : null),
     })
@@ -79,24 +79,24 @@ export class RedisConnection {
     this.redis.on('end', () => this.#isWanted && this.#connect())
   }
 
-  /** From now on it keeps the process alive, or does not. */
+  /** Sets `#isWanted`. */
   want(isWanted: boolean): void {
     this.#isWanted = isWanted
     const { status } = this.redis
     if (isWanted && (status === 'wait' || status === 'end')) this.#connect()
-    // Nobody waits for it, and it would keep the process alive.
+    // Nothing waits for this connection, and it would keep the process alive.
     if (!isWanted && attempts.has(status)) this.#disconnect()
     this.#applyRef()
   }
 
-  /** What was under way fails. */
+  /** Fails the commands under way. */
   close(): void {
     this.#isWanted = false
     this.#disconnect()
   }
 
   #disconnect(): void {
-    // Between two attempts ioredis would stop, and forget what waits: only an attempt that ends makes that fail.
+    // Between two attempts ioredis would stop and forget waiting commands: only the end of an attempt makes them fail.
     if (this.redis.status === 'reconnecting') this.#connect()
     this.redis.disconnect()
   }
@@ -118,7 +118,7 @@ function open(connection: FleetConnection, overrides: RedisOptions): RedisClient
   return new Client({ ...connection, ...overrides })
 }
 
-/** @param info what Redis says of itself */
+/** @param info the reply of INFO */
 export function warningsOf(info: string): readonly Error[] {
   const policy = /^maxmemory_policy:(\S+)/m.exec(info)?.[1] ?? 'noeviction'
   const version = /^redis_version:(\S+)/m.exec(info)?.[1] ?? '6.2'

@@ -1,10 +1,11 @@
-/** What Redis itself has answered, as opposed to a connection that broke. */
+/** Whether the error is a reply of Redis, and not a broken connection. */
 export function isReply(error: unknown): error is Error {
   return error instanceof Error && error.name === 'ReplyError'
 }
 
 /**
- * ioredis notes in errors what it has sent, the password of AUTH and the arguments of tasks included: not for logs.
+ * Removes what ioredis notes in errors of the command that was sent: that includes the password of AUTH and arguments of
+ * tasks, which must not reach logs.
  *
  * @returns the same error
  */
@@ -16,7 +17,7 @@ export function hideArguments<T>(error: T): T {
   return error
 }
 
-/** For what may fail: it is done again when the connection is back, or is of no use any more. */
+/** Handles failures of commands that are sent again at the next connection, or are no longer needed. */
 export function ignore(): void {
-  // Nobody wants to know.
+  // Ignored on purpose.
 }

@@ -10,7 +10,7 @@ interface RevocationOptions {
   readonly onError: (error: unknown) => void
 }
 
-/** Tasks of a submitter that must not begin any more, and marks in its stream: what comes before one is known when it is read. */
+/** Revoked tasks of a submitter, which must not begin, and marks in its stream: once a mark is read, all before it is known. */
 export class Revocations {
   readonly #link: FleetLink
   readonly #options: RevocationOptions
@@ -23,9 +23,9 @@ export class Revocations {
   }
 
   /**
-   * From now on these do not begin any more.
+   * Revokes tasks: they no longer begin.
    *
-   * @returns a promise that resolves when all is known that was said of them before: what was not said to have begun has not
+   * @returns a promise that resolves when all earlier messages about them are read: a task not reported as begun has not
    */
   revoke(numbers: readonly number[]): Promise<void> {
     for (const each of numbers) this.#numbers.add(each)
@@ -36,7 +36,7 @@ export class Revocations {
     })
   }
 
-  /** No worker can begin these any more, whatever the set says. */
+  /** No worker can begin these any more: removes them from the set. */
   unrevoke(numbers: readonly number[]): void {
     if (this.#numbers.size === 0) return
     const known = numbers.filter((each) => this.#numbers.delete(each))
@@ -44,12 +44,12 @@ export class Revocations {
     if (known.length > 0 && isUp) redis.srem(keys.revoked(id), ...known).catch(ignore)
   }
 
-  /** Redis is there, and may have forgotten them. */
+  /** Redis is up, and may have lost them: writes them again. */
   repeat(): void {
     void this.#mark([...this.#numbers], [...this.#marks.keys()])
   }
 
-  /** These were read. */
+  /** A mark was read. */
   handleMarks(words: readonly Word[]): void {
     for (const [, nonce] of words) {
       this.#marks.get(String(nonce))?.()
@@ -57,7 +57,7 @@ export class Revocations {
     }
   }
 
-  /** Numbers and mark together, or neither: a mark means that the numbers are there. */
+  /** Writes numbers and mark in one transaction: a mark means that the numbers are there. */
   async #mark(numbers: readonly number[], nonces: readonly string[]): Promise<void> {
     if (numbers.length === 0 && nonces.length === 0) return
     const { redis, keys, id, sealer } = this.#link
@@ -71,7 +71,7 @@ export class Revocations {
     try {
       await transaction.exec()
     } catch (error) {
-      // When the connection is back, all are said again. Redis is full: it is asked again.
+      // All are written again when the connection is back. A Redis that is full is asked again.
       if (!isReply(error)) return
       this.#options.onError(error)
       setTimeout(() => this.#link.isUp && void this.#mark(numbers, nonces), times.retry).unref()

@@ -12,14 +12,14 @@ import type { WorkerTask } from './worker-task.ts'
 
 type TaskFunction = (...args: unknown[]) => unknown
 
-/** Calls what tasks name, and nothing else. */
+/** Calls the functions that tasks name. */
 export interface Runner {
-  /** @returns nothing: the task hears of its outcome */
+  /** Tells the task of its outcome. */
   run(task: WorkerTask): void
   close(): void
 }
 
-// Asked for when they are needed: a CommonJS bundle has no `import.meta.url`.
+// Functions, because a CommonJS bundle has no `import.meta.url`.
 const requestEntry = (): string => new URL('./remote-request.js', import.meta.url).href
 const limitedEntry = (): string => new URL('./limited-task.js', import.meta.url).href
 
@@ -36,7 +36,7 @@ function locate(module: string, { modules, requests }: ResolvedWorkerOptions): s
   throw new ModuleNotAllowedError("Can't do a request: the worker was started with `requests: false`")
 }
 
-/** In this thread. */
+/** Runs tasks in this thread. */
 class LocalRunner implements Runner {
   readonly #options: ResolvedWorkerOptions
   readonly #executor: Executor | undefined
@@ -90,16 +90,16 @@ class LocalRunner implements Runner {
   }
 }
 
-/** Of a future that was not fulfilled: the executor may have cancelled it by itself. */
+/** The error of a future that was not fulfilled; the executor may have cancelled it by itself. */
 function errorOf(future: Future<unknown>, task: WorkerTask): unknown {
   if (!future.cancelled()) return future.exceptionNow()
   if (task.isAborted) return task.signal.reason
   return new BrokenExecutorError(`Can't run \`${task.fn[1]}\`: the worker's executor was shut down`)
 }
 
-/** In an async context of its own: what it does with `enterWith` is nobody else's business. */
+/** Calls the function in an async context of its own, so that its `enterWith` does not reach other tasks. */
 function call(fn: TaskFunction, task: WorkerTask, onEnd: () => void = nothing): void {
-  // While its module was loaded, or it waited for its turn.
+  // It may have been aborted while its module was loaded.
   if (task.isAborted) {
     task.reject(task.signal.reason)
     return onEnd()
@@ -127,10 +127,10 @@ function call(fn: TaskFunction, task: WorkerTask, onEnd: () => void = nothing): 
 }
 
 function nothing(): void {
-  // Nobody waits for it.
+  // Nothing waits for it.
 }
 
-/** In threads, which are limited as this one is. */
+/** Runs tasks in threads, whose modules are limited as those of this thread are. */
 class RemoteRunner implements Runner {
   readonly #options: ResolvedWorkerOptions
   readonly #executor: RemoteExecutor
@@ -143,7 +143,7 @@ class RemoteRunner implements Runner {
   }
 
   close(): void {
-    // Threads that were limited stay so: they run for this worker's executor.
+    // Threads stay limited for good: their executor serves this worker.
   }
 
   run(task: WorkerTask): void {
@@ -181,7 +181,7 @@ class RemoteRunner implements Runner {
     }
   }
 
-  /** Threads can share what processes can't. */
+  /** Passes a message on. It may not be cloneable here: threads can share what processes can't. */
   #pass(task: WorkerTask, message: unknown): void {
     try {
       task.post(message)

@@ -1,15 +1,15 @@
 import { createCipheriv, createDecipheriv, hkdfSync, randomBytes } from 'node:crypto'
 
-/** What comes first in what lies in Redis. */
+/** The first byte of everything in Redis. */
 const kinds = { plain: 0, sealed: 1 } as const
 const ivSize = 12
 const tagSize = 16
-/** Of the sender's id. */
+/** The length of the sender's id. */
 const idSize = 36
-/** Senders whose keys are kept. */
+/** How many senders' keys are kept. */
 const mostKeys = 1000
 
-/** Sealed with another secret, or changed, or written for something else; or sealed where no secret is known, or the reverse. */
+/** The bytes were sealed with another secret or for another purpose, were changed, or are sealed where no secret is set, or the reverse. */
 export class SealError extends Error {}
 
 /**
@@ -27,7 +27,7 @@ export class Sealer {
     this.#id = id
   }
 
-  /** @param context what it is written for: it can be opened for nothing else */
+  /** @param context the purpose; the bytes can be opened for that one only */
   seal(bytes: Uint8Array, context: string): Buffer {
     if (this.#secret === undefined) return Buffer.concat([Buffer.of(kinds.plain), bytes])
     const iv = randomBytes(ivSize)
@@ -56,7 +56,7 @@ export class Sealer {
     let at = 1
     const next = (size: number): Buffer => bytes.subarray(at, (at += size))
     const id = next(idSize).toString('latin1')
-    // Without the length a part of a tag would do.
+    // Without the length, a part of a tag would be accepted.
     const options = { authTagLength: tagSize }
     const decipher = createDecipheriv('aes-256-gcm', this.#keyOf(secret, id), next(ivSize), options)
     decipher.setAAD(Buffer.from(context))

@@ -5,20 +5,20 @@ import type { SharedName } from './protocol.ts'
 /** What a submitter knows of a value that it has stored. */
 interface Known {
   readonly key: number
-  /** That of the value, when it was stored. */
+  /** The version of the value when it was stored. */
   version: unknown
   /** Counts the versions, from 1. */
   number: number
 }
 
-/** A value to store, before a job names it. */
+/** A value that must be stored before a job names it. */
 export interface ValueToStore {
   readonly key: number
-  /** Its number, its version, and itself. */
+  /** The encoded value, with its version. */
   readonly bytes: Uint8Array
 }
 
-/** The values that the tasks of a submitter share: each lies in Redis once, as long as it is used. */
+/** The values that the tasks of a submitter share. Each is in Redis once, as long as it is used. */
 export class SharedStore {
   readonly #known = new WeakMap<SharedValue, Known>()
   readonly #stored = new Set<number>()
@@ -26,26 +26,26 @@ export class SharedStore {
   readonly #drop: (key: number) => void
   #lastKey = 0
 
-  /** @param drop nobody needs this one any more */
+  /** @param drop called with the key of a value that is no longer needed */
   constructor(drop: (key: number) => void) {
     this.#drop = drop
     this.#garbage = new FinalizationRegistry((key) => this.#forget(key))
   }
 
-  /** Of what lies in Redis. */
+  /** The numbers of the stored values. */
   get keys(): Iterable<number> {
     return this.#stored
   }
 
   /**
-   * @param toStore what must be stored first is added to it
+   * @param toStore values that must be stored first are added to it
    * @throws {Error} a value can't be cloned
    */
   name(values: readonly SharedValue[] | undefined, toStore: ValueToStore[]): SharedName[] {
     return values === undefined ? [] : values.map((value) => this.#name(value, toStore))
   }
 
-  /** Redis has lost these, or all. */
+  /** Redis has lost the values with these keys, or all. */
   lose(keys: Iterable<number> = [...this.#stored]): void {
     for (const key of keys) this.#stored.delete(key)
   }

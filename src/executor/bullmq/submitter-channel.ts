@@ -9,32 +9,32 @@ import { SealError, type Sealer } from './sealer.ts'
 import { times } from './times.ts'
 import type { WorkerTask } from './worker-task.ts'
 
-/** What channels have in common. */
+/** What the channels of one worker share. */
 export interface WorkerEndpoint {
   readonly id: string
   readonly redis: Redis
   readonly keys: Keys
   readonly sealer: Sealer
   readonly onError: (error: unknown) => void
-  /** The number of the letter that was written last, to whomever. */
+  /** The number of the last letter written, to any submitter. */
   lastLetter: number
 }
 
-/** Tasks that are about to begin. */
+/** Tasks that are about to begin, unless they were revoked. */
 interface Check {
   readonly numbers: readonly number[]
-  /** `undefined`: there is no submitter any more */
+  /** @param revoked `undefined`: the submitter is gone */
   resolve(revoked: ReadonlySet<number> | undefined): void
 }
 
-/** What a worker says to one submitter, and what it has of it. Everything is said in order. */
+/** A worker's side of one submitter: the words to it, which are written in order, its tasks, and copies of its shared values. */
 export class SubmitterChannel {
   readonly id: string
-  /** By their numbers. */
+  /** Its tasks here, by number. */
   readonly tasks = new Map<number, WorkerTask>()
-  /** How long what lies in Redis for it is kept, ms. */
+  /** How many ms its keys in Redis are kept. */
   clientTimeout = 60_000
-  /** The number of the letter of its that was read last. */
+  /** The number of its last letter that was read. */
   lastLetter = 0
   readonly #end: WorkerEndpoint
   readonly #copies = new Map<number, { version: number; copy: SharedCopy & { version: unknown; value: unknown } }>()
@@ -43,7 +43,7 @@ export class SubmitterChannel {
   #isPumping = false
   #isWaiting = false
   #drained: (() => void)[] = []
-  /** Since when there is no submitter, at each look: who has left much behind keeps a worker only once. */
+  /** When the submitter was first found missing: the worker waits for its return only once, not with each word. */
   #missingSince: number | undefined
   readonly #storing = new Set<Promise<void>>()
 
@@ -52,12 +52,12 @@ export class SubmitterChannel {
     this.#end = end
   }
 
-  /** Nothing is to be said to it, or to be done for it. */
+  /** Whether there is nothing to write to it, and no task of it. */
   get isIdle(): boolean {
     return this.tasks.size === 0 && this.#storing.size === 0 && this.#words.length === 0 && !this.#isPumping
   }
 
-  /** With what else is said in this turn. */
+  /** Writes a word, together with others of this turn. */
   say(word: Word): void {
     this.#words.push(word)
     if (this.#isPumping || this.#isWaiting) return
@@ -68,7 +68,7 @@ export class SubmitterChannel {
     })
   }
 
-  /** A result that is too large to be said lies in a key of its own. */
+  /** Writes a result; a large one is stored under a key of its own. */
   sayResult(number: number, bytes: Uint8Array, onError: (error: unknown) => void): void {
     if (bytes.byteLength <= largeBytes) return this.say(['fulfilled', number, bytes])
     const { redis, keys, sealer } = this.#end
@@ -82,9 +82,9 @@ export class SubmitterChannel {
   }
 
   /**
-   * Says something, at once, and looks which of these tasks were taken back.
+   * Writes a word at once, and looks which of these tasks were revoked.
    *
-   * @returns those; `undefined` if there is no submitter any more. Redis has what was said by then.
+   * @returns those, once Redis has the word; `undefined` if the submitter is gone
    */
   sayBefore(word: Word, numbers: readonly number[]): Promise<ReadonlySet<number> | undefined> {
     return new Promise((resolve) => {
@@ -94,14 +94,14 @@ export class SubmitterChannel {
     })
   }
 
-  /** In the clear: the job could not be read. */
+  /** Writes, unsealed, that a job could not be read. */
   refuse(refusal: RefusedJob): void {
     const { redis, keys, onError } = this.#end
     const text = JSON.stringify(refusal)
     redis.xadd(keys.words(this.id), 'NOMKSTREAM', '*', fields.refusal, text).catch(onError)
   }
 
-  /** @returns a promise that resolves when everything has been said, or there is nobody to say it to */
+  /** @returns a promise that resolves when everything is written, or the submitter is gone */
   async flush(): Promise<void> {
     await Promise.all(this.#storing)
     if (!this.#isPumping && this.#words.length === 0) return
@@ -110,9 +110,9 @@ export class SubmitterChannel {
   }
 
   /**
-   * Fetches the values that are not here yet.
+   * Fetches the shared values that are not here yet.
    *
-   * @returns the keys of those that are missing: Redis has lost them, or (then with an error) they can't be read here
+   * @returns the keys of missing values: Redis has lost them, or (with an error) they can't be read here
    */
   async fetch(names: readonly SharedName[]): Promise<ReadonlyMap<number, unknown>> {
     const missing = new Map<number, unknown>()
@@ -126,14 +126,14 @@ export class SubmitterChannel {
         this.#open(key, found[index] as Buffer | null)
         if (this.#versionOf(key) < (wanted.get(key) as number)) missing.set(key, undefined)
       } catch (error) {
-        // Nobody has sealed that for us: it is not there.
+        // It was not sealed with our secret, or for something else: as if it were missing.
         missing.set(key, error instanceof SealError ? undefined : error)
       }
     }
     return missing
   }
 
-  /** @returns the same objects each time */
+  /** @returns the copies; the same objects each time */
   copiesOf(names: readonly SharedName[]): SharedCopy[] {
     return names.map(([key]) => (this.#copies.get(key) as { copy: SharedCopy }).copy)
   }
@@ -158,7 +158,7 @@ export class SubmitterChannel {
     const [number, version, value] = opened as readonly [number, unknown, unknown]
     const known = this.#copies.get(key)
     if (known === undefined) this.#copies.set(key, { version: number, copy: { version, value } })
-    // Others may have fetched it meanwhile.
+    // Another job may have fetched it meanwhile.
     else if (known.version < number) {
       known.version = number
       Object.assign(known.copy, { version, value })
@@ -190,7 +190,7 @@ export class SubmitterChannel {
     for (;;) {
       try {
         const said = redis.xadd(keys.words(this.id), 'NOMKSTREAM', '*', fields.letter, letter)
-        // After what was said: who takes a task back reads that first, or is seen here.
+        // After the word: a submitter that revokes a task either reads the word first, or is seen here.
         const looked = numbers.length === 0 ? [] : redis.smismember(keys.revoked(this.id), ...numbers)
         const [entry, flags] = await Promise.all([said, looked])
         if (entry !== null) {
@@ -201,7 +201,7 @@ export class SubmitterChannel {
         if (realTime() - this.#missingSince > times.repeat) return undefined
       } catch (error) {
         if (redis.status === 'end') return undefined
-        // Redis is full: what has to be said waits for it.
+        // Redis is full: tries again.
         onError(error)
       }
       await new Promise((resolve) => setTimeout(resolve, times.repeatPause))

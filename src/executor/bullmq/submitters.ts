@@ -7,7 +7,7 @@ import { SubmitterChannel, type WorkerEndpoint } from './submitter-channel.ts'
 import { times } from './times.ts'
 import type { WorkerTask } from './worker-task.ts'
 
-/** A worker's submitters, and what they tell it. */
+/** A worker's submitters, and their commands. */
 export class Submitters {
   readonly #end: WorkerEndpoint
   readonly #reading: RedisConnection
@@ -18,7 +18,7 @@ export class Submitters {
   #sweeper: NodeJS.Timeout | undefined
   #isSweeping = false
 
-  /** @param onAbort told of a task that was aborted and may wait for its turn */
+  /** @param onAbort called with a task that was aborted before it has begun */
   constructor(end: WorkerEndpoint, reading: RedisConnection, onAbort: (task: WorkerTask) => void) {
     this.#end = end
     this.#reading = reading
@@ -45,7 +45,7 @@ export class Submitters {
     return channel
   }
 
-  /** Says what there is to say, and forgets everybody. */
+  /** Writes what waits, and forgets all submitters. */
   async close(): Promise<void> {
     await Promise.all([...this.#channels.values()].map((channel) => channel.flush()))
     clearInterval(this.#sweeper)
@@ -59,10 +59,10 @@ export class Submitters {
     if (bytes === undefined) return
     const { from, number, said } = openLetter<Command>(this.#end.sealer, bytes, contexts.commands(this.#end.id))
     const channel = this.#channels.get(from)
-    // Its connection broke: it does not know whether it has said that already.
+    // A submitter whose connection broke writes again what it may have written before.
     if (channel === undefined || number <= channel.lastLetter) return
     channel.lastLetter = number
-    // What is said of one task is no matter of the others.
+    // An error in one command must not keep others from their tasks.
     for (const command of said) this.#attempt(() => this.#obey(channel, command))
   }
 
@@ -108,7 +108,7 @@ export class Submitters {
     }
   }
 
-  /** Not at the first look, for Redis may have lost its memory. What has not begun does not begin, what runs ends. */
+  /** Forgets a submitter at the second look without it, as Redis may have lost its data. Tasks that have not begun end; running ones go on. */
   #judge(channel: SubmitterChannel, isThere: boolean): void {
     const { id, tasks } = channel
     const wasAbsent = this.#absent.delete(id)

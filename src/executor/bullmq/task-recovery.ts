@@ -7,28 +7,28 @@ import { ignore } from './redis-errors.ts'
 import { afterLoss, type judgeJob } from './recovery-rules.ts'
 import type { SharedStore } from './shared-store.ts'
 
-/** How often a worker may lack what a task needs, or lose the job: something takes it away each time. */
+/** How often a task is sent again because its job, or something that it needs, was lost: more than that has a lasting cause. */
 const mostShortages = 20
 
-/** Unsure: it is not known whether it has come to Redis. Again: it was taken a second time, and nobody has spoken of the first. */
+/** 'unsure': Redis may have it, or not. 'again': it was delivered a second time, and the first worker has not reported it. */
 export type JobFate = 'unsure' | 'again' | Exclude<ReturnType<typeof judgeJob>, 'fine'>
 
 interface RecoveryParts {
   readonly link: FleetLink
   readonly sender: JobSender
   readonly shared: SharedStore
-  /** Handed over, and not over. */
+  /** Tasks that were handed over and are not over. */
   readonly tasks: ReadonlySet<FleetTask>
   readonly maxDeliveries: number
 }
 
 /**
- * What becomes of tasks that were lost, were taken back, or must not begin. What was sent is first revoked: when all is known
- * that was said of it before, what has not begun will not, and may be sent again.
+ * Recovers tasks that were lost, or must not begin. A task that was sent is revoked first; when all earlier messages about it
+ * are read, one that was not reported as begun never begins there, and can be sent again.
  */
 export class TaskRecovery {
   readonly #parts: RecoveryParts
-  /** Cancelled in this turn, and sent before. */
+  /** Sent tasks that were cancelled in this turn. */
   #stopped: FleetTask[] = []
   readonly #removals = new Set<Promise<unknown>>()
 
@@ -36,29 +36,29 @@ export class TaskRecovery {
     this.#parts = parts
   }
 
-  /** It is cancelled, and a worker may be about to take it: with the others of this turn. */
+  /** Revokes a cancelled task, together with others of this turn. */
   stopLater(task: FleetTask): void {
     if (this.#stopped.push(task) > 1) return
     queueMicrotask(() => {
       const stopped = this.#stopped
       this.#stopped = []
-      this.#takeBack(stopped, ignore)
+      this.#revoke(stopped, ignore)
     })
   }
 
-  /** Its worker is gone, or given up. */
+  /** Recovers the tasks of a worker that is gone. */
   handleLostWorker(worker: string): void {
     const tasks = [...this.#parts.tasks].filter((task) => task.worker === worker)
-    this.#takeBack(tasks, (task) => {
+    this.#revoke(tasks, (task) => {
       this.handleLost(task, 'is gone')
     })
   }
 
-  /** Nobody has said that he has it, and he who might have can't say so any more. */
-  takeBackJob(job: SentJob, fate: JobFate): void {
+  /** Recovers the tasks of a job that no worker has reported. */
+  recoverJob(job: SentJob, fate: JobFate): void {
     if (job.isRevoked) return
-    this.#disown(job)
-    this.#takeBack([...job.tasks], (task) => {
+    this.#markRevoked(job)
+    this.#revoke([...job.tasks], (task) => {
       if (task.stage !== 'sent') return
       if (fate === 'dead') this.handleLost(task, 'died when it took it')
       else if (fate === 'unsure') this.resend(task)
@@ -66,10 +66,10 @@ export class TaskRecovery {
     })
   }
 
-  /** Everything that was handed over, for there is nobody to do it. */
+  /** Rejects all tasks: there is no worker, or no Redis, to run them. */
   giveUp(problem: string, cause: unknown): void {
     const tasks = [...this.#parts.tasks]
-    this.#takeBack(tasks, ignore)
+    this.#revoke(tasks, ignore)
     for (const task of tasks) {
       this.abort(task, new Error(problem))
       this.#parts.sender.remove(task)
@@ -77,7 +77,7 @@ export class TaskRecovery {
     }
   }
 
-  /** Its outcome is lost, and nobody has it any more. */
+  /** Rejects a task that no worker has, and whose outcome is lost. */
   giveUpUnknown(task: FleetTask): void {
     if (task.stage === 'over') return
     void this.#parts.link.revocations.revoke([task.number])
@@ -85,7 +85,7 @@ export class TaskRecovery {
     task.fail(new WorkerCrashedError(message))
   }
 
-  /** A worker has not got what it needs. @param keys of shared values */
+  /** Something that the task needs is missing. @param keys those of shared values */
   handleMissing(task: FleetTask, keys: readonly number[]): void {
     this.#parts.shared.lose(keys)
     if (++task.shortages < mostShortages) return this.resend(task)
@@ -93,14 +93,14 @@ export class TaskRecovery {
     task.fail(new BrokenExecutorError(`Can't run \`${task.name}\` in the fleet: ${problem}`))
   }
 
-  /** It is not over, does not run, and will not. */
+  /** Sends a task again that does not run and never will, or ends it if it was cancelled. */
   resend(task: FleetTask): void {
     this.#parts.sender.forget(task)
     if (task.isStopped) task.fulfil(undefined)
     else this.#parts.sender.push(task, true)
   }
 
-  /** With its worker. */
+  /** The task is lost with its worker. @param fate what the error says of the worker */
   handleLost(task: FleetTask, fate: string): void {
     if (task.isStopped) return this.resend(task)
     task.deliveries++
@@ -116,17 +116,17 @@ export class TaskRecovery {
   }
 
   /**
-   * Redis has lost its memory: the queue, what was said, and what was shared.
+   * Redis has lost its data: the queue, messages, and shared values.
    *
-   * @returns tasks that must not be done twice: somebody may have them
+   * @returns the tasks that must not be done twice, and that a worker may have
    */
-  handleAmnesia(): readonly FleetTask[] {
+  handleDataLoss(): readonly FleetTask[] {
     this.#parts.shared.lose()
     const tasks = [...this.#parts.tasks].filter((task) => task.stage !== 'unsent')
-    // Who is asked for is not sent again by somebody who finds no job.
-    for (const { job } of tasks) this.#disown(job as SentJob)
+    // So that the search for lost jobs does not send them, too.
+    for (const { job } of tasks) this.#markRevoked(job as SentJob)
     const again = tasks.filter((task) => task.isIdempotent)
-    this.#takeBack(again, (task) => {
+    this.#revoke(again, (task) => {
       this.abort(task, undefined)
       this.resend(task)
     })
@@ -138,18 +138,18 @@ export class TaskRecovery {
     this.#parts.link.orders.tell(task.worker, ['abort', task.number, encodeThrown(reason)])
   }
 
-  /** @returns a promise that resolves when no job of which nothing is left lies in the queue */
+  /** @returns a promise that resolves when all empty jobs are removed from the queue */
   async settle(): Promise<void> {
     await Promise.all(this.#removals)
   }
 
-  #disown(job: SentJob): void {
+  #markRevoked(job: SentJob): void {
     job.isRevoked = true
     this.#parts.sender.untakenJobs.delete(job)
   }
 
-  /** They do not begin any more. @param next for each that is not over, when all is known that was said of it */
-  #takeBack(tasks: readonly FleetTask[], next: (task: FleetTask) => void): void {
+  /** Revokes tasks. @param next called for each that is not over, when all earlier messages about it are read */
+  #revoke(tasks: readonly FleetTask[], next: (task: FleetTask) => void): void {
     const sent = tasks.filter((task) => task.stage !== 'unsent' && task.stage !== 'over')
     if (sent.length === 0) return
     const jobs = new Set(sent.map((task) => task.job))
@@ -157,7 +157,7 @@ export class TaskRecovery {
     const { link } = this.#parts
     const { losses } = link
     void link.revocations.revoke(numbers).then(() => {
-      // Not all that was said is known: who may have begun what must not be done twice is asked for.
+      // If Redis lost data meanwhile, messages may be lost: workers are asked about tasks that must not be done twice.
       const isSure = link.losses === losses
       for (const [index, task] of sent.entries()) {
         if (task.stage === 'over' || task.number !== numbers[index]) continue
@@ -169,7 +169,7 @@ export class TaskRecovery {
     })
   }
 
-  /** Jobs of which nothing is left need not be taken by anybody. */
+  /** Removes jobs without tasks from the queue. */
   #removeEmpty(jobs: Iterable<SentJob | undefined>): void {
     for (const job of jobs) {
       if (job === undefined || job.tasks.size > 0 || job.worker !== undefined || !this.#parts.link.isUp) continue
@@ -182,10 +182,10 @@ export class TaskRecovery {
   async #remove(job: SentJob): Promise<void> {
     try {
       const count = await this.#parts.link.queue.remove(job.id)
-      // Nobody had it: what was revoked need not be known for ever.
+      // No worker had it: its revocations are no longer needed.
       if (count === 1) this.#parts.link.revocations.unrevoke(job.numbers)
     } catch {
-      // Somebody has it, or Redis is gone.
+      // A worker has it, or Redis is down.
     }
   }
 }

@@ -1,35 +1,35 @@
-/** All in ms. In one place, so that tests can have others. */
+/** All times of the room, in ms. One object, so that tests can shorten them. */
 export const times = {
   /** The longest pause between two attempts to connect. */
   longestPause: 1000,
-  /** What Redis refuses to do, because it is full or loading, is tried again. */
+  /** The pause before a command is tried again that Redis refused because it is full or loading. */
   retry: 1000,
 
-  /** Between two looks of a submitter at workers and jobs. */
+  /** How often a submitter looks at workers and jobs. */
   look: 1000,
-  /** A job may lie in the queue until it is looked for. */
+  /** How old a job in the queue is when it is looked for. */
   patience: 1000,
-  /** A worker may have a job and say nothing. */
+  /** How long a worker may have a job without reporting it. */
   mostSilence: 5000,
-  /** After Redis has come back nobody is given up: workers connect when they can. */
+  /** How long workers may take to connect after Redis has come back. */
   return: 5000,
-  /** Tasks that Redis has forgotten are asked for, and then given up: workers have to come back first. */
+  /** When tasks that Redis has lost are asked for, and when they are given up: workers must connect first. */
   askAfter: 1500,
   giveUpAfter: 6000,
 
-  /** Between two looks of a worker for submitters that are gone: missing in two looks in a row, they are. */
+  /** How often a worker looks for its submitters: one missing in two looks in a row is gone. */
   sweep: 5000,
-  /** What can't be said is said again for so long: Redis may have lost its memory, and the submitter comes back. */
+  /** How long a worker writes to a missing submitter, and how often: Redis may have lost its data, and the submitter comes back. */
   repeat: 5000,
   repeatPause: 250,
-  /** Work that was cancelled because the worker closes may take so long to stop. */
+  /** How long tasks may take to stop that were cancelled because the worker closes. */
   grace: 1000,
 
-  /** What a submitter takes out of Redis when it closes may take so long. */
+  /** How long a submitter that closes may take to remove its keys from Redis. */
   farewell: 3000,
 
-  /** Redis may let a read wait. */
+  /** How long Redis may block a read. */
   longestBlock: 5000,
-  /** After a read, or a look for a job, that failed. */
+  /** The pause after a read, or a look for a job, that failed. */
   pause: 100,
 }

@@ -49,7 +49,7 @@ const own = [
   ...['concurrency', 'executor', 'modules', 'requests', 'limiter', 'workerTimeout', 'lockDuration', 'stalledInterval'],
 ]
 
-/** @throws {TypeError | RangeError} */
+/** @throws {TypeError | RangeError} bad options */
 export function resolveWorkerOptions(options: FleetWorkerOptions): ResolvedWorkerOptions {
   const given = ownOptions(options)
   checkNames(given, own)
@@ -100,7 +100,7 @@ function tableOf(modules: unknown): ModuleTable {
     throw new TypeError(`Expected \`modules\` to be an object or an array, got ${describe(modules)}`)
   }
   for (const [name, module] of Object.entries(modules as Record<string, string | URL>)) {
-    // As a reference would name it: what is relative would mean something else here.
+    // As for a task reference: a relative path would be relative to this file.
     const location = taskReference(module, name).module
     table.set(Array.isArray(modules) ? location : name, location)
   }

@@ -11,7 +11,7 @@ import type { TakenJob } from './job-loop.ts'
 import { encodeThrown, type PackedFunction, type SharedName } from './protocol.ts'
 import type { SubmitterChannel } from './submitter-channel.ts'
 
-/** What a task in a worker is told, and what it says. */
+/** A task in a worker, and its context. */
 export class WorkerTask extends TaskContextBase {
   readonly channel: SubmitterChannel
   readonly number: number
@@ -19,10 +19,10 @@ export class WorkerTask extends TaskContextBase {
   readonly fn: PackedFunction
   readonly isIdempotent: boolean
   readonly names: readonly SharedName[]
-  /** What it needs, once it is here: it stays what it is, though the submitter forgets a value meanwhile. */
+  /** Set once they are here, and kept, even if the submitter forgets a value meanwhile. */
   args: readonly unknown[] = []
   shared: readonly SharedCopy[] = []
-  /** Its function is called, or is about to be. */
+  /** Whether its function was called, or is about to be. */
   hasBegun = false
   isOver = false
   readonly #onOver: (task: WorkerTask) => void
@@ -54,12 +54,12 @@ export class WorkerTask extends TaskContextBase {
     }
   }
 
-  /** Whatever becomes of it, nobody is told. */
+  /** From now on the submitter hears neither of messages nor of the outcome. */
   silence(): void {
     this.#isSilent = true
   }
 
-  /** Its outcome crosses. */
+  /** Sends the result. */
   fulfil(value: unknown): void {
     if (this.isOver) return
     if (this.#isSilent) return this.end()
@@ -83,14 +83,14 @@ export class WorkerTask extends TaskContextBase {
     this.end()
   }
 
-  /** Not begun, and it does not begin here. */
+  /** Sends the task back: it has not begun, and does not begin here. */
   giveBack(): void {
     if (this.isOver) return
     this.channel.say(['back', this.number])
     this.end()
   }
 
-  /** Nothing is said of it any more. */
+  /** The task is over: no more words about it. */
   end(): void {
     if (this.isOver) return
     this.isOver = true
@@ -112,7 +112,7 @@ export class WorkerTask extends TaskContextBase {
     this.end()
   }
 
-  /** It could not be put into Redis. */
+  /** The result could not be stored in Redis. */
   #failToReturn(cause: unknown): void {
     const tried = `Can't bring the result of \`${this.fn[1]}\` back`
     const error = new BrokenExecutorError(`${tried}: ${messageOf(cause)}`, { cause: hideArguments(cause) })
