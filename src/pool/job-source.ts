@@ -5,6 +5,27 @@ import { Input } from '../input.ts'
 import type { RequestOptions, RequestSpec } from '../session/options/options.ts'
 import { checkRequestKwargs } from './pool-options.ts'
 
+/** One request: `url`, `method` (default GET), and any option of a request. */
+export type Job = RequestSpec
+
+/** The outcome of a job, a ThreadException or a ThreadResponse. Passed in the place of a job, it tries that again. */
+export interface Attempted {
+  /** The job: the very object that was queued. */
+  readonly requestKwargs: Job
+  /** How often it was tried, this time included. */
+  readonly attempts: number
+}
+
+/** A job on its way through a pool. */
+export interface QueuedJob {
+  /** The very object that was queued. */
+  readonly job: Job
+  /** Which attempt at it this is, from 1. */
+  readonly attempts: number
+  /** The context of the code that queued it. */
+  readonly context: AsyncContext
+}
+
 /**
  * The jobs of a pool: those of a list and those that were put, in that order. While there is none, an input of any length is
  * asked for one job at a time, when a worker is free.
@@ -105,27 +126,6 @@ export class JobSource {
     // Its failure has no place to go: the pool has its outcome.
     input?.leave().catch(() => undefined)
   }
-}
-
-/** One request: `url`, `method` (default GET), and any option of a request. */
-export type Job = RequestSpec
-
-/** The outcome of a job, a ThreadException or a ThreadResponse. Passed in the place of a job, it tries that again. */
-export interface Attempted {
-  /** The job: the very object that was queued. */
-  readonly requestKwargs: Job
-  /** How often it was tried, this time included. */
-  readonly attempts: number
-}
-
-/** A job on its way through a pool. */
-export interface QueuedJob {
-  /** The very object that was queued. */
-  readonly job: Job
-  /** Which attempt at it this is, from 1. */
-  readonly attempts: number
-  /** The context of the code that queued it. */
-  readonly context: AsyncContext
 }
 
 /** @throws {TypeError} what is no job, called by `name` */

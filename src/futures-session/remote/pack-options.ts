@@ -8,7 +8,7 @@ import { crosses, type OptionName } from '../../session/options/option-table.ts'
 import { givenAttributes } from '../../session/session-attributes.ts'
 import type { SessionCore } from '../../session/session-core.ts'
 import { isTaskReference, type TaskReference } from '../../task-reference.ts'
-import type { PackedOptions } from './protocol.ts'
+import type { PackedOptions, PackedRecipe, PackedSession } from './protocol.ts'
 
 type Packer = (value: unknown, name: string, cloneCheck: CloneCheck) => unknown
 
@@ -107,24 +107,6 @@ export class CloneCheck {
     if (found !== undefined) throw notCloneable(this.#tried, found)
     return value
   }
-}
-
-/** What a session adds to its requests, packed. The jar is a shared value of its own. */
-export interface PackedSession {
-  /** Name, value, name, value ... */
-  readonly headers: readonly string[]
-  /** Attributes to set. */
-  readonly attributes: PackedOptions
-  /** The environment variables of the submitter. Not there: those of the process that does the request count. */
-  readonly environment?: NodeJS.ProcessEnv
-}
-
-/** An AuthRecipe, packed. */
-export interface PackedRecipe {
-  readonly name: AuthRecipe['name']
-  readonly args: readonly string[]
-  /** The memory of a digest's counts, for threads of this process. */
-  readonly counts?: SharedArrayBuffer
 }
 
 /**

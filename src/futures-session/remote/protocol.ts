@@ -1,9 +1,11 @@
 /** The messages between a FuturesSession and its request in a thread. Everything here can be cloned. */
 import type { FailedResponse } from '../../errors.ts'
 import type { SharedCopy } from '../../executor/remote.ts'
+import type { AuthRecipe } from '../../session/auth/auth-flow.ts'
 import type { CookieChange } from '../../session/cookies/followed-jar.ts'
 import type { FormPair } from '../../session/body/form.ts'
 import type { RetryCounts } from '../../session/call/retry.ts'
+import type { SessionOptions } from '../../session/options/options.ts'
 
 /** The one argument of the task. */
 export interface RemoteCall {
@@ -33,6 +35,32 @@ export interface SharedIndex {
   readonly sessionAuth?: number
   /** The rules of the jar; all values after them are its segments. Not there: no cookies. */
   readonly jar?: number | undefined
+}
+
+/** Names the connections that a thread keeps for one session. */
+export interface PackedPoolKey {
+  readonly id: string
+  readonly poolOptions: SessionOptions['poolOptions']
+  /** How many requests may run at once in one thread. */
+  readonly workers: number
+}
+
+/** What a session adds to its requests, packed. The jar is a shared value of its own. */
+export interface PackedSession {
+  /** Name, value, name, value ... */
+  readonly headers: readonly string[]
+  /** Attributes to set. */
+  readonly attributes: PackedOptions
+  /** The environment variables of the submitter. Not there: those of the process that does the request count. */
+  readonly environment?: NodeJS.ProcessEnv
+}
+
+/** An AuthRecipe, packed. */
+export interface PackedRecipe {
+  readonly name: AuthRecipe['name']
+  readonly args: readonly string[]
+  /** The memory of a digest's counts, for threads of this process. */
+  readonly counts?: SharedArrayBuffer
 }
 
 export type PackedOptions = Readonly<Record<string, unknown>>

@@ -9,15 +9,22 @@ import type { Call } from '../../session/call/call.ts'
 import type { JarRules } from '../../session/cookies/followed-jar.ts'
 import { HeaderMap } from '../../session/headers.ts'
 import { Environment } from '../../session/network/environment.ts'
-import type { RequestSpec, SessionOptions } from '../../session/options/options.ts'
+import type { RequestSpec } from '../../session/options/options.ts'
 import { PreparedRequest, addNotes } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response/response.ts'
 import { adoptCore } from '../../session/session-attributes.ts'
 import { SessionCore, SharedConnections } from '../../session/session-core.ts'
 import { openCall, Session } from '../../session/session.ts'
 import { bodyAsGiven, unpackBody } from './pack-body.ts'
-import type { PackedRecipe, PackedSession } from './pack-options.ts'
-import type { RemoteCall, PackedPosition, Envelope, SharedIndex } from './protocol.ts'
+import type {
+  Envelope,
+  PackedPoolKey,
+  PackedPosition,
+  PackedRecipe,
+  PackedSession,
+  RemoteCall,
+  SharedIndex,
+} from './protocol.ts'
 import { ResponsePacker } from './response-packer.ts'
 import { ResponseUnpacker } from './response-unpacker.ts'
 import { ThreadJar } from './shared-jar.ts'
@@ -118,14 +125,6 @@ export class ThreadCall {
     const elapsed = monotonicTime() - this.#startedAt
     return { request, isHome, history, redirects, nextNumber, counts, keepsBody, elapsed }
   }
-}
-
-/** Names the connections that a thread keeps for one session. */
-export interface PackedPoolKey {
-  readonly id: string
-  readonly poolOptions: SessionOptions['poolOptions']
-  /** How many requests may run at once in one thread. */
-  readonly workers: number
 }
 
 /** By id, for executors that share nothing: their copies are new each time. */
