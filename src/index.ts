@@ -38,7 +38,7 @@ export type { ResponseHook, SentHookContext, SessionHooks } from './session/hook
 export type { AuthFlow, AuthFunction, AuthOption } from './session/auth/auth-flow.ts'
 export type { Link } from './session/response/links.ts'
 export type { BodyStream, Dispatcher, HttpVersion, ProgressListener, TransferProgress } from './transport/exchange.ts'
-export type { ConnectFunction, PoolOptions } from './transport/connection-options.ts'
+export type { ConnectFunction, ConnectionOptions as PoolOptions } from './transport/connection-options.ts'
 export type { PreparedBody } from './session/body/body.ts'
 
 // Futures of responses

@@ -4,7 +4,7 @@ import { SessionClosedError } from '../errors.ts'
 import { Connections } from '../transport/connections.ts'
 import { acceptEncoding } from '../transport/decoding/content-encoding.ts'
 import type { Dispatcher } from '../transport/exchange.ts'
-import type { PoolOptions } from '../transport/connection-options.ts'
+import type { ConnectionOptions } from '../transport/connection-options.ts'
 import type { AuthOption } from './auth/auth-flow.ts'
 import { createJar } from './cookies/cookies.ts'
 import { HeaderMap } from './headers.ts'
@@ -69,7 +69,7 @@ export class SessionCore {
     return this.#shared.connections
   }
 
-  get poolOptions(): PoolOptions | undefined {
+  get poolOptions(): ConnectionOptions | undefined {
     return this.#shared.options
   }
 
@@ -156,7 +156,7 @@ function checkDispatcher(name: string, dispatcher: unknown): Dispatcher {
  *
  * @throws {TypeError} `http2` is no boolean
  */
-function withHttp2(options: PoolOptions | undefined, http2: boolean | undefined): PoolOptions | undefined {
+function withHttp2(options: ConnectionOptions | undefined, http2: boolean | undefined): ConnectionOptions | undefined {
   if (http2 === undefined) return options
   checkBoolean('http2', http2)
   const { allowH2 } = (options ?? {}) as { allowH2?: unknown }
@@ -168,12 +168,12 @@ function withHttp2(options: PoolOptions | undefined, http2: boolean | undefined)
 /** The connections of a session and its clones: closed when the last of them is. */
 export class SharedConnections {
   /** As they were given. */
-  readonly options: PoolOptions | undefined
+  readonly options: ConnectionOptions | undefined
   readonly connections: Connections
   #users = 1
 
   /** @throws {TypeError | RangeError} bad options */
-  constructor(options: PoolOptions | undefined) {
+  constructor(options: ConnectionOptions | undefined) {
     this.options = options
     this.connections = new Connections(options)
   }

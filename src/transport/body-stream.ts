@@ -5,7 +5,7 @@ import type { BodyStream } from './exchange.ts'
 const highWaterMark = 64 * 1024
 
 /** The exchange, seen from its body. */
-export interface BodyFlow {
+export interface BodyListener {
   /** A reader waits: let bytes come. */
   handleBodyWanted(): void
   /** Nobody waits any more: the silence of the server is not counted. */
@@ -29,7 +29,7 @@ interface Reader {
 /** The body of a response that is read while it comes. `push`, `end` and `fail` are for the exchange. */
 export class HttpBodyStream implements BodyStream {
   bytes = 0
-  readonly #flow: BodyFlow
+  readonly #listener: BodyListener
   readonly #decoder: BodyDecoder | undefined
   #chunks: Uint8Array[] = []
   #held = 0
@@ -49,8 +49,8 @@ export class HttpBodyStream implements BodyStream {
   #ended: Promise<void> | undefined = undefined
   #resolveEnded: (() => void) | undefined = undefined
 
-  constructor(flow: BodyFlow, decoder: BodyDecoder | undefined) {
-    this.#flow = flow
+  constructor(flow: BodyListener, decoder: BodyDecoder | undefined) {
+    this.#listener = flow
     this.#decoder = decoder
   }
 
@@ -77,7 +77,7 @@ export class HttpBodyStream implements BodyStream {
     this.#chunks = []
     this.#held = 0
     if (error !== undefined) this.#failure ??= { error }
-    if (!wasComplete) this.#flow.handleBodyDestroyed(error)
+    if (!wasComplete) this.#listener.handleBodyDestroyed(error)
     this.#settleReader()
     void this.#decoded?.return?.().catch(() => {})
     this.#decoded = undefined
@@ -90,7 +90,7 @@ export class HttpBodyStream implements BodyStream {
     const reader = this.#reader
     if (reader !== undefined) {
       this.#reader = undefined
-      this.#flow.handleBodyServed()
+      this.#listener.handleBodyServed()
       reader.resolve({ done: false, value: chunk })
       return
     }
@@ -98,7 +98,7 @@ export class HttpBodyStream implements BodyStream {
     this.#held += chunk.byteLength
     if (this.#held < highWaterMark || this.#isResting || !this.#mayRest) return
     this.#isResting = true
-    this.#flow.handleBodyFull()
+    this.#listener.handleBodyFull()
   }
 
   /** The socket is about to end: what Node holds of it comes now or never, and is little. */
@@ -175,7 +175,7 @@ export class HttpBodyStream implements BodyStream {
     if (this.#isComplete) return { done: true, value: undefined }
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject }
-      this.#flow.handleBodyWanted()
+      this.#listener.handleBodyWanted()
       // Not at once: undici's parser can't be called from where it has called somebody, who may be the reader.
       if (this.#isResting) queueMicrotask(() => this.#resume())
     })
@@ -185,7 +185,7 @@ export class HttpBodyStream implements BodyStream {
     if (!this.#isResting) return
     this.#isResting = false
     try {
-      this.#flow.handleBodyDrained()
+      this.#listener.handleBodyDrained()
     } catch {
       // undici's parser is at work on another response, and whoever gets that one destroys this connection: it is lost.
     }

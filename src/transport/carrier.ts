@@ -4,9 +4,9 @@ import { ConnectTimeoutError } from '../errors.ts'
 import { ConnectTimer } from './connect-timer.ts'
 import type { ExchangeHandler } from './exchange-handler.ts'
 import type { Dispatcher, HttpVersion } from './exchange.ts'
-import { givenUp } from './failures.ts'
+import { sharedAbortReasons } from './failures.ts'
 import { ReadTimer } from './read-timer.ts'
-import { type SocketObserver, watchNextSocket } from './socket-watch.ts'
+import { type SocketListener, watchNextSocket } from './socket-watch.ts'
 import { requestHeaders, type Upload } from './upload.ts'
 
 /** Keeps those that are at work. */
@@ -17,7 +17,7 @@ export interface DispatcherOwner {
 }
 
 /** Runs one exchange on a dispatcher of the caller's. Its connections are its own affair. */
-export class DispatcherCarrier implements Carrier, SocketObserver {
+export class DispatcherCarrier implements ExchangeCarrier, SocketListener {
   readonly timer = new ReadTimer()
   readonly httpVersion = undefined
   readonly isUnseen = false
@@ -39,7 +39,7 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
     this.#renewedFor = renewedFor
   }
 
-  dispatch(exchange: ExchangeHandler, body: OpenBody): void {
+  dispatch(exchange: ExchangeHandler, body: OutgoingBody): void {
     this.#exchange = exchange
     const { connectTimeout } = exchange.request
     if (connectTimeout !== Infinity) {
@@ -81,7 +81,7 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
 
   /** For an error that was meant for another exchange. Not for the same one twice: some dispatchers may remember it. */
   renew(error: Error): DispatcherCarrier | undefined {
-    if (!givenUp.has(error) || error === this.#renewedFor) return undefined
+    if (!sharedAbortReasons.has(error) || error === this.#renewedFor) return undefined
     return this.#owner.openForeign(this.#dispatcher, error)
   }
 
@@ -90,7 +90,7 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
     this.#exchange?.abort(error)
   }
 
-  #dispatch(exchange: ExchangeHandler, body: OpenBody): void {
+  #dispatch(exchange: ExchangeHandler, body: OutgoingBody): void {
     const { origin, path, method } = exchange.request
     const headers = requestHeaders(exchange.request, body)
     const options = { origin, path, method, headers, body, reset: false, headersTimeout: 0, bodyTimeout: 0 }
@@ -114,10 +114,10 @@ export class DispatcherCarrier implements Carrier, SocketObserver {
 }
 
 /** What a body is for undici. */
-export type OpenBody = string | Uint8Array | Upload | undefined
+export type OutgoingBody = string | Uint8Array | Upload | undefined
 
 /** Where an exchange runs: on a connection of ours, or on a dispatcher of the caller's. It has one exchange at a time. */
-export interface Carrier {
+export interface ExchangeCarrier {
   readonly timer: ReadTimer
   /** What it speaks, if that is known. */
   readonly httpVersion: HttpVersion | undefined
@@ -126,7 +126,7 @@ export interface Carrier {
   /** The server has not looked at the exchange, which has failed and can be sent again, whatever its method. */
   readonly isUnseen: boolean
   /** Hands the exchange to undici. Throws what undici throws. */
-  dispatch(exchange: ExchangeHandler, body: OpenBody): void
+  dispatch(exchange: ExchangeHandler, body: OutgoingBody): void
   /** The exchange is being written from now on. */
   handleStart(): void
   /** The read timeout has passed. @returns whether the exchange fails with what is wrong with the connection, instead */
@@ -138,5 +138,5 @@ export interface Carrier {
   /** The exchange ended in the middle: nothing can follow. */
   discard(): void
   /** A fresh one to the same place, where the exchange can't be blamed for its error. */
-  renew(error: Error): Carrier | undefined
+  renew(error: Error): ExchangeCarrier | undefined
 }

@@ -1,5 +1,5 @@
 import type { LookupFunction, Socket } from 'node:net'
-import type { ConnectionOptions } from 'node:tls'
+import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { Client } from 'undici/index.js'
 import { checkBoolean, describe, hush, isThenable, ownOptions } from '../checks.ts'
 import { longestDelay } from '../deadline.ts'
@@ -18,7 +18,7 @@ export type ConnectFunction = (
 ) => unknown
 
 /** How connections are made and kept, in undici's words. Times are milliseconds. */
-export interface PoolOptions {
+export interface ConnectionOptions {
   /** How many ms an idle connection is kept; what the server says in `Keep-Alive` wins. @default 4_000 */
   keepAliveTimeout?: number | undefined
   /** The most ms that a server's `Keep-Alive` can ask for. @default 600_000 */
@@ -60,14 +60,14 @@ export interface PoolOptions {
   /** The session option `http2`, which wins, by undici's name. @default false */
   allowH2?: boolean | undefined
   /** Options of `net.connect` and `tls.connect`, or a function that connects. */
-  connect?: (ConnectionOptions & { [option: string]: unknown }) | ConnectFunction | undefined
+  connect?: (TlsOptions & { [option: string]: unknown }) | ConnectFunction | undefined
 }
 
-export interface ResolvedPoolOptions {
+export interface ResolvedConnectionOptions {
   /** For undici's Client. */
   readonly client: Client.Options
   /** For `net.connect` and `tls.connect`. */
-  readonly socket: ConnectionOptions
+  readonly socket: TlsOptions
   readonly connector: ConnectFunction | undefined
   readonly connectTimeout: number
   readonly maxCachedSessions: number
@@ -87,9 +87,6 @@ const clientOptions = new Set([
   'bodyTimeout',
   'pipelining',
 ])
-/** undici gives them to `setTimeout`, where more than this would be one millisecond. */
-const idleTimes = new Set(['keepAliveTimeout', 'keepAliveMaxTimeout'])
-const longestIdleTime = 2 ** 31 - 1
 const socketOptions = new Set([
   'socketPath',
   'localAddress',
@@ -118,7 +115,7 @@ const hints: ReadonlyMap<string, string> = new Map([
 /**
  * @throws {TypeError} an unknown option, or one that undici does not accept
  */
-export function resolvePoolOptions(given: PoolOptions = {}): ResolvedPoolOptions {
+export function resolveConnectionOptions(given: ConnectionOptions = {}): ResolvedConnectionOptions {
   if (typeof given !== 'object' || (given as unknown) === null) {
     throw new TypeError(`Expected \`poolOptions\` to be an object, got ${describe(given)}`)
   }
@@ -135,8 +132,7 @@ export function resolvePoolOptions(given: PoolOptions = {}): ResolvedPoolOptions
       throw new TypeError(`Unknown option \`poolOptions.${name}\`${hint === undefined ? '' : `: ${hint}`}`)
     }
   }
-  check(client, socket, options)
-  for (const name of idleTimes) if (name in client) client[name] = Math.min(client[name] as number, longestIdleTime)
+  checkOptions(client, socket, options)
   const { connect } = options
   const { timeout, ...connectOptions } = ownOptions(typeof connect === 'object' ? connect : {})
   return {
@@ -161,7 +157,11 @@ function withFeasibleDelays(options: Record<string, unknown>): Record<string, un
 /** undici: 0 and nothing are "no timeout". */
 const limit = (timeout: number | undefined): number => timeout || Infinity
 
-function check(client: Record<string, unknown>, socket: Record<string, unknown>, options: PoolOptions): void {
+function checkOptions(
+  client: Record<string, unknown>,
+  socket: Record<string, unknown>,
+  options: ConnectionOptions,
+): void {
   const { lookup, family, autoSelectFamily, connect, connectTimeout, maxCachedSessions, pipelining = 1 } = options
   const { allowH2 } = options as { allowH2?: unknown }
   if (lookup !== undefined && typeof lookup !== 'function') throw unfit('lookup', 'a function', lookup)
@@ -187,13 +187,13 @@ function unfit(name: string, expected: string, value: unknown): TypeError {
   return new TypeError(`Expected \`poolOptions.${name}\` to be ${expected}, got ${describe(value)}`)
 }
 
-type IdentityCheck = NonNullable<ConnectionOptions['checkServerIdentity']>
+type IdentityCheck = NonNullable<TlsOptions['checkServerIdentity']>
 
 /**
  * Functions of the caller's that sockets call. Nobody would hear what they throw there, or reject with: it becomes the
  * error of the connection.
  */
-function withGuardedCallbacks(options: ConnectionOptions): ConnectionOptions {
+function withGuardedCallbacks(options: TlsOptions): TlsOptions {
   const { lookup, checkServerIdentity } = options
   if (typeof lookup === 'function') options.lookup = guardedLookup(lookup)
   if (typeof checkServerIdentity === 'function') options.checkServerIdentity = guardedIdentityCheck(checkServerIdentity)

@@ -1,28 +1,28 @@
 import { clearImmediate as clearOwn, setImmediate as setOwn } from 'node:timers'
 import type { Client } from 'undici'
 import type { ConnectAttempt, ConnectCallback } from './connecting/connect-attempt.ts'
-import type { Carrier } from './carrier.ts'
+import type { ExchangeCarrier } from './carrier.ts'
 import { Connection } from './connection.ts'
 import { proxiedHeaders } from './destination.ts'
 import type { Destination } from './destination.ts'
 
-/** Told by all routes of a session how many connections there are. */
-export interface RouteOwner {
+/** Told by all pools of a session how many connections there are. */
+export interface PoolListener {
   /** A connection is about to be opened. */
   handleOpen(): void
   /** A connection was closed, or is being closed: it takes up no room any more. */
   handleClose(): void
-  /** The last connection of a route has ended. */
-  handleEmpty(route: DestinationRoute): void
+  /** The last connection of a pool has ended. */
+  handleEmpty(pool: DestinationPool): void
 }
 
 /** What connections to one destination are asked for. */
-export interface DestinationRoute {
+export interface DestinationPool {
   readonly destination: Destination
   /** When its longest idle connection became idle, in the order of all; Infinity for none. */
   readonly idleSince: number
   /** For one exchange. */
-  take(): Carrier
+  take(): ExchangeCarrier
   closeLongestIdle(): void
   /** Ends idle connections now and busy ones when their exchange is over. */
   close(): void
@@ -31,7 +31,7 @@ export interface DestinationRoute {
 }
 
 /** Makes sockets, as a Connector does. */
-interface SocketMaker {
+interface SocketOpener {
   connect(destination: Destination, timeout: number, callback: ConnectCallback): ConnectAttempt
 }
 
@@ -43,21 +43,21 @@ export function nextRelease(): number {
 }
 
 /** All connections to one destination. */
-export class Route implements DestinationRoute {
+export class ConnectionPool implements DestinationPool {
   readonly destination: Destination
-  readonly #connector: SocketMaker
+  readonly #connector: SocketOpener
   readonly #options: Client.Options
-  readonly #owner: RouteOwner
+  readonly #listener: PoolListener
   readonly #connections = new Set<Connection>()
   /** The one that was used last is on top; those at the bottom reach their keep-alive timeout. */
   readonly #idleConnections: Connection[] = []
   #isClosed = false
 
-  constructor(destination: Destination, connector: SocketMaker, options: Client.Options, owner: RouteOwner) {
+  constructor(destination: Destination, connector: SocketOpener, options: Client.Options, listener: PoolListener) {
     this.destination = destination
     this.#connector = connector
     this.#options = options
-    this.#owner = owner
+    this.#listener = listener
   }
 
   get isEmpty(): boolean {
@@ -80,7 +80,7 @@ export class Route implements DestinationRoute {
 
   /** A new connection; it connects when it gets its first exchange. */
   open(): Connection {
-    this.#owner.handleOpen()
+    this.#listener.handleOpen()
     const connection = new Connection(this, this.#options)
     this.#connections.add(connection)
     return connection
@@ -109,19 +109,19 @@ export class Route implements DestinationRoute {
   }
 
   /** The connection is of no use any more, though it may take a moment until it has ended. */
-  writeOff(connection: Connection): void {
-    if (connection.isWrittenOff) return
-    connection.isWrittenOff = true
-    this.#owner.handleClose()
+  evict(connection: Connection): void {
+    if (connection.isEvicted) return
+    connection.isEvicted = true
+    this.#listener.handleClose()
   }
 
   /** The connection has ended. */
   forget(connection: Connection): void {
     if (!this.#connections.delete(connection)) return
-    this.writeOff(connection)
+    this.evict(connection)
     const index = this.#idleConnections.indexOf(connection)
     if (index !== -1) this.#idleConnections.splice(index, 1)
-    if (this.#connections.size === 0) this.#owner.handleEmpty(this)
+    if (this.#connections.size === 0) this.#listener.handleEmpty(this)
   }
 
   close(): void {
@@ -135,17 +135,17 @@ export class Route implements DestinationRoute {
   }
 }
 
-const ownPrototype: unknown = prototypeOf(setOwn, clearOwn)
+const immediatePrototype: unknown = prototypeOf(setOwn, clearOwn)
 /** The `setImmediate` that was looked at last, and whether a test runner has put it there. */
 let present: unknown = setOwn
-let isFake = false
+let areFake = false
 
 /** What wraps Node's own, as tracers do, gives immediates of Node. */
 function areImmediatesFake(): boolean {
-  if (setImmediate === present) return isFake
+  if (setImmediate === present) return areFake
   present = setImmediate
-  isFake = prototypeOf(setImmediate, clearImmediate) !== ownPrototype
-  return isFake
+  areFake = prototypeOf(setImmediate, clearImmediate) !== immediatePrototype
+  return areFake
 }
 
 function prototypeOf(set: typeof setImmediate, clear: typeof clearImmediate): unknown {

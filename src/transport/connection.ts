@@ -3,35 +3,36 @@ import type { Socket } from 'node:net'
 import { Client } from 'undici/index.js'
 import type { Dispatcher } from 'undici'
 import { ownOptions } from '../checks.ts'
-import type { Carrier, OpenBody } from './carrier.ts'
+import type { ExchangeCarrier, OutgoingBody } from './carrier.ts'
 import type { ConnectAttempt, ConnectCallback } from './connecting/connect-attempt.ts'
 import type { ExchangeHandler } from './exchange-handler.ts'
 import { isDeadConnection } from './failures.ts'
 import { ReadTimer } from './read-timer.ts'
 import { requestHeaders } from './upload.ts'
 import { ResponseHeads } from './response-heads.ts'
-import type { Route } from './connection-pool.ts'
+import type { ConnectionPool } from './connection-pool.ts'
 import { watchSocket } from './socket-watch.ts'
-import type { SocketObserver } from './socket-watch.ts'
+import type { SocketListener } from './socket-watch.ts'
 
 /** For undici, which connects for nobody any more. */
 const unwanted = new Error('Nobody waits for this connection')
 /** For undici, which would connect again and again to a server that hangs up, or speaks, before it is spoken to. */
-const lost = (): Error => Object.assign(new Error('It was lost before the request was written'), { code: 'ECONNRESET' })
+const lostEarly = (): Error =>
+  Object.assign(new Error('It was lost before the request was written'), { code: 'ECONNRESET' })
 
 /**
  * One socket at a time, in an undici Client of its own. A Client of one request never queues, and as the connector is
  * ours, we can stop it while it connects and know a fresh connection from a used one.
  */
-export class Connection implements Carrier, SocketObserver {
+export class Connection implements ExchangeCarrier, SocketListener {
   readonly timer = new ReadTimer()
   readonly httpVersion = '1.1'
   readonly isUnseen = false
   loss: Error | undefined = undefined
-  /** For its route: when it became idle, and whether it still counts. */
+  /** For its pool: when it became idle, and whether it still counts. */
   idleSince = 0
-  isWrittenOff = false
-  readonly #route: Route
+  isEvicted = false
+  readonly #pool: ConnectionPool
   readonly #client: Client
   readonly #maxHeaderSize: number
   #socket: Socket | undefined = undefined
@@ -42,11 +43,11 @@ export class Connection implements Carrier, SocketObserver {
   /** What a fresh socket was opened for. */
   #opener: ExchangeHandler | undefined = undefined
 
-  constructor(route: Route, options: Client.Options) {
-    this.#route = route
+  constructor(pool: ConnectionPool, options: Client.Options) {
+    this.#pool = pool
     this.#maxHeaderSize = options.maxHeaderSize ?? maxHeaderSize
     const connect: Client.Options['connect'] = (_options, callback) => this.#connect(callback as ConnectCallback)
-    this.#client = new Client(route.destination.clientOrigin, ownOptions({ ...options, connect }))
+    this.#client = new Client(pool.destination.clientOrigin, ownOptions({ ...options, connect }))
     this.#client.on('disconnect', () => this.#handleDisconnect())
   }
 
@@ -55,16 +56,16 @@ export class Connection implements Carrier, SocketObserver {
     return this.#socket !== undefined && !this.#socket.destroyed
   }
 
-  dispatch(exchange: ExchangeHandler, body: OpenBody): void {
+  dispatch(exchange: ExchangeHandler, body: OutgoingBody): void {
     this.#exchange = exchange
     const { request } = exchange
-    const { clientOrigin, target } = this.#route.destination
+    const { clientOrigin, target } = this.#pool.destination
     this.#client.dispatch(
       {
         origin: clientOrigin,
-        path: this.#route.path(request.path),
+        path: this.#pool.path(request.path),
         method: request.method,
-        headers: this.#route.headers(requestHeaders(request, body)),
+        headers: this.#pool.headers(requestHeaders(request, body)),
         body,
         // undici closes the connection after a HEAD, and after a GET with a body. Servers that answer those wrongly are
         // caught: what they send too much meets a connection that expects nothing, and closes it.
@@ -89,7 +90,7 @@ export class Connection implements Carrier, SocketObserver {
     if (this.#attempt !== undefined) this.#attempt.giveUp()
     // undici is about to write, and `onRequestStart` will refuse. Whoever comes before that lines up behind: a connection that
     // is lent until then would make them open one more than there are workers.
-    else if (this.isAlive) this.#route.giveBack(this)
+    else if (this.isAlive) this.#pool.giveBack(this)
   }
 
   release(): void {
@@ -97,12 +98,12 @@ export class Connection implements Carrier, SocketObserver {
     this.#opener = undefined
     if (!this.isAlive) return this.#end()
     this.#isReused = true
-    this.#route.giveBack(this)
+    this.#pool.giveBack(this)
   }
 
   discard(): void {
     this.#exchange = undefined
-    this.#route.writeOff(this)
+    this.#pool.evict(this)
     if (this.#socket === undefined) this.#end()
     else this.#socket.destroy()
   }
@@ -110,8 +111,8 @@ export class Connection implements Carrier, SocketObserver {
   /** The server may have left since the exchange before. */
   renew(error: Error): Connection | undefined {
     if (!this.#isReused || !isDeadConnection(error)) return undefined
-    this.#route.writeOff(this)
-    return this.#route.open()
+    this.#pool.evict(this)
+    return this.#pool.open()
   }
 
   takeRest(): boolean {
@@ -132,12 +133,12 @@ export class Connection implements Carrier, SocketObserver {
       return this.#end()
     }
     if (exchange === this.#opener) {
-      callback(lost(), null)
+      callback(lostEarly(), null)
       return this.#end()
     }
     this.#opener = exchange
     this.#isReused = false
-    this.#attempt = this.#route.connect(exchange.request.connectTimeout, (error, socket) => {
+    this.#attempt = this.#pool.connect(exchange.request.connectTimeout, (error, socket) => {
       this.#attempt = undefined
       this.#socket = socket ?? undefined
       // Before undici has it.
@@ -161,6 +162,6 @@ export class Connection implements Carrier, SocketObserver {
 
   #end(): void {
     this.timer.clear()
-    this.#route.forget(this)
+    this.#pool.forget(this)
   }
 }

@@ -1,14 +1,17 @@
 import { AsyncContext } from '../async-context.ts'
 import { SessionClosedError } from '../errors.ts'
 import { Connector } from './connecting/connector.ts'
-import { type DestinationRoute, Route, type RouteOwner } from './connection-pool.ts'
+import { type DestinationPool, ConnectionPool, type PoolListener } from './connection-pool.ts'
 import { destinationKey, destinationOf } from './destination.ts'
 import { DispatcherCarrier, type DispatcherOwner } from './carrier.ts'
 import { ExchangeHandler } from './exchange-handler.ts'
 import type { Dispatcher, Exchange, ExchangeRequest, ProgressListener, StreamSource, WireBody } from './exchange.ts'
-import { NegotiatedRoute } from './http2/negotiated-pool.ts'
-import { StreamLimits } from './http2/stream-failures.ts'
-import { type PoolOptions, type ResolvedPoolOptions, resolvePoolOptions } from './connection-options.ts'
+import { NegotiatedPool, StreamLimits } from './http2/negotiated-pool.ts'
+import {
+  type ConnectionOptions,
+  type ResolvedConnectionOptions,
+  resolveConnectionOptions,
+} from './connection-options.ts'
 
 /** Connections that are kept, at least; requests keeps the pools of 10 hosts. */
 const fewestKept = 10
@@ -21,11 +24,11 @@ const fewestKept = 10
  *
  * Idle connections don't keep the process alive.
  */
-export class Connections implements RouteOwner, DispatcherOwner {
-  readonly #options: ResolvedPoolOptions
+export class Connections implements PoolListener, DispatcherOwner {
+  readonly #options: ResolvedConnectionOptions
   readonly #connector: Connector
-  readonly #routes = new Map<string, DestinationRoute>()
-  /** Of HTTP/2; they outlive their routes. */
+  readonly #pools = new Map<string, DestinationPool>()
+  /** Of HTTP/2; they outlive their pools. */
   readonly #streamLimits = new StreamLimits()
   /** An array, and each knows its place: the tables that a Set has outgrown would keep them, and their answers, alive. */
   readonly #foreign: DispatcherCarrier[] = []
@@ -40,8 +43,8 @@ export class Connections implements RouteOwner, DispatcherOwner {
    * @param options how connections are made and kept
    * @throws {TypeError} an option that is unknown or can't be used
    */
-  constructor(options?: PoolOptions) {
-    this.#options = resolvePoolOptions(options)
+  constructor(options?: ConnectionOptions) {
+    this.#options = resolveConnectionOptions(options)
     this.#connector = new Connector(this.#options, () => this.#closeLongestIdle())
   }
 
@@ -60,7 +63,7 @@ export class Connections implements RouteOwner, DispatcherOwner {
   exchange(request: ExchangeRequest): Exchange {
     const exchange = new ExchangeHandler(boundRequest(request))
     if (this.#isClosed) exchange.refuse(new SessionClosedError('Could not send the request: the session is closed'))
-    else if (request.dispatcher === undefined) exchange.start(this.#route(request).take())
+    else if (request.dispatcher === undefined) exchange.start(this.#poolOf(request).take())
     else exchange.start(this.openForeign(request.dispatcher, undefined))
     return exchange
   }
@@ -73,7 +76,7 @@ export class Connections implements RouteOwner, DispatcherOwner {
   async close(): Promise<void> {
     this.#isClosed = true
     this.#closing ??= new Promise((resolve) => (this.#resolveClosing = resolve))
-    for (const route of this.#routes.values()) route.close()
+    for (const pool of this.#pools.values()) pool.close()
     this.#checkClosed()
     return this.#closing
   }
@@ -81,7 +84,7 @@ export class Connections implements RouteOwner, DispatcherOwner {
   /** Ends everything now; exchanges that are under way reject with `error`. */
   destroy(error: unknown = new SessionClosedError('The session was closed while the request was under way')): void {
     this.#isClosed = true
-    for (const route of this.#routes.values()) route.destroy(error)
+    for (const pool of this.#pools.values()) pool.destroy(error)
     for (const carrier of [...this.#foreign]) carrier.destroy(error)
   }
 
@@ -97,9 +100,9 @@ export class Connections implements RouteOwner, DispatcherOwner {
   }
 
   /** @internal */
-  handleEmpty(route: DestinationRoute): void {
-    const { key } = route.destination
-    if (this.#routes.get(key) === route) this.#routes.delete(key)
+  handleEmpty(pool: DestinationPool): void {
+    const { key } = pool.destination
+    if (this.#pools.get(key) === pool) this.#pools.delete(key)
     this.#checkClosed()
   }
 
@@ -121,35 +124,35 @@ export class Connections implements RouteOwner, DispatcherOwner {
     carrier.index = -1
   }
 
-  /** There are no more routes to look at than connections. @returns whether one was idle */
+  /** There are no more pools to look at than connections. @returns whether one was idle */
   #closeLongestIdle(): boolean {
-    let longest: DestinationRoute | undefined
+    let longest: DestinationPool | undefined
     let since = Infinity
-    for (const route of this.#routes.values()) {
-      if (route.idleSince >= since) continue
-      longest = route
-      since = route.idleSince
+    for (const pool of this.#pools.values()) {
+      if (pool.idleSince >= since) continue
+      longest = pool
+      since = pool.idleSince
     }
     longest?.closeLongestIdle()
     return longest !== undefined
   }
 
-  #route({ origin, proxy, tls }: ExchangeRequest): DestinationRoute {
+  #poolOf({ origin, proxy, tls }: ExchangeRequest): DestinationPool {
     const key = destinationKey(origin, proxy, tls)
-    let route = this.#routes.get(key)
-    if (route === undefined) {
+    let pool = this.#pools.get(key)
+    if (pool === undefined) {
       const destination = destinationOf(key, origin, proxy, tls)
-      route =
+      pool =
         this.#options.allowH2 && destination.target.isSecure
-          ? new NegotiatedRoute(destination, this.#connector, this.#options, this, this.#streamLimits)
-          : new Route(destination, this.#connector, this.#options.client, this)
-      this.#routes.set(key, route)
+          ? new NegotiatedPool(destination, this.#connector, this.#options, this, this.#streamLimits)
+          : new ConnectionPool(destination, this.#connector, this.#options.client, this)
+      this.#pools.set(key, pool)
     }
-    return route
+    return pool
   }
 
   #checkClosed(): void {
-    if (this.#routes.size === 0) this.#resolveClosing?.()
+    if (this.#pools.size === 0) this.#resolveClosing?.()
   }
 }
 
@@ -159,17 +162,17 @@ export class Connections implements RouteOwner, DispatcherOwner {
  */
 function boundRequest(request: ExchangeRequest): ExchangeRequest {
   const { body, onUploadProgress, onDownloadProgress } = request
-  if (!isSource(body) && onUploadProgress === undefined && onDownloadProgress === undefined) return request
+  if (!isStreamSource(body) && onUploadProgress === undefined && onDownloadProgress === undefined) return request
   const context = new AsyncContext()
   return {
     ...request,
-    body: isSource(body) ? boundSource(body, context) : body,
+    body: isStreamSource(body) ? boundSource(body, context) : body,
     onUploadProgress: onUploadProgress && boundListener(onUploadProgress, context),
     onDownloadProgress: onDownloadProgress && boundListener(onDownloadProgress, context),
   }
 }
 
-function isSource(body: WireBody | undefined): body is StreamSource {
+function isStreamSource(body: WireBody | undefined): body is StreamSource {
   return typeof body === 'object' && !(body instanceof Uint8Array)
 }
 

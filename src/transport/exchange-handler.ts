@@ -2,18 +2,18 @@ import type { Duplex } from 'node:stream'
 import type { Dispatcher } from 'undici'
 import { monotonicTime } from '../deadline.ts'
 import { ConnectionError, ReadTimeoutError, RequestError } from '../errors.ts'
-import { type BodyFlow, deferred, HttpBodyStream } from './body-stream.ts'
-import type { Carrier, OpenBody } from './carrier.ts'
-import { decoderFor } from './decoding/content-encoding.ts'
+import { type BodyListener, deferred, HttpBodyStream } from './body-stream.ts'
+import type { ExchangeCarrier, OutgoingBody } from './carrier.ts'
+import { bodyDecoder } from './decoding/content-encoding.ts'
 import type { Exchange, ExchangeRequest, ExchangeResponse } from './exchange.ts'
-import { givenUp, translateFailure } from './failures.ts'
+import { sharedAbortReasons, translateFailure } from './failures.ts'
 import type { ReadTimeoutListener } from './read-timer.ts'
-import { Reception } from './incoming-response.ts'
+import { IncomingResponse } from './incoming-response.ts'
 import type { ResponseHeaders } from './incoming-response.ts'
-import { openBody, Upload, type UploadObserver } from './upload.ts'
+import { outgoingBody, Upload, type UploadListener } from './upload.ts'
 import { informational, switched } from './response-heads.ts'
 
-type Controller = Pick<Dispatcher.DispatchController, 'abort' | 'pause' | 'resume'>
+export type Controller = Pick<Dispatcher.DispatchController, 'abort' | 'pause' | 'resume'>
 
 /** Thrown at undici, which takes the request back without touching the socket. Nobody sees it. */
 const refusal = new Error('The exchange was aborted before it was written')
@@ -30,7 +30,7 @@ const over = 3
  * by itself) and after the end; they never throw, but for the refusal.
  */
 export class ExchangeHandler
-  implements Exchange, Dispatcher.DispatchHandler, UploadObserver, BodyFlow, ReadTimeoutListener
+  implements Exchange, Dispatcher.DispatchHandler, UploadListener, BodyListener, ReadTimeoutListener
 {
   readonly request: ExchangeRequest
   readonly #outcome = deferred<ExchangeResponse>()
@@ -40,10 +40,10 @@ export class ExchangeHandler
   #isAnswered = false
   #sentAt = 0
   #informational = 0
-  #carrier!: Carrier
+  #carrier!: ExchangeCarrier
   #controller: Controller | undefined = undefined
   #upload: Upload | undefined = undefined
-  #reception: Reception | undefined = undefined
+  #incoming: IncomingResponse | undefined = undefined
   #stream: HttpBodyStream | undefined = undefined
 
   constructor(request: ExchangeRequest) {
@@ -51,13 +51,13 @@ export class ExchangeHandler
   }
 
   /** Sends the request; everything that goes wrong rejects the response. */
-  start(carrier: Carrier): void {
+  start(carrier: ExchangeCarrier): void {
     this.#carrier = carrier
     this.#phase = waiting
-    let body: OpenBody
+    let body: OutgoingBody
     try {
       // One that was not written yet is as good as new.
-      body = this.#upload ?? openBody(this.request.body, this, this.request.onUploadProgress)
+      body = this.#upload ?? outgoingBody(this.request.body, this, this.request.onUploadProgress)
     } catch (error) {
       return this.#fail(error)
     }
@@ -113,13 +113,13 @@ export class ExchangeHandler
     if (status < 200) return this.#handleEarly(status)
     this.#phase = receiving
     const { request } = this
-    const stream = request.stream ? new HttpBodyStream(this, decoderFor(request, headers)) : undefined
+    const stream = request.stream ? new HttpBodyStream(this, bodyDecoder(request, headers)) : undefined
     const { httpVersion } = this.#carrier
-    const reception = new Reception(request, httpVersion, status, statusText, headers, now - this.#sentAt, stream)
-    this.#reception = reception
+    const incoming = new IncomingResponse(request, httpVersion, status, statusText, headers, now - this.#sentAt, stream)
+    this.#incoming = incoming
     try {
       request.headersListener?.handleHeaders(headers)
-      reception.begin(request, this)
+      incoming.begin(request, this)
     } catch (error) {
       return this.abort(error)
     }
@@ -127,29 +127,29 @@ export class ExchangeHandler
     this.#stream = stream
     // Nobody waits yet. What fits into the stream comes all the same: it may be nothing, and then nobody has to read.
     this.#carrier.timer.stop()
-    this.#outcome.resolve(reception.response)
+    this.#outcome.resolve(incoming.response)
   }
 
   onResponseData(_controller: Controller, chunk: Buffer): void {
     if (this.#phase !== receiving) return
     this.#carrier.timer.stamp(monotonicTime())
     try {
-      this.#reception?.push(chunk)
+      this.#incoming?.push(chunk)
     } catch (error) {
       this.abort(error)
     }
   }
 
   onResponseEnd(): void {
-    const reception = this.#reception
-    if (this.#phase !== receiving || reception === undefined) return
+    const incoming = this.#incoming
+    if (this.#phase !== receiving || incoming === undefined) return
     // undici takes whatever closes the connection for the end of a body that has no length; only FIN is.
     const { loss } = this.#carrier
-    if (loss !== undefined && !reception.isBodiless) return this.onResponseError(undefined, loss)
+    if (loss !== undefined && !incoming.isBodiless) return this.onResponseError(undefined, loss)
     this.#end()
     this.#carrier.release()
     try {
-      const response = reception.end()
+      const response = incoming.end()
       // Not handed on as a promise: while a large body is being decoded, abort() is heard still.
       if (response instanceof Promise) response.then(this.#outcome.resolve, this.#outcome.reject)
       else this.#outcome.resolve(response)
@@ -165,9 +165,9 @@ export class ExchangeHandler
     const fresh = this.#maySendAgain ? this.#carrier.renew(error) : undefined
     if (fresh !== undefined) return this.#resend(fresh)
     // undici takes the Content-Length of a 304 for the length of its body, and misses that (RFC 9110, 15.4.5).
-    if (this.#reception?.isBodiless === true) return this.onResponseEnd()
+    if (this.#incoming?.isBodiless === true) return this.onResponseEnd()
     const phase = this.#phase === waiting ? 'connect' : this.#phase === sent ? 'headers' : 'body'
-    this.#fail(translateFailure(error, phase, this.request.origin, undefined, this.#reception?.shortfall))
+    this.#fail(translateFailure(error, phase, this.request.origin, undefined, this.#incoming?.shortfall))
   }
 
   /** Nobody asked for one. */
@@ -181,11 +181,11 @@ export class ExchangeHandler
     const { origin, readTimeout } = this.request
     const attempt = this.#phase === receiving ? 'Could not read the response of' : 'No response from'
     const error = new ReadTimeoutError(`${attempt} ${origin}: nothing was received for ${readTimeout} ms`)
-    const reception = this.#reception
-    if (reception === undefined || this.#stream !== undefined) return this.abort(error)
+    const incoming = this.#incoming
+    if (incoming === undefined || this.#stream !== undefined) return this.abort(error)
     // The headers are there, and may be all that anybody wants: of a redirect.
     this.#leave(this.#end(), error)
-    this.#outcome.resolve(reception.breakOff(error))
+    this.#outcome.resolve(incoming.breakOff(error))
   }
 
   handleUploadPause(): void {
@@ -246,11 +246,11 @@ export class ExchangeHandler
     return resend || this.#carrier.isUnseen
   }
 
-  #resend(fresh: Carrier): void {
+  #resend(fresh: ExchangeCarrier): void {
     if (this.#phase !== waiting) {
       this.#upload?.stop()
       this.#upload = undefined
-      this.#reception = undefined
+      this.#incoming = undefined
     }
     this.#carrier.discard()
     this.start(fresh)
@@ -260,8 +260,8 @@ export class ExchangeHandler
     if (this.#end() === waiting) this.#carrier.release()
     else this.#carrier.discard()
     if (this.#stream !== undefined) this.#stream.fail(error)
-    else if (this.#reception === undefined || !(error instanceof RequestError)) this.#outcome.reject(error)
-    else this.#outcome.resolve(this.#reception.breakOff(error))
+    else if (this.#incoming === undefined || !(error instanceof RequestError)) this.#outcome.reject(error)
+    else this.#outcome.resolve(this.#incoming.breakOff(error))
   }
 
   /** @returns how far it was */
@@ -283,7 +283,7 @@ export class ExchangeHandler
     if (this.request.dispatcher === undefined) return reason instanceof Error ? reason : refusal
     // Others may get it, too.
     const error = reason instanceof Error ? reason : new Error(refusal.message)
-    givenUp.add(error)
+    sharedAbortReasons.add(error)
     return error
   }
 }

@@ -98,7 +98,7 @@ const rules: readonly Rule[] = [
 
 const fallback = rule(/^/, ConnectionError, ConnectionError, ChunkedEncodingError)
 
-const attempts: Record<ExchangePhase, string> = {
+const attemptTexts: Record<ExchangePhase, string> = {
   connect: 'Could not connect to',
   proxy: 'Could not connect to',
   tls: 'The TLS handshake failed with',
@@ -106,13 +106,13 @@ const attempts: Record<ExchangePhase, string> = {
   body: 'Could not read the response of',
 }
 /** What is wrong with the request, whenever that is found. */
-const unsendable: readonly ErrorClass[] = [InvalidHeaderError, InvalidURLError, InvalidOptionError]
+const requestFaults: readonly ErrorClass[] = [InvalidHeaderError, InvalidURLError, InvalidOptionError]
 
 /**
  * What exchanges on a caller's dispatchers were given up with. An interceptor that answers several together, such as
  * undici's `deduplicate`, tells it to all of them.
  */
-export const givenUp = new WeakSet<Error>()
+export const sharedAbortReasons = new WeakSet<Error>()
 
 /**
  * The one place where errors of undici, Node, OpenSSL and proxies become ours.
@@ -129,11 +129,11 @@ export function translateFailure(
   proxy?: string,
   shortfall = '',
 ): Error {
-  const isAnothers = givenUp.has(error as Error)
+  const isAnothers = sharedAbortReasons.has(error as Error)
   if (error instanceof FuturesError && !isAnothers) return error
   // What the parser had in hand: a piece of the response, cookies and all.
   if ((error as Partial<Error> | null)?.name === 'HTTPParserError') Reflect.deleteProperty(error as Error, 'data')
-  const { code, message, isSystem } = isAnothers ? anothers : read(error)
+  const { code, message, isSystem } = isAnothers ? anothers : readError(error)
   const text = `${code}: ${message}`
   const found = rules.find(({ pattern }) => pattern.test(text)) ?? fallback
   // Node's own words for a socket that got no address.
@@ -143,7 +143,7 @@ export function translateFailure(
   const suffix = code === '' || isOfHeaders || reason.includes(code) ? '' : ` (${code})`
   const through = proxy === undefined ? '' : ` through the proxy ${proxy}`
   const errorClass = classOf(found, phase, isSystem)
-  const attempt = unsendable.includes(errorClass) ? 'Could not send the request to' : attempts[phase]
+  const attempt = requestFaults.includes(errorClass) ? 'Could not send the request to' : attemptTexts[phase]
   const missing = errorClass === ChunkedEncodingError ? shortfall : ''
   return new errorClass(`${attempt} ${origin}${through}: ${reason}${suffix}${missing}`, { cause: error })
 }
@@ -164,14 +164,14 @@ function classOf(found: Rule, phase: ExchangePhase, isSystem: boolean): ErrorCla
 
 /** Whether a connection that looked idle was closed by the other side, so that nobody has seen the request. */
 export function isDeadConnection(error: unknown): boolean {
-  return /^(?:UND_ERR_SOCKET|ECONNRESET|ECONNABORTED|EPIPE)$/.test(read(error).code)
+  return /^(?:UND_ERR_SOCKET|ECONNRESET|ECONNABORTED|EPIPE)$/.test(readError(error).code)
 }
 
 /** Of an attempt at several addresses, the first one's error. */
-function read(error: unknown): { code: string; message: string; isSystem: boolean } {
+function readError(error: unknown): { code: string; message: string; isSystem: boolean } {
   if (typeof error !== 'object' || error === null) return { code: '', message: String(error), isSystem: false }
   const { code, message, reason, errors, syscall } = error as Record<string, unknown>
-  if (message === '' && Array.isArray(errors)) return read(errors[0])
+  if (message === '' && Array.isArray(errors)) return readError(errors[0])
   // OpenSSL's message is a line of its error stack; `reason` says it in words.
   const words = typeof reason === 'string' ? reason : message
   return {

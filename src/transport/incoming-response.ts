@@ -13,7 +13,7 @@ type Mutable<Type> = { -readonly [Key in keyof Type]: Type[Key] }
 const noBytes = Buffer.alloc(0)
 
 /** A response from its headers to its end: counts and collects the body, or passes it on to a stream. */
-export class Reception {
+export class IncomingResponse {
   /** The headers are all there is. */
   readonly isBodiless: boolean
   readonly #response: Mutable<ExchangeResponse>
@@ -165,7 +165,7 @@ class BufferedBody {
     const first = this.#first
     if (first === undefined) return Buffer.alloc(0)
     if (this.#rest === undefined) return compact(first)
-    return joined([first, ...this.#rest], this.bytes)
+    return unpooled([first, ...this.#rest], this.bytes)
   }
 }
 
@@ -175,11 +175,11 @@ class BufferedBody {
  */
 function compact(bytes: Buffer): Buffer {
   const waste = bytes.buffer.byteLength - bytes.length
-  return waste <= tolerableWaste || waste <= bytes.length ? bytes : joined([bytes], bytes.length)
+  return waste <= tolerableWaste || waste <= bytes.length ? bytes : unpooled([bytes], bytes.length)
 }
 
 /** In memory of its own: `Buffer.concat` shares a pool, whose neighbours `.buffer` would show. */
-function joined(chunks: readonly Buffer[], size: number): Buffer {
+function unpooled(chunks: readonly Buffer[], size: number): Buffer {
   const whole = Buffer.allocUnsafeSlow(size)
   let end = 0
   for (const chunk of chunks) {

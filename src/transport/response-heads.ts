@@ -17,7 +17,7 @@ const prefix = 'HTTP/'
 /** The least and the greatest that nearly all responses begin with, and how long the line is. */
 const [least, greatest, longest] = ['HTTP/1.0 200', 'HTTP/1.1 999', 64]
 const [lf, cr, space, tilde] = [10, 13, 32, 126]
-const nothing = Buffer.alloc(0)
+const emptyChunk = Buffer.alloc(0)
 const tooLarge = 'the headers are too large'
 /** Said by both, of an exchange with and one without a connection of ours. */
 export const switched = 'a switch of protocols that nobody asked for'
@@ -83,7 +83,7 @@ export class ResponseHeads {
     this.#stopWaiting()
     // What the parser has not read yet may be body.
     if (this.#received - this.#socket.readableLength > overhead * this.#limit) return this.#fail(tooLarge)
-    const bytes = bytesOf(chunk, encoding)
+    const bytes = toBuffer(chunk, encoding)
     this.#received += bytes.length
     if (this.#isBegun) return this.#push(bytes)
     if (this.#held !== undefined) return this.#take(Buffer.concat([this.#held, bytes]))
@@ -128,7 +128,7 @@ export class ResponseHeads {
     if (end !== -1 && end < bytes.length - 1 && bytes[end + 1] !== lf) return this.#begin(bytes)
     this.#held = bytes.length === 0 ? undefined : bytes
     // Tells a stream that is pulled to go on.
-    return this.#push(nothing)
+    return this.#push(emptyChunk)
   }
 
   /** What says that a body may come, where none will, and no more than that, is no HTTP server. */
@@ -197,7 +197,7 @@ function readable(bytes: Buffer, line: string): Buffer {
   return Buffer.concat([Buffer.from(line), bytes.subarray(line.length)])
 }
 
-function bytesOf(chunk: unknown, encoding?: BufferEncoding): Buffer {
+function toBuffer(chunk: unknown, encoding?: BufferEncoding): Buffer {
   if (Buffer.isBuffer(chunk)) return chunk
   return typeof chunk === 'string' ? Buffer.from(chunk, encoding) : Buffer.from(chunk as Uint8Array)
 }

@@ -3,7 +3,7 @@ import net from 'node:net'
 import type { Socket } from 'node:net'
 
 /** Told of the end of a socket before undici is, whose parser must not be paused by then. */
-export interface SocketObserver {
+export interface SocketListener {
   /** What the socket has received and nobody has read comes now or never. @returns whether there was more to come */
   takeRest(): boolean
   /** Set if it does not end by FIN. */
@@ -13,12 +13,12 @@ export interface SocketObserver {
 const watches = new WeakMap<Socket, SocketWatch>()
 
 /** @returns ends it */
-export function watchSocket(socket: Socket, observer: SocketObserver): () => void {
+export function watchSocket(socket: Socket, listener: SocketListener): () => void {
   let watch = watches.get(socket)
   if (watch === undefined) watches.set(socket, (watch = new SocketWatch(socket)))
-  const { observers } = watch
-  observers.add(observer)
-  return () => void observers.delete(observer)
+  const { listeners } = watch
+  listeners.add(listener)
+  return () => void listeners.delete(listener)
 }
 
 /**
@@ -47,7 +47,7 @@ function connectionReset(): Error {
 }
 
 /** Where undici tells, of every request, on which socket it writes it. */
-const channel = 'undici:client:sendHeaders'
+const sendHeadersChannel = 'undici:client:sendHeaders'
 
 /**
  * The same for the request that undici is about to write on a connection that is not ours: it tells of it before it
@@ -55,15 +55,15 @@ const channel = 'undici:client:sendHeaders'
  *
  * @returns ends it
  */
-export function watchNextSocket(observer: SocketObserver): () => void {
+export function watchNextSocket(listener: SocketListener): () => void {
   let end: (() => void) | undefined
   const onSent = (message: unknown): void => {
     stop()
     const { socket, headers } = message as { socket: Socket; headers: unknown }
-    if (String(headers).includes(' HTTP/1.1\r\n')) end = watchSocket(socket, observer)
+    if (String(headers).includes(' HTTP/1.1\r\n')) end = watchSocket(socket, listener)
   }
-  const stop = (): void => void diagnostics.unsubscribe(channel, onSent)
-  diagnostics.subscribe(channel, onSent)
+  const stop = (): void => void diagnostics.unsubscribe(sendHeadersChannel, onSent)
+  diagnostics.subscribe(sendHeadersChannel, onSent)
   queueMicrotask(stop)
   return () => {
     stop()
@@ -76,12 +76,12 @@ export function watchNextSocket(observer: SocketObserver): () => void {
  * from then on undici's parser refuses what the socket still holds.
  */
 class SocketWatch {
-  readonly observers = new Set<SocketObserver>()
+  readonly listeners = new Set<SocketListener>()
   #isBeingLost = false
 
   constructor(socket: Socket) {
     socket.prependListener('end', () => {
-      for (const observer of this.observers) if (observer.takeRest()) observer.loss = resetOf(socket)
+      for (const listener of this.listeners) if (listener.takeRest()) listener.loss = resetOf(socket)
     })
     const destroy = socket.destroy.bind(socket)
     socket.destroy = (reason) => {
@@ -94,9 +94,9 @@ class SocketWatch {
 
   #tellLoss(reason: Error): void {
     this.#isBeingLost = true
-    for (const observer of this.observers) {
-      observer.takeRest()
-      observer.loss ??= reason
+    for (const listener of this.listeners) {
+      listener.takeRest()
+      listener.loss ??= reason
     }
     this.#isBeingLost = false
   }

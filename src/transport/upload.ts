@@ -1,9 +1,9 @@
 import { isThenable } from '../checks.ts'
-import type { OpenBody } from './carrier.ts'
+import type { OutgoingBody } from './carrier.ts'
 import type { ExchangeRequest, ProgressListener, StreamSource, TransferProgress, WireBody } from './exchange.ts'
 
 /** Told how sending goes. */
-export interface UploadObserver {
+export interface UploadListener {
   /** The source is asked for the next chunk: until it is there, the server can't be blamed for silence. */
   handleUploadPause(): void
   /** A chunk goes to the socket, or the body is complete. */
@@ -20,8 +20,8 @@ const done: IteratorResult<Uint8Array, undefined> = { done: true, value: undefin
  */
 export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
   readonly #source: AsyncIterator<Uint8Array>
-  readonly #observer: UploadObserver
-  readonly #listener: ProgressListener | undefined
+  readonly #listener: UploadListener
+  readonly #progressListener: ProgressListener | undefined
   readonly #total: number | undefined
   #meter: ProgressMeter | undefined = undefined
   #isOver = false
@@ -29,10 +29,10 @@ export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
   #inHand = 0
   #waiting: ((result: IteratorResult<Uint8Array, undefined>) => void) | undefined = undefined
 
-  constructor(source: StreamSource, observer: UploadObserver, listener: ProgressListener | undefined) {
+  constructor(source: StreamSource, listener: UploadListener, progressListener: ProgressListener | undefined) {
     this.#source = source.open()[Symbol.asyncIterator]()
-    this.#observer = observer
     this.#listener = listener
+    this.#progressListener = progressListener
     this.#total = source.length
   }
 
@@ -46,7 +46,7 @@ export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
       this.#waiting = resolve
       try {
         this.#measure()
-        this.#observer.handleUploadPause()
+        this.#listener.handleUploadPause()
         this.#source.next().then(
           (result) => this.#handleResult(result),
           (error: unknown) => this.#handleError(error),
@@ -74,17 +74,17 @@ export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
   }
 
   #measure(): void {
-    if (this.#listener === undefined) return
+    if (this.#progressListener === undefined) return
     if (this.#meter === undefined) {
-      const fail = (error: unknown): void => this.#observer.handleUploadFailure(error)
-      this.#meter = new ProgressMeter(this.#listener, this.#total, fail)
+      const fail = (error: unknown): void => this.#listener.handleUploadFailure(error)
+      this.#meter = new ProgressMeter(this.#progressListener, this.#total, fail)
     } else if (this.#inHand > 0) this.#meter.add(this.#inHand)
     this.#inHand = 0
   }
 
   #handleResult({ done: isDone, value }: IteratorResult<Uint8Array>): void {
     if (this.#isOver) return
-    this.#observer.handleUploadResume()
+    this.#listener.handleUploadResume()
     if (isDone === true) {
       try {
         this.#meter?.end()
@@ -100,7 +100,7 @@ export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
   #handleError(error: unknown): void {
     if (this.#isOver) return
     // First the exchange, so that it does not take the missing rest for the reason.
-    this.#observer.handleUploadFailure(error)
+    this.#listener.handleUploadFailure(error)
     this.#end()
   }
 
@@ -161,21 +161,21 @@ const wholeSize = 1024 * 1024
 const chunkSize = 64 * 1024
 
 /** What undici gets: text and bytes as they are, everything else as an `Upload`. */
-export function openBody(
+export function outgoingBody(
   body: WireBody | undefined,
-  observer: UploadObserver,
-  listener: ProgressListener | undefined,
-): string | Uint8Array | Upload | undefined {
+  listener: UploadListener,
+  progressListener: ProgressListener | undefined,
+): OutgoingBody {
   if (body === undefined) return undefined
   if (typeof body === 'string') {
-    if (listener === undefined && body.length <= wholeSize) return body
-    return new Upload(new Chunks(Buffer.from(body)), observer, listener)
+    if (progressListener === undefined && body.length <= wholeSize) return body
+    return new Upload(new Chunks(Buffer.from(body)), listener, progressListener)
   }
   if (body instanceof Uint8Array) {
-    if (listener === undefined && body.byteLength <= wholeSize) return body
-    return new Upload(new Chunks(body), observer, listener)
+    if (progressListener === undefined && body.byteLength <= wholeSize) return body
+    return new Upload(new Chunks(body), listener, progressListener)
   }
-  return new Upload(body, observer, listener)
+  return new Upload(body, listener, progressListener)
 }
 
 /** Bytes of a body, if that is known. */
@@ -200,7 +200,7 @@ class Chunks implements StreamSource {
 }
 
 /** The headers of the request, with the length of a body that undici can't see by itself. */
-export function requestHeaders({ headers, body }: ExchangeRequest, open: OpenBody): string[] {
+export function requestHeaders({ headers, body }: ExchangeRequest, open: OutgoingBody): string[] {
   if (!(open instanceof Upload)) return headers
   const length = bodyLength(body)
   return length === undefined ? headers : headers.concat('content-length', String(length))

@@ -1,7 +1,7 @@
 import { connect } from 'node:net'
 import type { LookupFunction } from 'node:net'
 import { Readable } from 'node:stream'
-import type { ConnectionOptions } from 'node:tls'
+import type { ConnectionOptions as TlsOptions } from 'node:tls'
 import { afterEach, beforeEach, describe, expect, it } from 'vitest'
 import {
   ConnectionError,
@@ -15,7 +15,7 @@ import {
   type RequestOptions,
   type Response,
 } from '../../src/index.ts'
-import type { PoolOptions } from '../../src/transport/connection-options.ts'
+import type { ConnectionOptions } from '../../src/transport/connection-options.ts'
 import { gate, turn, until } from '../helpers/gate.ts'
 import { readBody, startServer, type TestServer } from '../helpers/server.ts'
 import { straysOf } from '../helpers/strays.ts'
@@ -235,9 +235,9 @@ describe('a promise where a value is meant is an InvalidOptionError, and its rej
 })
 
 describe('code of the caller’s beside the request', () => {
-  const lookup = any<(fn: unknown) => PoolOptions>((fn: unknown) => ({ lookup: fn }))
+  const lookup = any<(fn: unknown) => ConnectionOptions>((fn: unknown) => ({ lookup: fn }))
 
-  it.each<[string, PoolOptions]>([
+  it.each<[string, ConnectionOptions]>([
     ['a lookup that throws', lookup(throws)],
     ['a lookup that rejects', lookup(rejects)],
     ['a lookup that throws, of a connection alone', { connect: any({ lookup: rejects }) }],
@@ -256,7 +256,7 @@ describe('code of the caller’s beside the request', () => {
       throw boom
     })
     const { port } = new URL(server.url)
-    const connecting: PoolOptions['connect'] = async (_, callback) => {
+    const connecting: ConnectionOptions['connect'] = async (_, callback) => {
       const socket = connect(Number(port), '127.0.0.1', () => callback(null, socket))
       throw boom
     }
@@ -276,7 +276,7 @@ describe('code of the caller’s beside the request', () => {
     const secure = await startTlsServer()
     const settings = {
       verify: tlsFixture('ca.pem'),
-      poolOptions: { connect: any<ConnectionOptions & { [option: string]: unknown }>({ checkServerIdentity }) },
+      poolOptions: { connect: any<TlsOptions & { [option: string]: unknown }>({ checkServerIdentity }) },
     }
     const outcomes = await outcomesOf(secure.url, () => ({}), settings)
     await secure.close()

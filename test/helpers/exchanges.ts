@@ -1,6 +1,6 @@
 import { Connections } from '../../src/transport/connections.ts'
 import type { Exchange, ExchangeRequest, ExchangeResponse } from '../../src/transport/exchange.ts'
-import type { PoolOptions } from '../../src/transport/connection-options.ts'
+import type { ConnectionOptions } from '../../src/transport/connection-options.ts'
 
 export type RequestPart = Partial<ExchangeRequest>
 
@@ -29,7 +29,7 @@ export function exchangeRequest(url: string, part: RequestPart = {}): ExchangeRe
 export class TestConnections {
   readonly connections: Connections
 
-  constructor(options?: PoolOptions) {
+  constructor(options?: ConnectionOptions) {
     this.connections = new Connections(options)
   }
 

@@ -8,7 +8,7 @@ import { buildConnector } from 'undici'
 import { describe, expect, it, vi } from 'vitest'
 import { ConnectionError } from '../../src/errors.ts'
 import { Connections } from '../../src/transport/connections.ts'
-import type { ConnectFunction, PoolOptions } from '../../src/transport/connection-options.ts'
+import type { ConnectFunction, ConnectionOptions } from '../../src/transport/connection-options.ts'
 import { TestConnections, text } from '../helpers/exchanges.ts'
 import { until } from '../helpers/gate.ts'
 import { startServer } from '../helpers/server.ts'
@@ -17,7 +17,7 @@ import { startTlsServer, tlsFixture } from '../helpers/tls.ts'
 
 /** Runs with connections of these options, and a server. */
 async function withServer(
-  options: PoolOptions,
+  options: ConnectionOptions,
   use: (transport: TestConnections, server: Awaited<ReturnType<typeof startServer>>) => Promise<void>,
 ): Promise<void> {
   const server = await startServer()
@@ -48,8 +48,8 @@ describe('new Connections(poolOptions)', () => {
     [{ connect: 'x' }, /can't be used: connect must be/],
     [{ maxCachedSessions: -1 }, /can't be used: maxCachedSessions must be/],
   ])('refuses %j', (options, message) => {
-    expect(() => new Connections(options as PoolOptions)).toThrow(TypeError)
-    expect(() => new Connections(options as PoolOptions)).toThrow(message)
+    expect(() => new Connections(options as ConnectionOptions)).toThrow(TypeError)
+    expect(() => new Connections(options as ConnectionOptions)).toThrow(message)
   })
 
   it('takes undefined for "not given"', async () => {

@@ -8,7 +8,7 @@ import type { ReadableStream } from 'node:stream/web'
 import type { CookieJar } from 'tough-cookie'
 import type { TaskReference } from '../../task-reference.ts'
 import type { Dispatcher, ProgressListener } from '../../transport/exchange.ts'
-import type { PoolOptions } from '../../transport/connection-options.ts'
+import type { ConnectionOptions } from '../../transport/connection-options.ts'
 import type { AuthOption } from '../auth/auth-flow.ts'
 import type { RequestCookies } from '../cookies/cookies.ts'
 import type { HooksOption } from '../hooks.ts'
@@ -257,7 +257,7 @@ export interface SessionOptions {
    */
   http2?: boolean | undefined
   /** In undici's names: `keepAliveTimeout`, `lookup`, `family`, `socketPath`, `localAddress`, ... @default {} */
-  poolOptions?: PoolOptions | undefined
+  poolOptions?: ConnectionOptions | undefined
 }
 
 /** What a hook, an auth function or an initializer may be instead of a function: named by where it lives. */

@@ -1,14 +1,14 @@
 import net from 'node:net'
 import type { Socket } from 'node:net'
 import tls from 'node:tls'
-import type { ConnectionOptions, TLSSocket } from 'node:tls'
+import type { ConnectionOptions as TlsOptions, TLSSocket } from 'node:tls'
 import { ownOptions } from '../../checks.ts'
 import { ConnectTimeoutError } from '../../errors.ts'
 import { ConnectTimer } from '../connect-timer.ts'
 import type { Destination } from '../destination.ts'
 
 /** Given to undici when an attempt is given up; nobody sees it. */
-const givenUp = new Error('The attempt to connect was given up')
+const attemptGivenUp = new Error('The attempt to connect was given up')
 
 /** Called once, with one of both. */
 export type ConnectCallback = (error: Error | null, socket: Socket | null) => void
@@ -55,7 +55,7 @@ export class ConnectAttempt {
   }
 
   giveUp(): void {
-    this.fail(givenUp)
+    this.fail(attemptGivenUp)
   }
 
   #timeOut(): void {
@@ -74,14 +74,14 @@ export class ConnectAttempt {
   }
 }
 
-type SocketOptions = ConnectionOptions & { readonly autoSelectFamilyAttemptTimeout?: number | undefined }
+type SocketOptions = TlsOptions & { readonly autoSelectFamilyAttemptTimeout?: number | undefined }
 
 /** As undici does it: dead peers are noticed after a minute of silence. */
 const tcpKeepAliveDelay = 60_000
 
 /** Of the time that each address of a host gets, from one round to the next; and ms that nobody waits longer than. */
-const patience = 4
-const mostPatience = 60_000
+const retryFactor = 4
+const longestRetry = 60_000
 
 /**
  * A TCP (or Unix domain) connection.
@@ -94,8 +94,8 @@ export async function openSocket(attempt: ConnectAttempt, options: SocketOptions
   try {
     return await connect(attempt, options)
   } catch (error) {
-    if (attempt.isOver || time >= mostPatience || !wasCutShort(error)) throw error
-    return openSocket(attempt, { ...options, autoSelectFamilyAttemptTimeout: time * patience })
+    if (attempt.isOver || time >= longestRetry || !wasCutShort(error)) throw error
+    return openSocket(attempt, { ...options, autoSelectFamilyAttemptTimeout: time * retryFactor })
   }
 }
 
@@ -103,7 +103,7 @@ async function connect(attempt: ConnectAttempt, options: SocketOptions): Promise
   const socket = net.connect(ownOptions({ highWaterMark: 64 * 1024, ...options } as net.NetConnectOpts))
   socket.setNoDelay(true)
   socket.setKeepAlive(true, tcpKeepAliveDelay)
-  return settled(attempt, socket, 'connect')
+  return untilEvent(attempt, socket, 'connect')
 }
 
 /** Whether there were several addresses, and one before the last got too little time. */
@@ -116,16 +116,16 @@ function wasCutShort(error: unknown): boolean {
 /** The TLS handshake, on a socket that `options` bring or make. */
 export async function secureSocket(
   attempt: ConnectAttempt,
-  options: ConnectionOptions,
+  options: TlsOptions,
   onSession: (session: Buffer) => void,
 ): Promise<TLSSocket> {
   const socket = tls.connect(ownOptions({ ALPNProtocols: ['http/1.1'], ...options }))
   socket.on('session', onSession)
-  return settled(attempt, socket, 'secureConnect')
+  return untilEvent(attempt, socket, 'secureConnect')
 }
 
 /** Waits for the event, or for what comes instead of it. */
-async function settled<S extends Socket>(attempt: ConnectAttempt, socket: S, event: string): Promise<S> {
+async function untilEvent<S extends Socket>(attempt: ConnectAttempt, socket: S, event: string): Promise<S> {
   attempt.hold(socket)
   return new Promise((resolve, reject) => {
     // This listener stays: an error between two steps must not be an uncaught one.

@@ -1,24 +1,24 @@
 import net from 'node:net'
 import type { Socket } from 'node:net'
 import tls from 'node:tls'
-import type { ConnectionOptions, SecureContext } from 'node:tls'
+import type { ConnectionOptions as TlsOptions, SecureContext } from 'node:tls'
 import { isThenable, ownOptions } from '../../checks.ts'
 import type { Destination, Endpoint } from '../destination.ts'
 import type { ProxyTarget, TlsIdentity } from '../exchange.ts'
 import { type ExchangePhase, translateFailure } from '../failures.ts'
-import type { ResolvedPoolOptions } from '../connection-options.ts'
+import type { ResolvedConnectionOptions } from '../connection-options.ts'
 import { ConnectAttempt, type ConnectCallback, openSocket, secureSocket } from './connect-attempt.ts'
 import { openSocksTunnel, resolveHere } from './socks.ts'
 import { openTunnel } from './tunnel.ts'
 
 /** Makes sockets that requests can be written to: TCP, then the proxy's part, then TLS. */
 export class Connector {
-  readonly #options: ResolvedPoolOptions
+  readonly #options: ResolvedConnectionOptions
   readonly #makeRoom: () => boolean
   readonly #contexts: TlsContexts
 
   /** @param makeRoom closes an idle connection, if there is one, and says whether there was */
-  constructor(options: ResolvedPoolOptions, makeRoom: () => boolean) {
+  constructor(options: ResolvedConnectionOptions, makeRoom: () => boolean) {
     this.#options = options
     this.#makeRoom = makeRoom
     this.#contexts = new TlsContexts(options.socket, options.maxCachedSessions)
@@ -144,12 +144,12 @@ const maxContexts = 100
  * only towards the same destination under the same identity: a resumed handshake checks no certificate again.
  */
 export class TlsContexts {
-  readonly #options: ConnectionOptions
+  readonly #options: TlsOptions
   readonly #maxSessions: number
   readonly #contexts = new Map<string, SecureContext>()
   readonly #sessions = new Map<string, Buffer>()
 
-  constructor(options: ConnectionOptions, maxSessions: number) {
+  constructor(options: TlsOptions, maxSessions: number) {
     this.#options = options
     this.#maxSessions = maxSessions
   }

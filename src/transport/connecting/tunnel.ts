@@ -33,13 +33,13 @@ function isInformational(status: string): boolean {
 }
 
 async function readAnswer(socket: Socket, patience?: number): Promise<string> {
-  const [, status] = /^HTTP\/1\.[01] (\d{3})(?: |\r)/.exec(await readHead(socket, patience)) ?? []
+  const [, status] = /^HTTP\/1\.[01] (\d{3})(?: |\r)/.exec(await readAnswerHead(socket, patience)) ?? []
   if (status === undefined) throw new Error('its answer to CONNECT was not HTTP')
   return status
 }
 
 /** Reads up to the empty line and puts back what follows it. Within `patience`, in milliseconds, it has to begin. */
-async function readHead(socket: Socket, patience?: number): Promise<string> {
+async function readAnswerHead(socket: Socket, patience?: number): Promise<string> {
   let received: Buffer = Buffer.alloc(0)
   return new Promise((resolve, reject) => {
     const stop = (): void => {

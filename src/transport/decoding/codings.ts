@@ -25,12 +25,12 @@ export interface Coding {
 interface Options {
   maxOutputLength?: number
 }
-type Method = (body: Buffer, options: Options) => Buffer
+type SyncMethod = (body: Buffer, options: Options) => Buffer
 type AsyncMethod = (body: Buffer, options: Options, callback: (error: Error | null, decoded: Buffer) => void) => void
 
 /** What node:zlib has from Node 22.15 on. */
 const { zstdDecompressSync, zstdDecompress, createZstdDecompress } = zlib as unknown as {
-  zstdDecompressSync?: Method
+  zstdDecompressSync?: SyncMethod
   zstdDecompress: AsyncMethod
   createZstdDecompress: () => Transform
 }
@@ -70,7 +70,7 @@ export const codings: ReadonlyMap<string, Coding> = new Map(
   [gzip, deflate, brotli, ...(zstd ? [zstd] : [])].map((each) => [each.name, each]),
 )
 
-function coding(name: string, decodeSync: Method, decode: AsyncMethod, createStream: () => Transform): Coding {
+function coding(name: string, decodeSync: SyncMethod, decode: AsyncMethod, createStream: () => Transform): Coding {
   const decodeAsync = promisify(decode)
   return {
     name,

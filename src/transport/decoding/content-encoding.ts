@@ -52,7 +52,10 @@ export function decodeBody(body: Buffer, todo: readonly Coding[], of: Decoding):
   try {
     return decodeBody(coding.decodeSync(body, Math.min(limit, syncOutput)), rest, of)
   } catch (error) {
-    const mayBeDecoded = isTooLarge(error) ? limit > syncOutput : coding.isPatient === true && !isOurs(error)
+    // A FuturesError is that of a coding further in.
+    const mayBeDecoded = isTooLarge(error)
+      ? limit > syncOutput
+      : coding.isPatient === true && !(error instanceof FuturesError)
     if (mayBeDecoded) return decodeLater(body, todo, of)
     throw decodingFailure(error, coding, of)
   }
@@ -71,19 +74,14 @@ async function decodeLater(body: Buffer, todo: readonly Coding[], of: Decoding):
   return decoded
 }
 
-/** It is that of a coding further in. */
-function isOurs(error: unknown): boolean {
-  return error instanceof FuturesError
-}
-
 /** Bytes that tell zlib's format from bare deflate data. */
-const headerSize = 2
+const zlibHeaderSize = 2
 
 /**
  * Decodes while the body comes, as far as the reader has asked: zlib rests when nobody takes what it has made. Whatever
  * is wrong with the body, its reader gets to know.
  */
-export function decoderFor(
+export function bodyDecoder(
   { origin, maxResponseSize: limit }: ExchangeRequest,
   headers: ResponseHeaders,
 ): BodyDecoder | undefined {
@@ -93,7 +91,7 @@ export function decoderFor(
   return async function* (wire) {
     let size = 0
     const codings = parseCodings(encoding, origin)
-    for await (const chunk of codings.reduce((source, coding) => decode(source, coding, of), wire)) {
+    for await (const chunk of codings.reduce((source, coding) => undoCoding(source, coding, of), wire)) {
       size += chunk.byteLength
       if (size > limit) throw decodedTooLarge(of)
       yield chunk
@@ -101,12 +99,12 @@ export function decoderFor(
   }
 }
 
-async function* decode(source: AsyncIterable<Uint8Array>, coding: Coding, of: Decoding): AsyncIterable<Uint8Array> {
+async function* undoCoding(source: AsyncIterable<Uint8Array>, coding: Coding, of: Decoding): AsyncIterable<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]()
-  const first = await firstBytes(chunks)
+  const first = await readStart(chunks)
   // An empty body is empty in every coding.
   if (first.byteLength === 0) return
-  const body = joined(first, chunks)
+  const body = withFirst(first, chunks)
   try {
     yield* coding.decodeStream?.(body) ?? throughStream(body, coding, first)
   } catch (error) {
@@ -120,9 +118,9 @@ function throughStream(body: AsyncIterable<Uint8Array>, coding: Coding, first: U
   return stream as AsyncIterable<Buffer>
 }
 
-async function firstBytes(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
+async function readStart(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array> {
   let bytes: Uint8Array = Buffer.alloc(0)
-  while (bytes.byteLength < headerSize) {
+  while (bytes.byteLength < zlibHeaderSize) {
     const next = await chunks.next()
     if (next.done === true) break
     bytes = bytes.byteLength === 0 ? next.value : Buffer.concat([bytes, next.value])
@@ -130,7 +128,7 @@ async function firstBytes(chunks: AsyncIterator<Uint8Array>): Promise<Uint8Array
   return bytes
 }
 
-async function* joined(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+async function* withFirst(first: Uint8Array, rest: AsyncIterator<Uint8Array>): AsyncIterable<Uint8Array> {
   yield first
   yield* { [Symbol.asyncIterator]: () => rest }
 }

@@ -1,10 +1,10 @@
 import zlib from 'node:zlib'
 import type { InflateRaw } from 'node:zlib'
 
-const magic = Buffer.from([0x1f, 0x8b, 8])
-const headerSize = 10
+const gzipMagic = Buffer.from([0x1f, 0x8b, 8])
+const gzipHeaderSize = 10
 const trailerSize = 8
-const flag = { headerCrc: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 }
+const gzipFlag = { headerCrc: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 }
 
 /**
  * Decodes a gzip file (RFC 1952) while it comes, member after member. What follows the last one and is no member itself is
@@ -27,22 +27,22 @@ export async function* gunzipMembers(
 
 /** One that breaks off at once is one, too. */
 async function startsMember(input: ByteInput): Promise<boolean> {
-  const bytes = await input.peek(magic.length)
-  return bytes.length > 0 && bytes.equals(magic.subarray(0, bytes.length))
+  const bytes = await input.peek(gzipMagic.length)
+  return bytes.length > 0 && bytes.equals(gzipMagic.subarray(0, bytes.length))
 }
 
 async function skipHeader(input: ByteInput): Promise<void> {
-  const header = await input.take(headerSize)
+  const header = await input.take(gzipHeaderSize)
   const flags = header[3] ?? 0
-  if (flags & flag.reserved) throw new Error('unknown header flags set')
+  if (flags & gzipFlag.reserved) throw new Error('unknown header flags set')
   let crc = zlib.crc32(header)
-  if (flags & flag.extra) {
+  if (flags & gzipFlag.extra) {
     const size = await input.take(2)
     crc = zlib.crc32(await input.take(size.readUInt16LE()), zlib.crc32(size, crc))
   }
-  if (flags & flag.name) crc = await skipText(input, crc)
-  if (flags & flag.comment) crc = await skipText(input, crc)
-  if (flags & flag.headerCrc && (await input.take(2)).readUInt16LE() !== (crc & 0xffff)) {
+  if (flags & gzipFlag.name) crc = await skipText(input, crc)
+  if (flags & gzipFlag.comment) crc = await skipText(input, crc)
+  if (flags & gzipFlag.headerCrc && (await input.take(2)).readUInt16LE() !== (crc & 0xffff)) {
     throw new Error('header crc mismatch')
   }
 }

@@ -1,42 +1,42 @@
 import type { Coding } from './codings.ts'
 
 /** What stands at the front of some bytes, as far as sizes go; nothing if they are too few to tell. */
-type Field = (bytes: Buffer) => { size: number; next: Field } | undefined
+type FrameField = (bytes: Buffer) => { size: number; next: FrameField } | undefined
 
 /** RFC 8878: what frames start with, little-endian; skippable ones with any of sixteen numbers. */
-const magic = { frame: 0xfd2fb528, skippable: 0x184d2a50 }
-const flag = { checksum: 4, singleSegment: 32 }
+const zstdMagic = { frame: 0xfd2fb528, skippable: 0x184d2a50 }
+const zstdFlag = { checksum: 4, singleSegment: 32 }
 const runLengthBlock = 1
 
-const startOfFrame: Field = (bytes) => {
+const startOfFrame: FrameField = (bytes) => {
   if (bytes.length < 4) return undefined
   const number = bytes.readUInt32LE()
-  if (number === magic.frame) return { size: 4, next: frameHeader }
-  return number - (number % 16) === magic.skippable
+  if (number === zstdMagic.frame) return { size: 4, next: frameHeader }
+  return number - (number % 16) === zstdMagic.skippable
     ? { size: 4, next: skippableFrame }
     : { size: Infinity, next: startOfFrame }
 }
 
-const skippableFrame: Field = (bytes) =>
+const skippableFrame: FrameField = (bytes) =>
   bytes.length < 4 ? undefined : { size: 4 + bytes.readUInt32LE(), next: startOfFrame }
 
-const frameHeader: Field = (bytes) => {
+const frameHeader: FrameField = (bytes) => {
   const [descriptor] = bytes
   if (descriptor === undefined) return undefined
-  const isSingle = (descriptor & flag.singleSegment) !== 0
+  const isSingle = (descriptor & zstdFlag.singleSegment) !== 0
   const windowSize = isSingle ? 0 : 1
   const dictionarySize = descriptor & 3 ? 1 << ((descriptor & 3) - 1) : 0
   const contentSize = descriptor >> 6 ? 1 << (descriptor >> 6) : 1 - windowSize
   const size = 1 + windowSize + dictionarySize + contentSize
-  return { size, next: descriptor & flag.checksum ? checkedBlock : block }
+  return { size, next: descriptor & zstdFlag.checksum ? checkedBlock : block }
 }
 
 const block = blockBefore(0)
 const checkedBlock = blockBefore(4)
 
 /** @param trailerSize what comes after the last block */
-function blockBefore(trailerSize: number): Field {
-  const field: Field = (bytes) => {
+function blockBefore(trailerSize: number): FrameField {
+  const field: FrameField = (bytes) => {
     if (bytes.length < 3) return undefined
     const header = bytes.readUIntLE(0, 3)
     const size = 3 + (((header >> 1) & 3) === runLengthBlock ? 1 : header >> 3)
@@ -110,7 +110,7 @@ export function frameByFrame(zstd: Coding): Coding {
         parts.push(part)
       }
       frames.end()
-      return joined(parts, size)
+      return concatenated(parts, size)
     },
     async decode(body, limit) {
       const frames = new ZstdFrames()
@@ -122,7 +122,7 @@ export function frameByFrame(zstd: Coding): Coding {
         parts.push(part)
       }
       frames.end()
-      return joined(parts, size)
+      return concatenated(parts, size)
     },
     async *pieces(body) {
       const frames = new ZstdFrames()
@@ -134,7 +134,7 @@ export function frameByFrame(zstd: Coding): Coding {
   }
 }
 
-function joined(parts: readonly Buffer[], size: number): Buffer {
+function concatenated(parts: readonly Buffer[], size: number): Buffer {
   const [part] = parts
   return part?.length === size ? part : Buffer.concat(parts, size)
 }

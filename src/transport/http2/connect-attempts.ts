@@ -3,33 +3,33 @@ import { setImmediate } from 'node:timers'
 import { ConnectAttempt } from '../connecting/connect-attempt.ts'
 import type { ConnectCallback } from '../connecting/connect-attempt.ts'
 import type { Connector } from '../connecting/connector.ts'
-import type { RouteOwner } from '../connection-pool.ts'
+import type { PoolListener } from '../connection-pool.ts'
 import type { Destination } from '../destination.ts'
 
 /** Told what the attempts come to. */
-export interface DialObserver {
+export interface ConnectListener {
   handleSocket(socket: Socket): void
-  handleDialFailure(error: Error): void
+  handleConnectFailure(error: Error): void
 }
 
 const both = ['h2', 'http/1.1']
 const http1Only = ['http/1.1']
 
 /** Attempts to connect for those who wait, none for anybody in particular: as many as are wanted, each without a timeout. */
-export class Dials {
+export class ConnectAttempts {
   readonly #destination: Destination
   readonly #connector: Connector
-  readonly #owner: RouteOwner
-  readonly #observer: DialObserver
+  readonly #poolListener: PoolListener
+  readonly #listener: ConnectListener
   readonly #attempts = new Set<ConnectAttempt>()
   /** A socket that is there already. */
   #given: Socket | undefined = undefined
 
-  constructor(destination: Destination, connector: Connector, owner: RouteOwner, observer: DialObserver) {
+  constructor(destination: Destination, connector: Connector, poolListener: PoolListener, listener: ConnectListener) {
     this.#destination = destination
     this.#connector = connector
-    this.#owner = owner
-    this.#observer = observer
+    this.#poolListener = poolListener
+    this.#listener = listener
   }
 
   get size(): number {
@@ -40,7 +40,7 @@ export class Dials {
   adjust(wanted: number): void {
     for (const attempt of [...this.#attempts].slice(wanted)) {
       this.#attempts.delete(attempt)
-      this.#owner.handleClose()
+      this.#poolListener.handleClose()
       attempt.giveUp()
     }
     while (this.#attempts.size < wanted) this.#begin()
@@ -68,13 +68,13 @@ export class Dials {
   }
 
   #begin(): void {
-    this.#owner.handleOpen()
+    this.#poolListener.handleOpen()
     const onOutcome: ConnectCallback = (error, socket) => {
       // Otherwise it was given up.
       if (!this.#attempts.delete(attempt)) return
-      this.#owner.handleClose()
-      if (socket === null) this.#observer.handleDialFailure(error as Error)
-      else this.#observer.handleSocket(socket)
+      this.#poolListener.handleClose()
+      if (socket === null) this.#listener.handleConnectFailure(error as Error)
+      else this.#listener.handleSocket(socket)
     }
     const attempt: ConnectAttempt = this.#connector.connect(this.#destination, Infinity, onOutcome, both)
     this.#attempts.add(attempt)

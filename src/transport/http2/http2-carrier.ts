@@ -1,7 +1,7 @@
 import type { ClientHttp2Stream } from 'node:http2'
 import { setImmediate } from 'node:timers'
 import { ConnectTimeoutError, TimeoutError } from '../../errors.ts'
-import type { Carrier, OpenBody } from '../carrier.ts'
+import type { ExchangeCarrier, OutgoingBody } from '../carrier.ts'
 import { ConnectTimer } from '../connect-timer.ts'
 import type { ExchangeHandler } from '../exchange-handler.ts'
 import { isDeadConnection } from '../failures.ts'
@@ -10,16 +10,23 @@ import type { WireBody } from '../exchange.ts'
 import { bodyLength, Upload } from '../upload.ts'
 import type { Http2Connection } from './http2-connection.ts'
 import { requestFields } from './http2-headers.ts'
-import type { NegotiatedRoute } from './negotiated-pool.ts'
-import { idle, resetStream, StreamIntake, type StreamObserver, writeUpload } from './stream-reader.ts'
-import { resetFailure } from './stream-failures.ts'
+import type { NegotiatedPool } from './negotiated-pool.ts'
+import {
+  cancel,
+  idle,
+  noError,
+  refusedStream,
+  resetFailure,
+  resetStream,
+  StreamReader,
+  type StreamListener,
+  writeUpload,
+} from './stream-reader.ts'
 
-/** Codes of RST_STREAM. */
-const [noError, refusedStream, cancel] = [0, 7, 8]
 /** How often a request is sent again that the server has not looked at. */
 const mostRefusals = 5
 /** Of those that wait; it never runs. */
-const parked = new ReadTimer()
+const idleTimer = new ReadTimer()
 
 /** What has become of an exchange on the streams before. */
 export interface Http2History {
@@ -31,29 +38,29 @@ export interface Http2History {
   readonly avoided: readonly Http2Connection[]
 }
 
-const newcomer: Http2History = { refusals: 0, wasLost: false, avoided: [] }
+const noHistory: Http2History = { refusals: 0, wasLost: false, avoided: [] }
 
-/** Runs one exchange on a stream of an HTTP/2 connection, once its route has one for it. It is the exchange's controller, too. */
-export class Http2Carrier implements Carrier, StreamObserver {
-  timer = parked
+/** Runs one exchange on a stream of an HTTP/2 connection, once its pool has one for it. It is the exchange's controller, too. */
+export class Http2Carrier implements ExchangeCarrier, StreamListener {
+  timer = idleTimer
   readonly httpVersion = '2'
   readonly loss = undefined
   isUnseen = false
-  readonly #route: NegotiatedRoute
+  readonly #pool: NegotiatedPool
   readonly #history: Http2History
   #exchange!: ExchangeHandler
-  #body: OpenBody
+  #body: OutgoingBody
   #connectTimer: ConnectTimer | undefined = undefined
   #connection: Http2Connection | undefined = undefined
   #stream: ClientHttp2Stream | undefined = undefined
-  #intake: StreamIntake | undefined = undefined
+  #reader: StreamReader | undefined = undefined
   /** Its connection has died. */
   #isLost = false
   #isTakenBack = false
   #isOver = false
 
-  constructor(route: NegotiatedRoute, history = newcomer) {
-    this.#route = route
+  constructor(pool: NegotiatedPool, history = noHistory) {
+    this.#pool = pool
     this.#history = history
   }
 
@@ -67,7 +74,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
     return this.#history.avoided.includes(connection)
   }
 
-  dispatch(exchange: ExchangeHandler, body: OpenBody): void {
+  dispatch(exchange: ExchangeHandler, body: OutgoingBody): void {
     this.#exchange = exchange
     this.#body = body
     this.#enter()
@@ -97,7 +104,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
   }
 
   /** The exchange goes on elsewhere. */
-  move(carrier: Carrier): void {
+  move(carrier: ExchangeCarrier): void {
     this.#finish()
     this.#exchange.start(carrier)
   }
@@ -105,7 +112,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
   handleStart(): void {}
 
   giveUp(): void {
-    this.#route.leave(this)
+    this.#pool.leave(this)
     this.#finish()
   }
 
@@ -121,15 +128,15 @@ export class Http2Carrier implements Carrier, StreamObserver {
     this.#finish(this.#stream?.closed === false ? cancel : undefined)
   }
 
-  renew(): Carrier | undefined {
+  renew(): ExchangeCarrier | undefined {
     const { refusals, wasLost } = this.#history
     const connection = this.#connection
     if (connection === undefined) return undefined
-    if (this.#isTakenBack) return this.#route.renew(this.#history)
+    if (this.#isTakenBack) return this.#pool.renew(this.#history)
     const avoided = [...this.#history.avoided, connection]
-    if (this.isUnseen && refusals < mostRefusals) return this.#route.renew({ refusals: refusals + 1, wasLost, avoided })
+    if (this.isUnseen && refusals < mostRefusals) return this.#pool.renew({ refusals: refusals + 1, wasLost, avoided })
     if (this.isUnseen || !this.#isLost || wasLost || !connection.hasServed) return undefined
-    return this.#route.renew({ refusals, wasLost: true, avoided })
+    return this.#pool.renew({ refusals, wasLost: true, avoided })
   }
 
   destroy(error: unknown): void {
@@ -142,11 +149,11 @@ export class Http2Carrier implements Carrier, StreamObserver {
   }
 
   pause(): void {
-    this.#intake?.pause()
+    this.#reader?.pause()
   }
 
   resume(): void {
-    this.#intake?.resume()
+    this.#reader?.resume()
   }
 
   /** Its stream is closed: by its end, by a reset, or with its connection. */
@@ -154,7 +161,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
     if (this.#isOver || this.#connection === undefined) return
     const { id, rstCode } = this.#stream ?? {}
     const { isLost, lastStream, loss } = this.#connection
-    const failure: NodeJS.ErrnoException | undefined = this.#intake?.failure
+    const failure: NodeJS.ErrnoException | undefined = this.#reader?.failure
     const isUnseen = id === undefined || rstCode === refusedStream || id > lastStream
     this.isUnseen = isUnseen && isReplayable(this.#exchange.request.body)
     this.#isLost = failure === undefined ? isLost : isDeadConnection(failure)
@@ -163,9 +170,9 @@ export class Http2Carrier implements Carrier, StreamObserver {
   }
 
   #enter(): void {
-    this.#route.enter(this)
+    this.#pool.enter(this)
     if (this.#connection !== undefined || this.#isOver) return
-    const timeout = Math.min(this.#exchange.request.connectTimeout, this.#route.connectTimeout)
+    const timeout = Math.min(this.#exchange.request.connectTimeout, this.#pool.connectTimeout)
     if (timeout !== Infinity) this.#connectTimer = new ConnectTimer(timeout, () => this.#timeOut(timeout))
   }
 
@@ -193,7 +200,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
     const stream = connection.request(requestFields(exchange.request, length), isEmpty)
     this.#stream = stream
     this.timer = connection.takeTimer()
-    this.#intake = new StreamIntake(stream, this, exchange, connection)
+    this.#reader = new StreamReader(stream, this, exchange, connection)
     exchange.onRequestStart(this)
     if (body instanceof Upload) {
       const isOver = (): boolean => this.#isOver
@@ -205,12 +212,12 @@ export class Http2Carrier implements Carrier, StreamObserver {
   #isDone(stream: ClientHttp2Stream): boolean {
     return (
       stream.destroyed ||
-      (this.#intake?.isEnded === true && (this.#body === undefined || stream.state.localClose === 1))
+      (this.#reader?.isEnded === true && (this.#body === undefined || stream.state.localClose === 1))
     )
   }
 
   #timeOut(timeout: number): void {
-    const { origin, proxy } = this.#route.destination
+    const { origin, proxy } = this.#pool.destination
     const through = proxy === undefined ? '' : ` through the proxy ${proxy.url}`
     const message = `Could not connect to ${origin}${through}: no connection within ${timeout} ms`
     this.#exchange.abort(new ConnectTimeoutError(message))
@@ -220,7 +227,7 @@ export class Http2Carrier implements Carrier, StreamObserver {
   #finish(code?: number): void {
     if (this.#isOver) return
     this.#isOver = true
-    this.#intake?.stop()
+    this.#reader?.stop()
     this.#connectTimer?.clear()
     // The exchange may go on elsewhere.
     this.timer.stop()
@@ -234,9 +241,9 @@ export class Http2Carrier implements Carrier, StreamObserver {
 
   #leave(): void {
     const { timer } = this
-    this.timer = parked
-    this.#connection?.leave(this, timer === parked ? undefined : timer)
-    this.#route.handleOver()
+    this.timer = idleTimer
+    this.#connection?.leave(this, timer === idleTimer ? undefined : timer)
+    this.#pool.handleOver()
   }
 }
 

@@ -14,7 +14,7 @@ import { ownOptions } from '../../checks.ts'
 import { Deadline, monotonicTime } from '../../deadline.ts'
 import { ReadTimer } from '../read-timer.ts'
 import type { Http2Carrier } from './http2-carrier.ts'
-import type { NegotiatedRoute } from './negotiated-pool.ts'
+import type { NegotiatedPool } from './negotiated-pool.ts'
 
 /** Bytes that a server may send before somebody has read them: on a stream, and on all streams of a connection. */
 const streamWindow = 6 * 1024 * 1024
@@ -34,14 +34,14 @@ const longestHeader = 2 ** 24
 export class Http2Connection {
   /** When it became idle, in the order of all connections; Infinity while it is not. */
   idleSince = Infinity
-  isWrittenOff = false
+  isEvicted = false
   /** A response has come in on it. */
   hasServed = false
   /** Streams beyond it the server has not looked at. */
   lastStream = Infinity
   readonly maxHeaderSize: number
   readonly maxResponseSize: number
-  readonly #route: NegotiatedRoute
+  readonly #pool: NegotiatedPool
   readonly #socket: Socket
   readonly #session: ClientHttp2Session
   readonly #carriers = new Set<Http2Carrier>()
@@ -56,7 +56,7 @@ export class Http2Connection {
   #most: number
   #isDraining = false
   #goaway: number | undefined = undefined
-  #isSpared = false
+  #outlivesGoaway = false
   #failure: Error | undefined = undefined
   #idleAt = 0
   #idleDeadline: Deadline | undefined = undefined
@@ -65,8 +65,8 @@ export class Http2Connection {
    * @param most how many streams at once the destination has allowed before
    * @throws what `node:http2` says of a socket that it can't use
    */
-  constructor(socket: Socket, route: NegotiatedRoute, options: Client.Options, most: number) {
-    this.#route = route
+  constructor(socket: Socket, pool: NegotiatedPool, options: Client.Options, most: number) {
+    this.#pool = pool
     this.#socket = socket
     this.#most = most
     this.maxHeaderSize = options.maxHeaderSize ?? maxHeaderSize
@@ -128,14 +128,14 @@ export class Http2Connection {
     this.#carriers.delete(carrier)
     if (this.isLost) timer?.clear()
     else if (timer !== undefined) this.#timers.push(timer)
-    if (!this.#isDraining) this.#route.handleRoom(this)
-    this.settle()
+    if (!this.#isDraining) this.#pool.handleRoom(this)
+    this.restOrEnd()
   }
 
   /** Where nothing is under way on it, it rests, or ends. */
-  settle(): void {
+  restOrEnd(): void {
     if (this.#carriers.size > 0) return
-    if (!this.#isDraining && !this.isLost && this.#route.giveBack(this)) this.#rest()
+    if (!this.#isDraining && !this.isLost && this.#pool.giveBack(this)) this.#rest()
     // Not within what nghttp2 calls.
     else setImmediate(() => this.discard())
   }
@@ -143,15 +143,15 @@ export class Http2Connection {
   /** No new streams; it ends with its last one. */
   drain(): void {
     this.#isDraining = true
-    this.#route.handleRoom(this)
-    this.settle()
+    this.#pool.handleRoom(this)
+    this.restOrEnd()
   }
 
   /** Ends it now. */
   discard(): void {
     this.#isDraining = true
     this.idleSince = Infinity
-    this.#route.writeOff(this)
+    this.#pool.evict(this)
     this.#session.destroy()
     // Which would wait until the peer has taken what was written.
     this.#socket.destroy()
@@ -166,7 +166,7 @@ export class Http2Connection {
 
   #openSession(): ClientHttp2Session {
     const session = connect(
-      this.#route.destination.origin,
+      this.#pool.destination.origin,
       ownOptions({
         createConnection: () => this.#socket,
         maxSessionMemory: sessionMemory,
@@ -186,16 +186,16 @@ export class Http2Connection {
       .on('close', () => this.#socket.destroy())
       .on('goaway', (code: number, lastStream: number) => this.#handleGoaway(code, lastStream))
       .on('remoteSettings', ({ maxConcurrentStreams = Infinity }: Settings) => this.#handleLimit(maxConcurrentStreams))
-    this.#spare(session)
+    this.#outliveGoaway(session)
     return session
   }
 
   /** Node ends a session at a GOAWAY that tells of an error; but the streams that it names run to their end (RFC 9113, 6.8). */
-  #spare(session: ClientHttp2Session): void {
+  #outliveGoaway(session: ClientHttp2Session): void {
     const destroy = session.destroy.bind(session)
     session.destroy = (error, code) => {
-      if (!this.#isSpared) return destroy(error, code)
-      this.#isSpared = false
+      if (!this.#outlivesGoaway) return destroy(error, code)
+      this.#outlivesGoaway = false
     }
   }
 
@@ -203,15 +203,15 @@ export class Http2Connection {
   #handleGoaway(code: number, lastStream: number): void {
     this.#goaway = code
     this.lastStream = Math.min(this.lastStream, lastStream)
-    this.#isSpared = code !== 0 && [...this.#carriers].some(({ id }) => id <= lastStream)
+    this.#outlivesGoaway = code !== 0 && [...this.#carriers].some(({ id }) => id <= lastStream)
     this.drain()
   }
 
   #handleLimit(allowed: number): void {
-    this.#most = this.#route.limit(allowed)
+    this.#most = this.#pool.limit(allowed)
     if (this.#carriers.size > this.#most)
       for (const carrier of [...this.#carriers].slice(this.#most)) carrier.takeBack()
-    this.#route.handleRoom(this)
+    this.#pool.handleRoom(this)
   }
 
   #handleLoss(): void {
@@ -219,7 +219,7 @@ export class Http2Connection {
     this.#idleDeadline?.clear()
     this.#watch.stop()
     for (const timer of this.#timers.splice(0)) timer.clear()
-    this.#route.forget(this)
+    this.#pool.forget(this)
     // Node has closed the streams by then, and they have said so.
     setImmediate(() => {
       for (const carrier of [...this.#carriers]) carrier.handleClose()

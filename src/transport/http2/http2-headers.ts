@@ -15,8 +15,8 @@ const dropped: ReadonlySet<string> = new Set([
   'transfer-encoding',
   'upgrade',
 ])
-const token = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
-const unsendable = /[^\t\x20-\x7e\x80-\xff]/
+const lowerCaseToken = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
+const forbiddenInValue = /[^\t\x20-\x7e\x80-\xff]/
 /** Bytes of a name and its value together, in nghttp2. */
 const longestField = 65_535
 /** Said to have no body by their length; other methods have none where nothing is said. */
@@ -43,7 +43,7 @@ export function requestFields(request: ExchangeRequest, length: number | undefin
   for (let index = 0; index < headers.length; index += 2) {
     const name = (headers[index] as string).toLowerCase()
     const value = headers[index + 1] as string
-    if (!token.test(name) || unsendable.test(value) || name.length + value.length > longestField) {
+    if (!lowerCaseToken.test(name) || forbiddenInValue.test(value) || name.length + value.length > longestField) {
       throw invalidField(origin, name, value)
     }
     if (name === 'host') host = host === undefined ? value : duplicateHost(origin)
@@ -66,7 +66,7 @@ export interface Head {
 }
 
 /** @param raw flat; pseudo fields come first */
-export function readHead(raw: readonly string[]): Head {
+export function parseHead(raw: readonly string[]): Head {
   const headers: ResponseHeaders = {}
   let status = 0
   let size = 0
@@ -95,7 +95,7 @@ function duplicateHost(origin: string): never {
 
 /** Shows no value: it may be a secret. */
 function invalidField(origin: string, name: string, value: string): InvalidHeaderError {
-  const field = token.test(name) ? `the header \`${name}\`` : 'a header name that is no token'
+  const field = lowerCaseToken.test(name) ? `the header \`${name}\`` : 'a header name that is no token'
   const reason =
     name.length + value.length > longestField ? `longer than ${longestField} bytes` : 'not allowed in HTTP/2'
   return new InvalidHeaderError(`Could not send the request to ${origin}: ${field} is ${reason}`)

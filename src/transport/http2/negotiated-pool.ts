@@ -1,35 +1,34 @@
 import type { Socket } from 'node:net'
-import type { Carrier } from '../carrier.ts'
+import type { ExchangeCarrier } from '../carrier.ts'
 import type { Connector } from '../connecting/connector.ts'
-import { nextRelease, Route } from '../connection-pool.ts'
-import type { DestinationRoute, RouteOwner } from '../connection-pool.ts'
+import { nextRelease, ConnectionPool } from '../connection-pool.ts'
+import type { DestinationPool, PoolListener } from '../connection-pool.ts'
 import type { Destination } from '../destination.ts'
 import { translateFailure } from '../failures.ts'
-import type { ResolvedPoolOptions } from '../connection-options.ts'
-import { Dials } from './connect-attempts.ts'
-import type { DialObserver } from './connect-attempts.ts'
+import type { ResolvedConnectionOptions } from '../connection-options.ts'
+import { ConnectAttempts } from './connect-attempts.ts'
+import type { ConnectListener } from './connect-attempts.ts'
 import { Http2Carrier } from './http2-carrier.ts'
 import type { Http2History } from './http2-carrier.ts'
 import { Http2Connection } from './http2-connection.ts'
-import type { StreamLimits } from './stream-failures.ts'
 
 type ErrorClass = new (message: string, options: ErrorOptions) => Error
 
 /**
  * All connections to one https destination that may speak HTTP/2. The first one that is made decides: as long as it is not
  * known what is spoken, all wait for one attempt. With HTTP/2 they get streams; a new connection is made where no stream is
- * left. With HTTP/1.1 the rest is left to a `Route`, until this one is forgotten.
+ * left. With HTTP/1.1 the rest is left to a `ConnectionPool`, until this one is forgotten.
  */
-export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserver {
+export class NegotiatedPool implements DestinationPool, PoolListener, ConnectListener {
   readonly destination: Destination
   readonly connectTimeout: number
-  readonly #options: ResolvedPoolOptions
-  readonly #owner: RouteOwner
+  readonly #options: ResolvedConnectionOptions
+  readonly #listener: PoolListener
   readonly #connections = new Set<Http2Connection>()
   /** They wait for a stream; first come, first served. */
   readonly #waiters = new Set<Http2Carrier>()
-  readonly #dials: Dials
-  #http1: Route | undefined = undefined
+  readonly #attempts: ConnectAttempts
+  #http1: ConnectionPool | undefined = undefined
   /** Exchanges that wait, or are under way on HTTP/2. */
   #carriers = 0
   #speaksHttp2 = false
@@ -39,16 +38,16 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
   constructor(
     destination: Destination,
     connector: Connector,
-    options: ResolvedPoolOptions,
-    owner: RouteOwner,
+    options: ResolvedConnectionOptions,
+    listener: PoolListener,
     limits: StreamLimits,
   ) {
     this.destination = destination
     this.connectTimeout = options.connectTimeout
     this.#options = options
-    this.#owner = owner
+    this.#listener = listener
     this.#limits = limits
-    this.#dials = new Dials(destination, connector, owner, this)
+    this.#attempts = new ConnectAttempts(destination, connector, listener, this)
   }
 
   get idleSince(): number {
@@ -57,7 +56,7 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
     return since
   }
 
-  take(): Carrier {
+  take(): ExchangeCarrier {
     return this.#http1 === undefined ? this.#newCarrier() : this.#http1.take()
   }
 
@@ -94,7 +93,7 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
   }
 
   /** For an exchange that is sent again. */
-  renew(history: Http2History): Carrier {
+  renew(history: Http2History): ExchangeCarrier {
     return this.#http1 === undefined ? this.#newCarrier(history) : this.#http1.open()
   }
 
@@ -112,7 +111,7 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
       this.#waiters.delete(waiter)
       waiter.open(connection)
     }
-    if (this.#dials.size + this.#waiters.size > 0) this.#balance()
+    if (this.#attempts.size + this.#waiters.size > 0) this.#balance()
   }
 
   /**
@@ -131,28 +130,28 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
   }
 
   /** The connection takes up no room any more. */
-  writeOff(connection: Http2Connection): void {
-    if (connection.isWrittenOff) return
-    connection.isWrittenOff = true
-    this.#owner.handleClose()
+  evict(connection: Http2Connection): void {
+    if (connection.isEvicted) return
+    connection.isEvicted = true
+    this.#listener.handleClose()
   }
 
   /** The connection has ended. */
   forget(connection: Http2Connection): void {
-    this.writeOff(connection)
+    this.evict(connection)
     this.#connections.delete(connection)
     if (this.#waiters.size > 0) this.#balance()
     this.#checkEmpty()
   }
 
-  /** @internal Of the route for HTTP/1.1. */
+  /** @internal Of the pool for HTTP/1.1. */
   handleOpen(): void {
-    this.#owner.handleOpen()
+    this.#listener.handleOpen()
   }
 
   /** @internal */
   handleClose(): void {
-    this.#owner.handleClose()
+    this.#listener.handleClose()
   }
 
   /** @internal */
@@ -167,11 +166,11 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
   }
 
   /** @internal Those who waited for this attempt fail, each with an error of its own. */
-  handleDialFailure(error: Error): void {
+  handleConnectFailure(error: Error): void {
     const share = this.#speaksHttp2 ? Math.max(1, this.#limit) : Infinity
     const waiters = [...this.#waiters].slice(0, share)
     for (const waiter of waiters) this.#waiters.delete(waiter)
-    for (const waiter of waiters) waiter.fail(copyOf(error))
+    for (const waiter of waiters) waiter.fail(errorLike(error))
     this.#balance()
   }
 
@@ -195,11 +194,11 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
 
   /** As many attempts as those who wait need. */
   #balance(): void {
-    this.#dials.adjust(this.#dialsWanted())
+    this.#attempts.adjust(this.#attemptsWanted())
     this.#checkEmpty()
   }
 
-  #dialsWanted(): number {
+  #attemptsWanted(): number {
     if (this.#waiters.size === 0) return 0
     if (!this.#speaksHttp2) return 1
     if (this.#limit > 0) return Math.ceil(this.#waiters.size / this.#limit)
@@ -215,20 +214,20 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
     } catch (error) {
       socket.destroy()
       const { origin, proxy } = this.destination
-      return this.handleDialFailure(translateFailure(error, 'connect', origin, proxy?.url))
+      return this.handleConnectFailure(translateFailure(error, 'connect', origin, proxy?.url))
     }
     this.#speaksHttp2 = true
-    this.#owner.handleOpen()
+    this.#listener.handleOpen()
     this.#connections.add(connection)
     this.handleRoom(connection)
-    connection.settle()
+    connection.restOrEnd()
     this.#balance()
   }
 
   /** Those who wait connect by themselves; the first one has its socket. */
   #speakHttp1(socket: Socket): void {
-    const http1 = (this.#http1 ??= new Route(this.destination, this.#dials, this.#options.client, this))
-    this.#dials.give(socket)
+    const http1 = (this.#http1 ??= new ConnectionPool(this.destination, this.#attempts, this.#options.client, this))
+    this.#attempts.give(socket)
     const waiters = [...this.#waiters]
     this.#waiters.clear()
     for (const waiter of waiters) waiter.move(http1.take())
@@ -236,13 +235,37 @@ export class NegotiatedRoute implements DestinationRoute, RouteOwner, DialObserv
   }
 
   #checkEmpty(): void {
-    if (this.#carriers + this.#connections.size + this.#dials.size > 0) return
+    if (this.#carriers + this.#connections.size + this.#attempts.size > 0) return
     if (this.#http1?.isEmpty === false) return
-    this.#owner.handleEmpty(this)
+    this.#listener.handleEmpty(this)
   }
 }
 
-function copyOf(error: Error): Error {
+function errorLike(error: Error): Error {
   const { message, cause } = error
   return new (error.constructor as ErrorClass)(message, { cause })
+}
+
+/** Streams at once on a connection, whatever a server allows. */
+const mostStreams = 100
+/** Destinations that are remembered. */
+const mostDestinations = 1_000
+
+/** How many streams at once the destinations of a session allow on a connection, as each has said last. */
+export class StreamLimits {
+  readonly #limits = new Map<string, number>()
+
+  /** @param key of a destination */
+  of(key: string): number {
+    return this.#limits.get(key) ?? mostStreams
+  }
+
+  /** @returns how many that makes */
+  remember(key: string, allowed: number): number {
+    const limit = Math.min(allowed, mostStreams)
+    this.#limits.delete(key)
+    if (this.#limits.size >= mostDestinations) this.#limits.delete(this.#limits.keys().next().value as string)
+    this.#limits.set(key, limit)
+    return limit
+  }
 }

@@ -1,13 +1,10 @@
 import type { ClientHttp2Stream } from 'node:http2'
-import type { ExchangeHandler } from '../exchange-handler.ts'
+import type { Controller, ExchangeHandler } from '../exchange-handler.ts'
 import type { Upload } from '../upload.ts'
-import { readHead } from './http2-headers.ts'
-import { undiciFailure } from './stream-failures.ts'
-
-type Controller = Parameters<ExchangeHandler['onRequestStart']>[0]
+import { parseHead } from './http2-headers.ts'
 
 /** Told how a stream ends without its response being whole. */
-export interface StreamObserver extends Controller {
+export interface StreamListener extends Controller {
   /** What has come can't be used. */
   fail(error: Error): void
   /** Nothing more will come. */
@@ -15,7 +12,7 @@ export interface StreamObserver extends Controller {
 }
 
 /** Of `poolOptions`, in bytes. */
-interface IntakeLimits {
+interface ResponseLimits {
   readonly maxHeaderSize: number
   readonly maxResponseSize: number
 }
@@ -24,15 +21,15 @@ interface IntakeLimits {
  * What comes in on a stream, for its exchange. It is passed on at once, whoever reads it: Node would drop what nobody has read
  * when the connection dies, and can't be asked whether a stream has come to its end.
  */
-export class StreamIntake {
+export class StreamReader {
   /** What the stream has failed with, if Node says so. */
   failure: Error | undefined = undefined
   /** The peer has sent all. */
   isEnded = false
   readonly #stream: ClientHttp2Stream
-  readonly #observer: StreamObserver
+  readonly #listener: StreamListener
   readonly #exchange: ExchangeHandler
-  readonly #limits: IntakeLimits
+  readonly #limits: ResponseLimits
   #hasHead = false
   /** As the header says it; NaN for nothing. */
   #length = NaN
@@ -42,15 +39,15 @@ export class StreamIntake {
   #isPaused = false
   #isOver = false
 
-  constructor(stream: ClientHttp2Stream, observer: StreamObserver, exchange: ExchangeHandler, limits: IntakeLimits) {
+  constructor(stream: ClientHttp2Stream, listener: StreamListener, exchange: ExchangeHandler, limits: ResponseLimits) {
     this.#stream = stream
-    this.#observer = observer
+    this.#listener = listener
     this.#exchange = exchange
     this.#limits = limits
     const onHead = (_headers: unknown, _flags: number, raw: unknown): void => this.#handleHead(raw as string[])
     // The informational ones are `headers`.
     stream.on('response', onHead).on('headers', onHead)
-    stream.on('error', (error: Error) => (this.failure ??= error)).on('close', () => observer.handleClose())
+    stream.on('error', (error: Error) => (this.failure ??= error)).on('close', () => listener.handleClose())
     const push = stream.push.bind(stream)
     stream.push = (chunk: Buffer | null) => {
       if (chunk !== null) return this.#handleData(chunk)
@@ -78,12 +75,12 @@ export class StreamIntake {
 
   #handleHead(raw: readonly string[]): void {
     if (this.#isOver || this.#hasHead) return
-    const { status, headers, size } = readHead(raw)
-    if (size > this.#limits.maxHeaderSize) return this.#observer.fail(undiciFailure('HEADERS_OVERFLOW'))
+    const { status, headers, size } = parseHead(raw)
+    if (size > this.#limits.maxHeaderSize) return this.#listener.fail(undiciFailure('HEADERS_OVERFLOW'))
     const exchange = this.#exchange
     exchange.handleBytes()
     this.#hasHead = status >= 200
-    exchange.onResponseStart(this.#observer, status, headers)
+    exchange.onResponseStart(this.#listener, status, headers)
     if (!this.#hasHead) return
     if (exchange.request.method === 'HEAD' || status === 204 || status === 304) return this.#complete()
     this.#length = Number(headers['content-length'] ?? NaN)
@@ -102,8 +99,8 @@ export class StreamIntake {
       return true
     }
     this.#received += chunk.length
-    if (this.#received > this.#limits.maxResponseSize) this.#observer.fail(undiciFailure('RES_EXCEEDED_MAX_SIZE'))
-    this.#exchange.onResponseData(this.#observer, chunk)
+    if (this.#received > this.#limits.maxResponseSize) this.#listener.fail(undiciFailure('RES_EXCEEDED_MAX_SIZE'))
+    this.#exchange.onResponseData(this.#listener, chunk)
     return !this.#isPaused
   }
 
@@ -112,21 +109,21 @@ export class StreamIntake {
     this.isEnded = true
     if (this.#hasHead) this.#complete()
     // The header would have been told by then.
-    else process.nextTick(() => !this.#hasHead && this.#observer.handleClose())
+    else process.nextTick(() => !this.#hasHead && this.#listener.handleClose())
   }
 
   #complete(): void {
     if (this.#isOver) return
     const isWrong = this.#received < this.#length || this.#received > this.#length
-    if (isWrong) this.#observer.fail(undiciFailure('RES_CONTENT_LENGTH_MISMATCH'))
+    if (isWrong) this.#listener.fail(undiciFailure('RES_CONTENT_LENGTH_MISMATCH'))
     else this.#exchange.onResponseEnd()
   }
 }
 
 /** The state of a stream whose header was not written yet. */
 export const idle = 1
-/** A code of RST_STREAM. */
-const noError = 0
+/** Codes of RST_STREAM. */
+export const [noError, refusedStream, cancel] = [0, 7, 8]
 
 /**
  * Writes a body that is produced while it is sent: the next chunk is asked for when the stream has taken the one before. Where
@@ -172,4 +169,30 @@ export function resetStream(stream: ClientHttp2Stream, code: number): void {
   // To close it would wait for what was written to go out.
   if (code !== noError || !stream.writableEnded) stream.close(code)
   if (code === noError || isUnsent) stream.destroy()
+}
+
+/** Names of the codes of RST_STREAM (RFC 9113, 7). */
+const resetCodes = [
+  ...['NO_ERROR', 'PROTOCOL_ERROR', 'INTERNAL_ERROR', 'FLOW_CONTROL_ERROR', 'SETTINGS_TIMEOUT', 'STREAM_CLOSED'],
+  ...['FRAME_SIZE_ERROR', 'REFUSED_STREAM', 'CANCEL', 'COMPRESSION_ERROR', 'CONNECT_ERROR', 'ENHANCE_YOUR_CALM'],
+  ...['INADEQUATE_SECURITY', 'HTTP_1_1_REQUIRED'],
+]
+const enhanceYourCalm = 11
+
+/** Of a stream that was reset. */
+export function resetFailure(code: number): Error {
+  // Node's own answer to too many fields, too.
+  const more = code === enhanceYourCalm ? ', by the server or for the size of its headers' : ''
+  return withCode('ERR_HTTP2_STREAM_ERROR', `the stream was reset with ${resetCodes[code] ?? code}${more}`)
+}
+
+/** What undici finds wrong itself, by its name for it. */
+export function undiciFailure(
+  name: `${'REQ' | 'RES'}_CONTENT_LENGTH_MISMATCH` | 'HEADERS_OVERFLOW' | 'RES_EXCEEDED_MAX_SIZE',
+): Error {
+  return withCode(`UND_ERR_${name}`, `As undici's ${name}`)
+}
+
+function withCode(code: string, message: string): Error {
+  return Object.assign(new Error(message), { code })
 }

@@ -2,7 +2,7 @@ import zlib from 'node:zlib'
 import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import { ContentDecodingError } from '../../../src/errors.ts'
-import { decodeBody, decoderFor, parseCodings } from '../../../src/transport/decoding/content-encoding.ts'
+import { decodeBody, bodyDecoder, parseCodings } from '../../../src/transport/decoding/content-encoding.ts'
 import { exchangeRequest, readAll } from '../../helpers/exchanges.ts'
 
 const { zstdCompressSync } = zlib as unknown as { zstdCompressSync?: (body: Uint8Array) => Buffer }
@@ -42,7 +42,7 @@ const buffered = (body: Buffer, coding: string): Promise<Outcome> =>
   outcomeOf(async () => decodeBody(body, parseCodings(coding, origin), { origin, limit: Infinity }))
 
 const streamed = (chunks: readonly Buffer[], coding: string): Promise<Outcome> =>
-  outcomeOf(() => readAll(decoderFor(exchangeRequest('http://h/'), { 'content-encoding': coding })!(inTurn(chunks))))
+  outcomeOf(() => readAll(bodyDecoder(exchangeRequest('http://h/'), { 'content-encoding': coding })!(inTurn(chunks))))
 
 async function* inTurn(chunks: readonly Buffer[]): AsyncGenerator<Buffer, void, void> {
   yield* chunks

@@ -3,8 +3,8 @@ import net from 'node:net'
 import tls from 'node:tls'
 import { afterEach, describe, expect, it } from 'vitest'
 import { ConnectionError, InvalidHeaderError, ResponseTooLargeError } from '../../../src/errors.ts'
-import { StreamLimits } from '../../../src/transport/http2/stream-failures.ts'
-import type { ConnectFunction, PoolOptions } from '../../../src/transport/connection-options.ts'
+import type { ConnectFunction, ConnectionOptions } from '../../../src/transport/connection-options.ts'
+import { StreamLimits } from '../../../src/transport/http2/negotiated-pool.ts'
 import { TestConnections, readAll, text } from '../../helpers/exchanges.ts'
 import { turn, until } from '../../helpers/gate.ts'
 import { startFrameServer } from '../../helpers/h2/frame-server.ts'
@@ -25,7 +25,7 @@ function closeAfterwards<T extends { close(): Promise<void> }>(it: T): T {
   return it
 }
 
-const start = (options: PoolOptions = {}): TestConnections =>
+const start = (options: ConnectionOptions = {}): TestConnections =>
   closeAfterwards(new TestConnections({ allowH2: true, ...options }))
 
 /** One after the other. */
@@ -34,7 +34,7 @@ async function fetchAll(transport: TestConnections, url: string, count: number):
 }
 
 describe('Connections of HTTP/2', () => {
-  it.each<[string, PoolOptions, number]>([
+  it.each<[string, ConnectionOptions, number]>([
     ['maxRequestsPerClient', { maxRequestsPerClient: 2 }, 3],
     ['pipelining: 0', { pipelining: 0 }, 5],
   ])('end as %s says', async (_, options, connections) => {

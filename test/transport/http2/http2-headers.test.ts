@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest'
 import { InvalidHeaderError } from '../../../src/errors.ts'
-import { readHead, requestFields } from '../../../src/transport/http2/http2-headers.ts'
+import { parseHead, requestFields } from '../../../src/transport/http2/http2-headers.ts'
 import { exchangeRequest } from '../../helpers/exchanges.ts'
 import type { RequestPart } from '../../helpers/exchanges.ts'
 
@@ -74,11 +74,11 @@ describe('readHead()', () => {
   it('reads the status, and lists of what is repeated', () => {
     const raw = [':status', '201', 'a', '1', 'set-cookie', 'x', 'set-cookie', 'y', 'set-cookie', 'z', 'b', '']
     const headers = { a: '1', 'set-cookie': ['x', 'y', 'z'], b: '' }
-    expect(readHead(raw)).toEqual({ status: 201, headers, size: 2 + 3 * 11 + 1 })
+    expect(parseHead(raw)).toEqual({ status: 201, headers, size: 2 + 3 * 11 + 1 })
   })
 
   it('takes names of prototypes for names', () => {
-    const { headers } = readHead([':status', '200', '__proto__', 'x', '__proto__', 'y', 'constructor', 'z'])
+    const { headers } = parseHead([':status', '200', '__proto__', 'x', '__proto__', 'y', 'constructor', 'z'])
     expect(Object.getPrototypeOf(headers)).toBe(Object.prototype)
     expect(Object.getOwnPropertyDescriptor(headers, '__proto__')?.value).toEqual(['x', 'y'])
     expect(headers['constructor']).toBe('z')

@@ -2,7 +2,7 @@ import { EventEmitter } from 'node:events'
 import type { ClientHttp2Stream } from 'node:http2'
 import { describe, expect, it } from 'vitest'
 import type { ExchangeHandler } from '../../../src/transport/exchange-handler.ts'
-import { StreamIntake } from '../../../src/transport/http2/stream-reader.ts'
+import { StreamReader } from '../../../src/transport/http2/stream-reader.ts'
 
 /** A stream to which things happen in an order that no server can make. */
 class FakeStream extends EventEmitter {
@@ -22,7 +22,7 @@ class FakeStream extends EventEmitter {
   }
 }
 
-function open(method = 'GET'): { stream: FakeStream; intake: StreamIntake; told: string[] } {
+function open(method = 'GET'): { stream: FakeStream; intake: StreamReader; told: string[] } {
   const stream = new FakeStream()
   const told: string[] = []
   const exchange = {
@@ -40,7 +40,7 @@ function open(method = 'GET'): { stream: FakeStream; intake: StreamIntake; told:
     handleClose: () => told.push('closed'),
   }
   const limits = { maxHeaderSize: 100, maxResponseSize: 20 }
-  const intake = new StreamIntake(stream as unknown as ClientHttp2Stream, observer, exchange, limits)
+  const intake = new StreamReader(stream as unknown as ClientHttp2Stream, observer, exchange, limits)
   return { stream, intake, told }
 }
 
