@@ -11,7 +11,7 @@ import type { ReadTimeoutListener } from './read-timer.ts'
 import { IncomingResponse } from './incoming-response.ts'
 import type { ResponseHeaders } from './incoming-response.ts'
 import { outgoingBody, Upload, type UploadListener } from './upload.ts'
-import { informational, switched } from './response-heads.ts'
+import { informational, switched, tooManyInformational } from './response-heads.ts'
 
 export type Controller = Pick<Dispatcher.DispatchController, 'abort' | 'pause' | 'resume'>
 
@@ -229,7 +229,7 @@ export class ExchangeHandler
   /** Of a dispatcher of the caller's: our connections hand on final responses only. undici fails assertions at some. */
   #handleEarly(status: number): void {
     if (status >= 100 && status !== 101 && ++this.#informational <= informational.most) return
-    const reason = status < 100 ? `there is no status ${status}` : status === 101 ? switched : 'endless 1xx'
+    const reason = status < 100 ? `there is no status ${status}` : status === 101 ? switched : tooManyInformational
     this.abort(new ConnectionError(`No response from ${this.request.origin}: ${reason}`))
   }
 

@@ -19,7 +19,8 @@ const [least, greatest, longest] = ['HTTP/1.0 200', 'HTTP/1.1 999', 64]
 const [lf, cr, space, tilde] = [10, 13, 32, 126]
 const emptyChunk = Buffer.alloc(0)
 const tooLarge = 'the headers are too large'
-/** Said by both, of an exchange with and one without a connection of ours. */
+/** Reasons for exchanges on our connections (here) and on a dispatcher of the caller's (exchange-handler.ts). */
+export const tooManyInformational = `more than ${informational.most} informational responses`
 export const switched = 'a switch of protocols that nobody asked for'
 const bareContinue = 'a 100 Continue that nobody asked for, and nothing more'
 const mismatch = 'Response does not match the HTTP/1.1 protocol'
@@ -112,7 +113,7 @@ export class ResponseHeads {
       if (status >= 200 || !line.endsWith('\r')) return this.#begin(readable(bytes.subarray(at), line))
       const next = bytes.indexOf('\r\n\r\n', end - 1, 'latin1') + 4
       if (next < 4) return this.#hold(bytes.subarray(at), overhead * this.#limit)
-      if (++this.#passed > informational.most) return this.#fail('endless 1xx')
+      if (++this.#passed > informational.most) return this.#fail(tooManyInformational)
       this.#received = 0
       at = next
       if (status === 100 && at === bytes.length && !this.#hasBody) this.#losePatience()

@@ -87,7 +87,7 @@ describe('maxResponseSize ends', () => {
 })
 
 describe('Decoding is bounded in work, whatever the limit:', () => {
-  it('codings on top of each other', async () => {
+  it('nested codings', async () => {
     const url = await serveBody(Buffer.from('x'), 'gzip, gzip, gzip, gzip, gzip, gzip')
     await expect(session.get(url)).rejects.toThrow(ContentDecodingError)
   })

@@ -98,7 +98,7 @@ function testDispatcher(...[, make]: Maker): void {
     })
     const error = await transport.failure(server.url, on(server.url))
     expect(error).toBeInstanceOf(ConnectionError)
-    expect(error.message).toContain('endless 1xx')
+    expect(error.message).toContain('more than 100 informational responses')
     await closed.promise
     await server.close()
   })

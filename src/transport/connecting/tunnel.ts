@@ -3,10 +3,11 @@ import { STATUS_CODES } from 'node:http'
 import { setImmediate } from 'node:timers'
 import { Deadline } from '../../deadline.ts'
 import type { Endpoint } from '../destination.ts'
-import { informational } from '../response-heads.ts'
+import { informational, tooManyInformational } from '../response-heads.ts'
 
 /** Bytes of the proxy's answer to CONNECT; as much as Node allows for headers. */
 const maxHeadSize = 16 * 1024
+const tooLarge = `the headers of its answer to CONNECT exceed ${maxHeadSize / 1024} KiB`
 const headEnd = Buffer.from('\r\n\r\n')
 
 /**
@@ -20,7 +21,7 @@ export async function openTunnel(socket: Socket, target: Endpoint, authorization
   socket.write(`CONNECT ${authority} HTTP/1.1\r\nHost: ${authority}\r\n${credentials}\r\n`, 'latin1')
   let status = await readAnswer(socket)
   for (let passed = 0; isInformational(status); passed++) {
-    if (passed === informational.most) throw new Error('its answer to CONNECT was endless 1xx')
+    if (passed === informational.most) throw new Error(`it answered CONNECT with ${tooManyInformational}`)
     // CONNECT has no body to go on with: what says so, and no more, is no proxy.
     status = await readAnswer(socket, status === '100' ? informational.patience : undefined)
   }
@@ -56,7 +57,7 @@ async function readAnswerHead(socket: Socket, patience?: number): Promise<string
         received = Buffer.concat([received, chunk])
         const end = received.indexOf(headEnd)
         if (!startsHead(received)) return fail('its answer to CONNECT was not HTTP')
-        if (end === -1 && received.length > maxHeadSize) return fail('its answer to CONNECT has no end')
+        if (end === -1 && received.length > maxHeadSize) return fail(tooLarge)
         if (end === -1) continue
         stop()
         if (received.length > end + headEnd.length) socket.unshift(received.subarray(end + headEnd.length))

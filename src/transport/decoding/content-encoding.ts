@@ -31,7 +31,7 @@ export function parseCodings(header: string | string[], origin: string): readonl
     .filter((name) => name !== '' && name !== 'identity')
   if (names.length > maxCodings) {
     throw new ContentDecodingError(
-      `Could not decode the response of ${origin}: ${names.length} codings on top of each other`,
+      `Could not decode the response of ${origin}: ${names.length} nested content codings, at most ${maxCodings} are supported`,
     )
   }
   const found = names.map((name) => codings.get(name === 'x-gzip' ? 'gzip' : name))

@@ -89,7 +89,7 @@ describe('decodeBody() and decoderFor()', () => {
     )
   })
 
-  it('undo several codings on top of each other', async () => {
+  it('undo nested codings', async () => {
     await fc.assert(
       fc.asyncProperty(fc.array(encoder, { minLength: 2, maxLength: 4 }), content, places, async (list, body, at) => {
         const wire = list.reduce((bytes: Buffer, { encode }) => encode(bytes), Buffer.from(body))

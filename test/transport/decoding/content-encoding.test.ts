@@ -80,7 +80,7 @@ describe('exchange() decodes', () => {
     expect(await decoded(zlib.deflateRawSync(plain), 'deflate')).toEqual(plain)
   })
 
-  it('codings on top of each other, last one first', async () => {
+  it('nested codings, last one first', async () => {
     expect(await decoded(compress('gzip', compress('deflate', plain)), 'deflate, gzip')).toEqual(plain)
     expect(await decoded(compress('br', compress('gzip', plain)), 'gzip, identity,, br')).toEqual(plain)
     const repeated = await served(
