@@ -1,6 +1,7 @@
 import { setImmediate } from 'node:timers'
 import { isThenable } from '../checks.ts'
 import { ConnectTimeoutError } from '../errors.ts'
+import type { LinkedListElement } from '../linked-list.ts'
 import { ConnectTimer } from './connect-timer.ts'
 import type { ExchangeHandler } from './exchange-handler.ts'
 import type { Dispatcher, HttpVersion } from './exchange.ts'
@@ -17,13 +18,14 @@ export interface DispatcherOwner {
 }
 
 /** Runs one exchange on a dispatcher of the caller's. Its connections are its own affair. */
-export class DispatcherCarrier implements ExchangeCarrier, SocketListener {
+export class DispatcherCarrier implements ExchangeCarrier, SocketListener, LinkedListElement<DispatcherCarrier> {
   readonly timer = new ReadTimer()
   readonly httpVersion = undefined
   readonly isUnseen = false
   loss: Error | undefined = undefined
-  /** Its place among those at work; -1 for none. */
-  index = -1
+  /** In the list of its owner. */
+  next: DispatcherCarrier | undefined = undefined
+  previous: DispatcherCarrier | undefined = undefined
   readonly #dispatcher: Dispatcher
   readonly #owner: DispatcherOwner
   /** The error for which this one replaces another. */
@@ -32,6 +34,7 @@ export class DispatcherCarrier implements ExchangeCarrier, SocketListener {
   /** "Connecting" is everything that happens before the request is written. */
   #connectTimer: ConnectTimer | undefined = undefined
   #endWatch: (() => void) | undefined = undefined
+  #isOver = false
 
   constructor(dispatcher: Dispatcher, owner: DispatcherOwner, renewedFor: Error | undefined) {
     this.#dispatcher = dispatcher
@@ -49,7 +52,7 @@ export class DispatcherCarrier implements ExchangeCarrier, SocketListener {
     // Once all have heard of it, and the dispatcher takes it for a new one: then one is sent for all again.
     setImmediate(() => {
       try {
-        if (this.index >= 0) this.#dispatch(exchange, body)
+        if (!this.#isOver) this.#dispatch(exchange, body)
       } catch (error) {
         exchange.onResponseError(undefined, error as Error)
       }
@@ -106,6 +109,7 @@ export class DispatcherCarrier implements ExchangeCarrier, SocketListener {
   }
 
   #end(): void {
+    this.#isOver = true
     this.#endWatch?.()
     this.#connectTimer?.clear()
     this.timer.clear()

@@ -1,5 +1,6 @@
 import { AsyncContext } from '../async-context.ts'
 import { SessionClosedError } from '../errors.ts'
+import { LinkedList } from '../linked-list.ts'
 import { Connector } from './connecting/connector.ts'
 import { type DestinationPool, ConnectionPool, type PoolListener } from './connection-pool.ts'
 import { destinationKey, destinationOf } from './destination.ts'
@@ -30,8 +31,8 @@ export class Connections implements PoolListener, DispatcherOwner {
   readonly #pools = new Map<string, DestinationPool>()
   /** Of HTTP/2; they outlive their pools. */
   readonly #streamLimits = new StreamLimits()
-  /** An array, and each knows its place: the tables that a Set has outgrown would keep them, and their answers, alive. */
-  readonly #foreign: DispatcherCarrier[] = []
+  /** Exchanges on dispatchers of callers. */
+  readonly #foreign = new LinkedList<DispatcherCarrier>()
   #limit = fewestKept
   /** Connections that are open or being opened. */
   #open = 0
@@ -109,19 +110,13 @@ export class Connections implements PoolListener, DispatcherOwner {
   /** @internal */
   openForeign(dispatcher: Dispatcher, renewedFor: Error | undefined): DispatcherCarrier {
     const carrier = new DispatcherCarrier(dispatcher, this, renewedFor)
-    carrier.index = this.#foreign.push(carrier) - 1
+    this.#foreign.push(carrier)
     return carrier
   }
 
-  /** @internal The last one takes its place. */
+  /** @internal */
   handleForeignOver(carrier: DispatcherCarrier): void {
-    if (carrier.index < 0) return
-    const last = this.#foreign.pop()
-    if (last !== undefined && last !== carrier) {
-      this.#foreign[carrier.index] = last
-      last.index = carrier.index
-    }
-    carrier.index = -1
+    this.#foreign.remove(carrier)
   }
 
   /** There are no more pools to look at than connections. @returns whether one was idle */
