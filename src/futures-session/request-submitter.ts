@@ -3,7 +3,7 @@ import { describe } from '../checks.ts'
 import { attachRequest, InvalidOptionError, QueueFullError, TaskNotCloneableError } from '../errors.ts'
 import type { Executor, SubmitOptions } from '../executor/executor.ts'
 import { holdInputs } from '../session/body/body-sources.ts'
-import { type CallSubject, describeRequest, hushInputs } from '../session/call/call-subject.ts'
+import { type CallInput, describeRequest, hushInputs } from '../session/call/call-subject.ts'
 import type { RequestOptions, SendOptions, TimeoutOption } from '../session/options/options.ts'
 import { PreparedRequest, requestNotes } from '../session/prepared-request.ts'
 import type { OpenRequests } from './open-requests.ts'
@@ -45,7 +45,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
   readonly #maxPerOrigin: number | undefined
   readonly #isGrouped: boolean
   /** The requests that came through `send`. */
-  readonly #prepared = new WeakMap<ResponseFuture<R>, CallSubject>()
+  readonly #prepared = new WeakMap<ResponseFuture<R>, CallInput>()
 
   constructor({ session, executor, openRequests, maxWorkersPerOrigin, isGrouped }: SubmitterOptions<R>) {
     this.openRequests = openRequests
@@ -137,7 +137,7 @@ export abstract class RequestSubmitter<R, Controller extends ResponseController<
   }
 
   /** The input of a call: the prepared request that came through `send`, else the request of the future. */
-  protected subjectOf(future: ResponseFuture<R>): CallSubject {
+  protected subjectOf(future: ResponseFuture<R>): CallInput {
     return this.#prepared.get(future) ?? future
   }
 

@@ -3,7 +3,7 @@ import { InvalidHeaderError } from '../errors.ts'
 
 const token = /^[!#$%&'*+\-.^_`|~0-9A-Za-z]+$/
 const notOfToken = /[^!#$%&'*+\-.^_`|~0-9A-Za-z]/
-const unsendable = /[^\t\x20-\x7e\x80-\xff]/
+const unsendableChar = /[^\t\x20-\x7e\x80-\xff]/
 const secret = /authorization|cookie|token|secret|passw|api[-_]?key|auth[-_]?key/i
 
 /** Whether it can be the name of a header or a method (RFC 9110, 5.6.2). */
@@ -36,7 +36,7 @@ function shownName(name: unknown): string {
  */
 export function checkHeaderValue(name: string, value: unknown): string {
   if (typeof value === 'string') {
-    const problem = problemOf(value)
+    const problem = valueProblem(value)
     if (problem === undefined) return value
     throw invalidValue(name, problem, value)
   }
@@ -47,10 +47,10 @@ export function checkHeaderValue(name: string, value: unknown): string {
   throw invalidValue(name, hint, value)
 }
 
-function problemOf(value: string): string | undefined {
+function valueProblem(value: string): string | undefined {
   const first = value.charCodeAt(0)
   if (first === 32 || first === 9) return 'it starts with a blank'
-  const at = value.search(unsendable)
+  const at = value.search(unsendableChar)
   if (at < 0) return undefined
   const code = value.charCodeAt(at)
   if (code === 13 || code === 10) return 'it holds a line break'

@@ -59,17 +59,17 @@ function misuse(name: string, hint: string): TypeError {
 }
 
 /** A header as it was written; an array if it was repeated. */
-interface Field {
+interface HeaderField {
   readonly name: string
   readonly value: string | string[]
 }
 
 type HeaderValue = string | number | null | undefined
-type FieldPairs = Iterable<readonly [name: string, value: string]>
+type HeaderPairs = Iterable<readonly [name: string, value: string]>
 /** Headers as undici gives them, or pairs: a HeaderMap, `Headers`, an array. */
-export type ResponseFields = Readonly<Record<string, string | string[]>> | FieldPairs
+export type ResponseFields = Readonly<Record<string, string | string[]>> | HeaderPairs
 
-const joined = (value: string | string[]): string => (typeof value === 'string' ? value : value.join(', '))
+const joinedValue = (value: string | string[]): string => (typeof value === 'string' ? value : value.join(', '))
 
 /**
  * Headers: names are found whatever their case, and keep the case and the order in which they were written. A repeated
@@ -79,7 +79,7 @@ const joined = (value: string | string[]): string => (typeof value === 'string' 
  * change something return nothing, so that `(request) => request.headers.set('X', 'y')` is a hook.
  */
 export class HeaderMap implements Iterable<[string, string]> {
-  #fields = new Map<string, Field>()
+  #fields = new Map<string, HeaderField>()
   #flat: readonly string[] | undefined
   #isReadOnly = false
 
@@ -119,7 +119,7 @@ export class HeaderMap implements Iterable<[string, string]> {
   /** @returns the value, those of a repeated header joined with `, `; `undefined` if there is none */
   get(name: string): string | undefined {
     const field = this.#fields.get(name.toLowerCase())
-    return field && joined(field.value)
+    return field && joinedValue(field.value)
   }
 
   /** Every Set-Cookie by itself: they can't be joined. */
@@ -163,7 +163,7 @@ export class HeaderMap implements Iterable<[string, string]> {
     else {
       const names = new Set<string>()
       for (const pair of given as Iterable<unknown>) {
-        const [name, value] = checkPair(pair)
+        const [name, value] = checkHeaderPair(pair)
         const key = checkHeaderName(name).toLowerCase()
         this.#apply(name, value, names.has(key))
         names.add(key)
@@ -197,7 +197,7 @@ export class HeaderMap implements Iterable<[string, string]> {
   *entries(): IterableIterator<[string, string]> {
     for (const [key, { name, value }] of this.#fields) {
       if (key === 'set-cookie' && typeof value !== 'string') for (const each of value) yield [name, each]
-      else yield [name, joined(value)]
+      else yield [name, joinedValue(value)]
     }
   }
 
@@ -277,16 +277,16 @@ export function hasHeader(flat: readonly string[], name: string): boolean {
 
 function checkHeaders(headers: unknown): HeadersOption {
   if (typeof headers === 'object' && headers !== null) return headers as HeadersOption
-  throw new InvalidHeaderError(`Expected \`headers\` to be an object, pairs or Headers, got ${kindOf(headers)}`)
+  throw new InvalidHeaderError(`Expected \`headers\` to be an object, pairs or Headers, got ${shownKind(headers)}`)
 }
 
-function checkPair(pair: unknown): readonly [string, HeaderValue] {
+function checkHeaderPair(pair: unknown): readonly [string, HeaderValue] {
   if (Array.isArray(pair) && pair.length === 2) return pair as unknown as [string, HeaderValue]
-  throw new InvalidHeaderError(`Expected \`headers\` to hold pairs of name and value, got ${kindOf(pair)}`)
+  throw new InvalidHeaderError(`Expected \`headers\` to hold pairs of name and value, got ${shownKind(pair)}`)
 }
 
 /** A text is not shown: it may be `Authorization: Bearer ...`. */
-const kindOf = (value: unknown): string => (typeof value === 'string' ? 'a string' : describe(value))
+const shownKind = (value: unknown): string => (typeof value === 'string' ? 'a string' : describe(value))
 
 /** A Location may hold a password. */
 function shownValue(value: string | string[]): string | string[] {

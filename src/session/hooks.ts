@@ -91,7 +91,7 @@ export function makeSessionHooks(option: HooksOption | undefined): SessionHooks 
     let list: readonly AnyHook[] = []
     Object.defineProperty(hooks, name, {
       get: () => list,
-      set: (value: unknown) => (list = listOf(name, value)),
+      set: (value: unknown) => (list = hookList(name, value)),
       enumerable: true,
     })
   }
@@ -113,12 +113,12 @@ export function checkHooks(option: unknown): HookLists {
     if (known === undefined) {
       throw new TypeError(`Bad \`hooks\`: ${unknownOption(name, hookNames)}`)
     }
-    if (value !== undefined) lists[known] = listOf(known, value)
+    if (value !== undefined) lists[known] = hookList(known, value)
   }
   return lists
 }
 
-function listOf(name: HookName, value: unknown): AnyHook[] {
+function hookList(name: HookName, value: unknown): AnyHook[] {
   const list: unknown[] = Array.isArray(value) ? [...(value as unknown[])] : [value]
   for (const hook of list) {
     if (typeof hook !== 'function' && !isTaskReference(hook)) {

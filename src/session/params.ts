@@ -3,7 +3,7 @@ import { InvalidOptionError } from '../errors.ts'
 import { encodeForm } from './body/form.ts'
 import type { FieldPairs, FieldValue, ParamsOption } from './options/options.ts'
 
-type Entry = readonly [string, string]
+type QueryEntry = readonly [string, string]
 
 /**
  * The query that a request's `params` and its session's make together. Per key: the request's values take the place of
@@ -14,8 +14,9 @@ type Entry = readonly [string, string]
  */
 export function encodeParams(session: ParamsOption | undefined, request: ParamsOption | null | undefined): string {
   // An empty string is nothing, as in requests.
-  if (request === undefined || request === null || request === '') return session === undefined ? '' : encode(session)
-  if (session === undefined || typeof session === 'string' || typeof request === 'string') return encode(request)
+  if (request === undefined || request === null || request === '')
+    return session === undefined ? '' : encodeQuery(session)
+  if (session === undefined || typeof session === 'string' || typeof request === 'string') return encodeQuery(request)
   return merge(session, request)
 }
 
@@ -35,7 +36,7 @@ export function overParams(
   const left = keysOf(given).filter(isLeftOut)
   if (left.length === 0) return own ?? undefined
   const kept = typeof session === 'string' ? [...(given as URLSearchParams)].filter(([name]) => !isLeftOut(name)) : []
-  return [...kept, ...left.map((name) => [name, null] as const), ...pairsOf(own ?? {})] as FieldPairs
+  return [...kept, ...left.map((name) => [name, null] as const), ...queryPairs(own ?? {})] as FieldPairs
 }
 
 /** @throws {TypeError} what is no `params` option */
@@ -46,7 +47,7 @@ export function checkParams(params: unknown): ParamsOption {
   )
 }
 
-function encode(params: ParamsOption): string {
+function encodeQuery(params: ParamsOption): string {
   if (typeof params === 'string') return params.replaceAll('#', '%23')
   return encodeForm(flatten(params))
 }
@@ -55,7 +56,7 @@ function merge(session: Exclude<ParamsOption, string>, request: Exclude<ParamsOp
   const own = flatten(request)
   const named = new Set(keysOf(request))
   const placed = new Set<string>()
-  const entries: Entry[] = []
+  const entries: QueryEntry[] = []
   for (const [key, value] of flatten(session)) {
     if (!named.has(key)) entries.push([key, value])
     else if (!placed.has(key)) entries.push(...own.filter(([name]) => name === key))
@@ -65,34 +66,34 @@ function merge(session: Exclude<ParamsOption, string>, request: Exclude<ParamsOp
   return encodeForm(entries)
 }
 
-function pairsOf(params: Exclude<ParamsOption, string>): Iterable<readonly [string, unknown]> {
+function queryPairs(params: Exclude<ParamsOption, string>): Iterable<readonly [string, unknown]> {
   return Symbol.iterator in params ? params : Object.entries(params)
 }
 
 function keysOf(params: Exclude<ParamsOption, string>): string[] {
-  return [...pairsOf(params)].map(([key]) => key)
+  return [...queryPairs(params)].map(([key]) => key)
 }
 
-function flatten(params: Exclude<ParamsOption, string>): Entry[] {
-  const entries: Entry[] = []
-  for (const pair of pairsOf(params) as Iterable<unknown>) {
+function flatten(params: Exclude<ParamsOption, string>): QueryEntry[] {
+  const entries: QueryEntry[] = []
+  for (const pair of queryPairs(params) as Iterable<unknown>) {
     if (!Array.isArray(pair) || pair.length !== 2) {
-      throw invalid('`params` to hold pairs of name and value', pair)
+      throw invalidParams('`params` to hold pairs of name and value', pair)
     }
     const [key, value] = pair as [unknown, FieldValue | readonly FieldValue[]]
     for (const each of Array.isArray(value) ? (value as readonly FieldValue[]) : [value as FieldValue]) {
-      if (each !== null && each !== undefined) entries.push([String(key), textOf(key, each)])
+      if (each !== null && each !== undefined) entries.push([String(key), queryText(key, each)])
     }
   }
   return entries
 }
 
-function textOf(key: unknown, value: unknown): string {
+function queryText(key: unknown, value: unknown): string {
   if (typeof value === 'string') return value
   if (typeof value === 'number' || typeof value === 'bigint' || typeof value === 'boolean') return String(value)
-  throw invalid(`\`params.${String(key)}\` to be a string, a number, a boolean or an array of them`, value)
+  throw invalidParams(`\`params.${String(key)}\` to be a string, a number, a boolean or an array of them`, value)
 }
 
-function invalid(expected: string, value: unknown): InvalidOptionError {
+function invalidParams(expected: string, value: unknown): InvalidOptionError {
   return new InvalidOptionError(`Expected ${expected}, got ${describe(value)}`, { option: 'params' })
 }

@@ -103,7 +103,7 @@ const ownAttributes: { readonly [Name in AttributeName]?: Attribute } = {
   },
   verify: {
     get: (core) => core.defaults.verify ?? true,
-    set: (core, verify) => inherited('verify').set(core, verify),
+    set: (core, verify) => inheritedAttribute('verify').set(core, verify),
   },
   timeout: {
     get: ({ timeout }) => {
@@ -111,7 +111,7 @@ const ownAttributes: { readonly [Name in AttributeName]?: Attribute } = {
       return timeout === undefined ? Object.freeze({ connect, read }) : timeout
     },
     set: (core, timeout: TimeoutOption | undefined) => {
-      inherited('timeout').set(core, timeout as never)
+      inheritedAttribute('timeout').set(core, timeout as never)
       const isObject = typeof timeout === 'object' && timeout !== null
       core.timeout = isObject ? Object.freeze<TimeoutOptions>({ ...timeout }) : timeout
     },
@@ -127,14 +127,14 @@ const ownAttributes: { readonly [Name in AttributeName]?: Attribute } = {
   retry: {
     get: (core) => core.retry ?? 0,
     set: (core, retry) => {
-      inherited('retry').set(core, retry)
+      inheritedAttribute('retry').set(core, retry)
       core.retry = retry
     },
   },
 }
 
 /** One whose option the requests inherit. */
-function inherited(name: keyof ResolvedOptions): Attribute {
+function inheritedAttribute(name: keyof ResolvedOptions): Attribute {
   return {
     get: (core) => core.defaults[name],
     set: (core, value) => (core.defaults = resolveOption(name, value, core.defaults)),
@@ -181,7 +181,7 @@ export abstract class SessionBase {
 
   static {
     for (const name of attributeNames) {
-      const { get, set } = ownAttributes[name] ?? inherited(name as keyof ResolvedOptions)
+      const { get, set } = ownAttributes[name] ?? inheritedAttribute(name as keyof ResolvedOptions)
       Object.defineProperty(this.prototype, name, {
         get(this: SessionBase) {
           return get(this.#core)

@@ -15,7 +15,7 @@ import { packageDefaults, type ResolvedOptions } from './options/option-table.ts
 import { defaultUserAgent } from './user-agent.ts'
 
 /** A body that is still coming in. */
-export interface OpenBody {
+export interface UnreadBody {
   /** Ends it with this error, unless somebody reads it. */
   dropUnread(error: unknown): void
 }
@@ -43,7 +43,7 @@ export class SessionCore {
   timeout: TimeoutOption | undefined
   retry: RetryOption | undefined
   isClosed = false
-  readonly openBodies = new Set<OpenBody>()
+  readonly openBodies = new Set<UnreadBody>()
   /** How many calls may still send something. */
   #runningCalls = 0
   #onIdle: (() => void) | undefined

@@ -2,7 +2,13 @@ import { describe, setOwnName } from '../checks.ts'
 import { InvalidOptionError, attachRequest } from '../errors.ts'
 import type { Dispatcher } from '../transport/exchange.ts'
 import { Call } from './call/call.ts'
-import { type CallObserver, describeRequest, hushInputs, optionsOf, type ResumedPosition } from './call/call-subject.ts'
+import {
+  type CallObserver,
+  describeRequest,
+  hushInputs,
+  resolvedOptionsOf,
+  type ResumedCheckpoint,
+} from './call/call-subject.ts'
 import { Driver } from './call/driver.ts'
 import { openRequest } from './call/open-request.ts'
 import type { RequestOptions, RequestSpec, SendOptions, SessionOptions } from './options/options.ts'
@@ -18,16 +24,16 @@ import { misuseOf } from '../unknown-option.ts'
 /**
  * For code that makes the attempts of a call itself. It has to see to `options.signal`, and to the waits.
  *
- * @param position where another call for the same request has stopped, between two attempts
+ * @param checkpoint where another call for the same request has stopped, between two attempts
  */
 export function openCall(
   session: Session,
   request: RequestSpec | PreparedRequest,
   observer: CallObserver,
   options?: SendOptions,
-  position?: ResumedPosition,
+  checkpoint?: ResumedCheckpoint,
 ): Call {
-  return new Call(session[coreOf], session, { request, options, position }, observer)
+  return new Call(session[coreOf], session, { request, options, checkpoint }, observer)
 }
 
 const noObserver: CallObserver = Object.freeze({})
@@ -123,8 +129,8 @@ export class Session extends SessionBase implements AsyncDisposable {
     const core = this[coreOf]
     try {
       const subject = { request: spec }
-      const hop = openRequest(core, subject, optionsOf(subject, core.defaults))
-      hop.request[addNotes]({ options: carriedOptions(spec) })
+      const hop = openRequest(core, subject, resolvedOptionsOf(subject, core.defaults))
+      hop.request[addNotes]({ options: optionsOffWire(spec) })
       addCookies(hop.request, core, hop)
       return hop.request
     } catch (error) {
@@ -186,7 +192,7 @@ export class Session extends SessionBase implements AsyncDisposable {
       // Without retries there is nothing to wait for.
       return openCall(this, request, noObserver, options).attempt() as Promise<Response>
     }
-    const driver = new Driver(own(given, 'signal'))
+    const driver = new Driver(ownOption(given, 'signal'))
     return driver.drive(openCall(this, request, driver, options))
   }
 
@@ -196,17 +202,17 @@ export class Session extends SessionBase implements AsyncDisposable {
 }
 
 /** What is not on the wire, and may matter when the request is sent. */
-function carriedOptions(spec: RequestSpec): CarriedOptions {
+function optionsOffWire(spec: RequestSpec): CarriedOptions {
   const onWire = ['method', 'url', 'params', 'data', 'json', 'files', 'headers']
   return Object.fromEntries(Object.entries(spec).filter(([name]) => !onWire.includes(name)))
 }
 
 function needsDriver(options: SendOptions): boolean {
-  const timeout = own(options, 'timeout')
+  const timeout = ownOption(options, 'timeout')
   const mayHaveTotal = typeof timeout === 'object' && timeout !== null
-  return mayHaveTotal || own(options, 'signal') !== undefined || own(options, 'retry') !== undefined
+  return mayHaveTotal || ownOption(options, 'signal') !== undefined || ownOption(options, 'retry') !== undefined
 }
 
-function own<Name extends keyof SendOptions>(options: SendOptions | undefined, name: Name): SendOptions[Name] {
+function ownOption<Name extends keyof SendOptions>(options: SendOptions | undefined, name: Name): SendOptions[Name] {
   return options !== undefined && Object.hasOwn(options, name) ? options[name] : undefined
 }

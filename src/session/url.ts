@@ -102,8 +102,8 @@ function isRelative(text: string, base: string): boolean {
 
 function checkAbsolute(text: string, given: string): void {
   checkScheme(text)
-  if (!/^https?:\/\/(?:[^\\/?#]*@)?[^\\/?#:@]/i.test(text)) throw invalid(given, 'no host')
-  if (/^https?:\/\/(?:[^\\/?#]*@)?[*.]/i.test(text)) throw invalid(given, 'the host has an empty or wild label')
+  if (!/^https?:\/\/(?:[^\\/?#]*@)?[^\\/?#:@]/i.test(text)) throw invalidUrl(given, 'no host')
+  if (/^https?:\/\/(?:[^\\/?#]*@)?[*.]/i.test(text)) throw invalidUrl(given, 'the host has an empty or wild label')
 }
 
 function checkScheme(text: string): void {
@@ -127,16 +127,16 @@ function escapeOddities(text: string): string {
 }
 
 function construct(text: string, given: string, base?: string): URL {
-  if (hasLongHost(text)) throw invalid(given, 'the host is too long')
+  if (hasLongHost(text)) throw invalidUrl(given, 'the host is too long')
   try {
     return new URL(text, base)
   } catch {
     // Its error is not kept as the cause: it holds the URL with its credentials.
-    throw invalid(given, 'the host or port is invalid')
+    throw invalidUrl(given, 'the host or port is invalid')
   }
 }
 
-function invalid(text: string, problem: string): InvalidURLError {
+function invalidUrl(text: string, problem: string): InvalidURLError {
   return new InvalidURLError(`Invalid URL ${describe(withoutCredentials(text))}: ${problem}`)
 }
 

@@ -14,11 +14,11 @@ export const defaultUserAgent = `undici-futures/${version}`
  * @throws {TypeError} a name or a version that is empty or holds blanks, slashes or what can't stand in a header
  */
 export function userAgent(name: string, ownVersion: string): string {
-  const own = `${check('name', name)}/${check('version', ownVersion)}`
+  const own = `${checkPart('name', name)}/${checkPart('version', ownVersion)}`
   return `${own} ${defaultUserAgent} Node.js/${process.versions.node} ${type()}/${release()}`
 }
 
-function check(what: string, value: unknown): string {
+function checkPart(what: string, value: unknown): string {
   if (typeof value === 'string' && /^[\x21-\x2e\x30-\x7e]+$/.test(value)) return value
   throw new TypeError(`Expected the ${what} to be printable ASCII without blanks and slashes, got ${describe(value)}`)
 }

@@ -1,6 +1,6 @@
 import { isFormData, prepareBody, type BodyOptions, type PreparedBody } from '../../session/body/body.ts'
 import { isBlob, fileNameOf } from '../../session/body/body-sources.ts'
-import { entriesOf, fieldsOf } from '../../session/body/form.ts'
+import { formEntries, fieldsOf } from '../../session/body/form.ts'
 import { StreamBody, bytesOf } from '../../session/body/stream-body.ts'
 import type { FormEntry, PackedBody, PackedFields } from './protocol.ts'
 import type { CloneCheck } from './pack-options.ts'
@@ -54,7 +54,7 @@ function checkContent(value: unknown, path: string, cloneCheck: CloneCheck): voi
 }
 
 function checkFiles(files: unknown, cloneCheck: CloneCheck): void {
-  for (const [field, file] of entriesOf(files, 'files') ?? []) {
+  for (const [field, file] of formEntries(files, 'files') ?? []) {
     const path = `files.${String(field)}`
     if (Array.isArray(file)) checkContent(file[1], `${path}[1]`, cloneCheck)
     else checkContent(file, path, cloneCheck)
@@ -62,7 +62,7 @@ function checkFiles(files: unknown, cloneCheck: CloneCheck): void {
 }
 
 function packBlobs(data: unknown, files: unknown): PackedBody {
-  const entries = files === undefined || files === null ? [] : (entriesOf(files, 'files') ?? [])
+  const entries = files === undefined || files === null ? [] : (formEntries(files, 'files') ?? [])
   if (entries.length > 0) {
     return { files: entries.map(([field, file]) => [String(field), packFile(file)] as const), fields: packFields(data) }
   }
@@ -79,7 +79,7 @@ function packFile(file: unknown): unknown {
 
 function packFields(data: unknown): PackedFields | undefined {
   if (isFormData(data)) return { form: packForm(data) }
-  const entries = entriesOf(data, 'data')
+  const entries = formEntries(data, 'data')
   return entries && fieldsOf(entries)
 }
 

@@ -1,6 +1,6 @@
 import type { SharedValue } from '../../executor/remote.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
-import { optionsOf, type CallSubject } from '../../session/call/call-subject.ts'
+import { resolvedOptionsOf, type CallInput } from '../../session/call/call-subject.ts'
 import { isRepeatable } from '../../session/call/retry-policy.ts'
 import type { RequestOptions, RequestSpec } from '../../session/options/options.ts'
 import { flatHeaders, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'
@@ -27,7 +27,7 @@ export interface Common {
 
 /** A packed request, and what its run needs to know. */
 export interface PackedRequestParts {
-  readonly subject: CallSubject
+  readonly subject: CallInput
   readonly remoteCall: RemoteCall
   readonly common: Common
   readonly shared: readonly SharedValue[]
@@ -48,10 +48,10 @@ type Particulars = Omit<RemoteCall, 'sharedIndex'>
  * @throws {TaskNotCloneableError} something in it can't leave this isolate
  * @throws {RequestError} an option or a body that can't be used anywhere
  */
-export function packRequest(subject: CallSubject, common: Common, cloneCheck: CloneCheck): PackedRequestParts {
+export function packRequest(subject: CallInput, common: Common, cloneCheck: CloneCheck): PackedRequestParts {
   const { request } = subject
   const { core } = common
-  const { stream, auth, timeout, hooks } = optionsOf(subject, core.defaults)
+  const { stream, auth, timeout, hooks } = resolvedOptionsOf(subject, core.defaults)
   if (stream) throw cloneCheck.error('stream', 'on, and the response would be a stream')
   const { shared, sharedIndex } = shareAuth(common, auth)
   const particulars =
@@ -64,7 +64,7 @@ export function packRequest(subject: CallSubject, common: Common, cloneCheck: Cl
   return { subject, remoteCall, common, shared, total: timeout.total, isIdempotent, mayRecover }
 }
 
-function ownRetry({ request, options }: CallSubject): unknown {
+function ownRetry({ request, options }: CallInput): unknown {
   if (!(request instanceof PreparedRequest)) return request.retry
   return options?.retry ?? (request[requestNotes].options as RequestOptions | undefined)?.retry
 }

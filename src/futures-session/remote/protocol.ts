@@ -21,7 +21,7 @@ export interface RemoteCall {
   /** Redirects that lead away from this origin have to wait their turn there. */
   readonly boundTo?: string | undefined
   /** Where the attempt before this one stopped. */
-  readonly position?: Envelope | undefined
+  readonly checkpoint?: Envelope | undefined
   /** ms since the first attempt began, read when a later one is sent. Not a time, because clocks differ between machines. */
   readonly elapsed?: number | undefined
   /** The shared values themselves, for an executor that knows nothing of them. */
@@ -109,8 +109,8 @@ export interface Envelope {
   /** `data` of responses, by number. */
   readonly data?: readonly unknown[] | undefined
   readonly cookies?: JarReport | undefined
-  /** With `next`: a PackedPosition. */
-  readonly position?: Envelope | undefined
+  /** With `next`: a PackedCheckpoint. */
+  readonly checkpoint?: Envelope | undefined
   /** Without a link: the messages that could not be sent before. */
   readonly unsent?: readonly Envelope[] | undefined
   /** With `next`, without a link: what the attempt failed with. */
@@ -147,8 +147,8 @@ export interface PackedNextAttempt {
   readonly contexts: readonly ErrorContext[]
 }
 
-/** A CallPosition, which needs nothing that was sent before. */
-export interface PackedPosition {
+/** A Checkpoint, which needs nothing that was sent before. */
+export interface PackedCheckpoint {
   readonly request: PackedRequest
   readonly isHome: boolean
   readonly redirects: number

@@ -89,16 +89,16 @@ class RemoteRequest implements CallObserver {
 
   #goOn(call: Call, next: NextAttempt): Envelope {
     const { packer } = this.#remoteCall
-    const { position } = call
+    const { checkpoint } = call
     const error = next.kind === 'retry' ? next.error : undefined
     const content: MessageContent = {
       kind: 'next',
       elapsed: this.#remoteCall.elapsed,
-      nextNumber: position.nextNumber,
+      nextNumber: checkpoint.nextNumber,
       due: next.kind === 'retry' ? packRetry(next, packer) : { kind: 'redirect', origin: next.origin },
       contexts: packContexts(error, packer),
     }
-    const beside = { position: this.#remoteCall.packPosition(position) }
+    const beside = { checkpoint: this.#remoteCall.packCheckpoint(checkpoint) }
     if (error === undefined) return this.#seal(content, beside)
     if (this.#context.post === undefined) return this.#seal(content, { ...beside, error })
     this.#post(content, beside)

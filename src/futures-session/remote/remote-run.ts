@@ -52,7 +52,7 @@ export class RemoteRun extends RequestRun implements RemoteLink {
   /** What the thread has said of an error that is about to come. */
   #pendingError: PendingError<'next' | 'failure'> | undefined
   /** Where the last attempt stopped, for the next one. */
-  #position: Envelope | undefined
+  #checkpoint: Envelope | undefined
   /** The jar of the attempt. */
   #jar: SharedJar | undefined
 
@@ -93,8 +93,8 @@ export class RemoteRun extends RequestRun implements RemoteLink {
    */
   callFor(boundTo: string | undefined): RemoteCall {
     const { remoteCall, shared, common } = this.#parts
-    const position = this.#position
-    if (position === undefined) return boundTo === undefined ? remoteCall : { ...remoteCall, boundTo }
+    const checkpoint = this.#checkpoint
+    if (checkpoint === undefined) return boundTo === undefined ? remoteCall : { ...remoteCall, boundTo }
     this.#jar = common.jarNow()
     const sharedIndex = { ...remoteCall.sharedIndex, jar: this.#jar === undefined ? undefined : shared.length }
     const startedAt = this.#startedAt ?? monotonicTime()
@@ -103,7 +103,7 @@ export class RemoteRun extends RequestRun implements RemoteLink {
       ...remoteCall,
       sharedIndex,
       boundTo,
-      position,
+      checkpoint: checkpoint,
       get elapsed() {
         return monotonicTime() - startedAt
       },
@@ -201,7 +201,7 @@ export class RemoteRun extends RequestRun implements RemoteLink {
   #goOn({ content, envelope }: PendingError<'next'>, error: unknown): NextAttempt {
     const { elapsed, nextNumber, due } = content
     this.#nextNumber = nextNumber
-    this.#position = envelope.position
+    this.#checkpoint = envelope.checkpoint
     this.#startedAt = monotonicTime() - elapsed
     if (!this.isLinked) this.end()
     this.#limit(0)

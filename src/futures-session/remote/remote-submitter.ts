@@ -10,7 +10,7 @@ import { SharedJar } from './shared-jar.ts'
 import { RequestSubmitter, type SubmitterOptions } from '../request-submitter.ts'
 import { ResponseController } from '../response-controller.ts'
 import type { ResponseFuture } from '../response-future.ts'
-import type { CallSubject } from '../../session/call/call-subject.ts'
+import type { CallInput } from '../../session/call/call-subject.ts'
 import type { NextAttempt } from '../../session/call/retry.ts'
 import { PreparedRequest } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response/response.ts'
@@ -75,7 +75,7 @@ export class RemoteSubmitter<R> extends RequestSubmitter<R, RemoteController<R>>
   }
 
   /** @throws {TaskNotCloneableError} a `request` or `send` of the caller's: no thread could call it, and it must not be bypassed */
-  #demandCore({ request }: CallSubject): SessionCore {
+  #demandCore({ request }: CallInput): SessionCore {
     const session: unknown = this.session
     if (!(session instanceof Session)) throw this.#cloneCheck.error('session', 'a session of your own')
     const name = request instanceof PreparedRequest ? 'send' : 'request'

@@ -4,7 +4,7 @@ import type { AuthFunction } from '../../session/auth/auth-flow.ts'
 import { basic, bearer } from '../../session/auth/basic.ts'
 import { countedDigest } from '../../session/auth/digest.ts'
 import { NonceCounts } from '../../session/auth/nonce-counts.ts'
-import type { CallObserver, CallPosition, ResumedPosition } from '../../session/call/call-subject.ts'
+import type { CallObserver, Checkpoint, ResumedCheckpoint } from '../../session/call/call-subject.ts'
 import type { Call } from '../../session/call/call.ts'
 import type { JarRules } from '../../session/cookies/followed-jar.ts'
 import { HeaderMap } from '../../session/headers.ts'
@@ -19,7 +19,7 @@ import { bodyAsGiven, unpackBody } from './pack-body.ts'
 import type {
   Envelope,
   PackedPoolKey,
-  PackedPosition,
+  PackedCheckpoint,
   PackedRecipe,
   PackedSession,
   RemoteCall,
@@ -38,7 +38,7 @@ export class ThreadCall {
   readonly #threadSession: ThreadSession
   readonly #body: { data?: unknown; files?: unknown }
   readonly #headers: readonly string[]
-  readonly #position: ResumedPosition | undefined
+  readonly #checkpoint: ResumedCheckpoint | undefined
 
   constructor(remoteCall: RemoteCall, shared: readonly SharedCopy[] = keepPoolKey(remoteCall.shared ?? [])) {
     this.#remoteCall = remoteCall
@@ -47,16 +47,16 @@ export class ThreadCall {
     this.#body = unpackBody(remoteCall.body)
     this.#headers = (shared[1]?.value as PackedSession).headers
     const known = new Map<Response, number>()
-    if (remoteCall.position !== undefined) {
-      const position = JSON.parse(remoteCall.position.text) as PackedPosition
-      this.#position = this.#unpackPosition(position, remoteCall.position)
-      this.#position.history.forEach((response, index) => {
-        const number = position.numbers[index]
+    if (remoteCall.checkpoint !== undefined) {
+      const checkpoint = JSON.parse(remoteCall.checkpoint.text) as PackedCheckpoint
+      this.#checkpoint = this.#unpackCheckpoint(checkpoint, remoteCall.checkpoint)
+      this.#checkpoint.history.forEach((response, index) => {
+        const number = checkpoint.numbers[index]
         if (typeof number === 'number') known.set(response, number)
       })
-      this.packer = new ResponsePacker(this.#packing, known, position.count)
+      this.packer = new ResponsePacker(this.#packing, known, checkpoint.count)
     } else {
-      this.#position = undefined
+      this.#checkpoint = undefined
       this.packer = new ResponsePacker(this.#packing)
     }
   }
@@ -75,9 +75,9 @@ export class ThreadCall {
     const { session, auth } = this.#threadSession
     const ownAuth = auth === undefined ? undefined : { auth }
     const own = { ...options, ...ownAuth }
-    if (prepared !== undefined) return openCall(session, this.#prepare(), observer, own, this.#position)
+    if (prepared !== undefined) return openCall(session, this.#prepare(), observer, own, this.#checkpoint)
     const spec = { method, url, ...own, ...this.#body }
-    return openCall(session, spec as RequestSpec, observer, undefined, this.#position)
+    return openCall(session, spec as RequestSpec, observer, undefined, this.#checkpoint)
   }
 
   stopsBefore(origin: string): boolean {
@@ -85,9 +85,9 @@ export class ThreadCall {
     return boundTo !== undefined && boundTo !== origin
   }
 
-  packPosition({ request, isHome, history, redirects, nextNumber, counts }: CallPosition): Envelope {
+  packCheckpoint({ request, isHome, history, redirects, nextNumber, counts }: Checkpoint): Envelope {
     const packer = new ResponsePacker(this.#packing)
-    const position: PackedPosition = {
+    const checkpoint: PackedCheckpoint = {
       request: packer.packRequest(request),
       isHome,
       redirects,
@@ -97,7 +97,7 @@ export class ThreadCall {
       numbers: history.map((each) => this.packer.numberOf(each) ?? null),
       count: this.packer.count,
     }
-    return packer.seal(position)
+    return packer.seal(checkpoint)
   }
 
   get #packing(): { headers: readonly string[]; given: unknown } {
@@ -112,16 +112,16 @@ export class ThreadCall {
     return request
   }
 
-  #unpackPosition(position: PackedPosition, envelope: Envelope): ResumedPosition {
-    const { isHome, redirects, nextNumber, counts } = position
+  #unpackCheckpoint(checkpoint: PackedCheckpoint, envelope: Envelope): ResumedCheckpoint {
+    const { isHome, redirects, nextNumber, counts } = checkpoint
     const unpacker = new ResponseUnpacker({
       headers: this.#headers,
       options: this.#remoteCall.prepared?.options,
       bodyAsGiven: (contentType) => bodyAsGiven(this.#body, contentType),
     })
-    const history = position.history.map((each) => unpacker.unpack(each, envelope))
-    const request = unpacker.unpackRequest(position.request, envelope)
-    const keepsBody = position.request.hasGivenBody === true
+    const history = checkpoint.history.map((each) => unpacker.unpack(each, envelope))
+    const request = unpacker.unpackRequest(checkpoint.request, envelope)
+    const keepsBody = checkpoint.request.hasGivenBody === true
     const elapsed = monotonicTime() - this.#startedAt
     return { request, isHome, history, redirects, nextNumber, counts, keepsBody, elapsed }
   }

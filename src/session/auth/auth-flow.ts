@@ -36,7 +36,7 @@ export type AuthFunction = PlainAuth | GeneratorAuth
 export type AuthOption = readonly [user: string, password: string] | OrReference<AuthFunction>
 
 /** What a conversation needs of the call that it is part of. */
-export interface Correspondence {
+export interface AuthTransport {
   /** The auth function is about to be called, or to go on. @returns the scope that it shall run in, if somebody wants to know */
   enterUserCode(): UserScope | undefined
   /** @throws what the call was aborted with: no auth function begins then */
@@ -66,7 +66,7 @@ export function checkAuth(auth: unknown): AuthOption {
 export async function sendWithAuth(
   auth: OrReference<AuthFunction>,
   request: PreparedRequest,
-  call: Correspondence,
+  call: AuthTransport,
 ): Promise<Response> {
   // Ours wait for nothing.
   const ask = recipeOf(auth) === undefined ? askInScope(call) : askHere
@@ -81,7 +81,7 @@ export async function sendWithAuth(
   return call.send(requestOf(isThenable(result) ? await result : result, 'return') ?? request)
 }
 
-async function converse(flow: AuthFlow, request: PreparedRequest, call: Correspondence, ask: Ask): Promise<Response> {
+async function converse(flow: AuthFlow, request: PreparedRequest, call: AuthTransport, ask: Ask): Promise<Response> {
   let response: Response | undefined
   let step = await ask(() => flow.next(undefined as never))
   while (step.done !== true) {
@@ -103,7 +103,7 @@ type Ask = <Result>(step: () => Result) => Result
 
 const askHere: Ask = (step) => step()
 
-function askInScope(call: Correspondence): Ask {
+function askInScope(call: AuthTransport): Ask {
   return (step) => {
     const scope = call.enterUserCode()
     return scope === undefined ? step() : scope.contain(step)

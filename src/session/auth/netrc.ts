@@ -44,7 +44,7 @@ function readNetrc({ NETRC, HOME }: NodeJS.ProcessEnv): ReadonlyMap<string, Netr
 }
 
 /** Asked for each request, with the same answer. */
-let places: { netrc: string | undefined; home: string | undefined; paths: readonly string[] } | undefined
+let knownPaths: { netrc: string | undefined; home: string | undefined; paths: readonly string[] } | undefined
 
 /** Milliseconds for which a home without such a file is believed to have none: two looks cost a fifth of a request. */
 const absenceLasts = 1000
@@ -52,11 +52,11 @@ const absenceLasts = 1000
 let absent: { readonly paths: readonly string[]; readonly until: number } | undefined
 
 function pathsFor(netrc: string | undefined, home: string | undefined): readonly string[] {
-  if (places !== undefined && places.netrc === netrc && places.home === home) return places.paths
+  if (knownPaths !== undefined && knownPaths.netrc === netrc && knownPaths.home === home) return knownPaths.paths
   const folder = home === undefined || home === '' ? homedir() : home
   const paths =
     netrc === undefined ? [join(folder, '.netrc'), join(folder, '_netrc')] : [netrc.replace(/^~(?=\/|$)/, folder)]
-  places = { netrc, home, paths }
+  knownPaths = { netrc, home, paths }
   return paths
 }
 
@@ -125,7 +125,7 @@ class Words {
     const again = this.#again
     this.#again = undefined
     if (again !== undefined) return again
-    while (isBlank(this.#text.charAt(this.#at))) this.#at++
+    while (isSeparator(this.#text.charAt(this.#at))) this.#at++
     if (this.#at >= this.#text.length) return undefined
     const isQuoted = this.#text.charAt(this.#at) === '"'
     if (isQuoted) this.#at++
@@ -133,7 +133,7 @@ class Words {
     let start = this.#at
     for (; this.#at < this.#text.length; this.#at++) {
       const char = this.#text.charAt(this.#at)
-      if (isQuoted ? char === '"' : isBlank(char)) break
+      if (isQuoted ? char === '"' : isSeparator(char)) break
       if (char !== '\\') continue
       word += this.#text.slice(start, this.#at)
       // What follows it stands for itself.
@@ -157,6 +157,6 @@ class Words {
   }
 }
 
-function isBlank(char: string): boolean {
+function isSeparator(char: string): boolean {
   return char === ' ' || char === '\t' || char === '\n'
 }

@@ -2,7 +2,7 @@ import { createHash } from 'node:crypto'
 
 /** Each server has a set of places, one for each nonce, and some share theirs. */
 const sets = 64
-const places = 8
+const placesInSet = 8
 
 /** One nonce of one server. */
 export interface NonceCount {
@@ -27,7 +27,7 @@ export class NonceCounts {
 
   /** Made when it is first needed. */
   get memory(): SharedArrayBuffer {
-    return (this.#memory ??= new SharedArrayBuffer(sets * places * BigUint64Array.BYTES_PER_ELEMENT))
+    return (this.#memory ??= new SharedArrayBuffer(sets * placesInSet * BigUint64Array.BYTES_PER_ELEMENT))
   }
 
   of(origin: string, nonce: string): NonceCount {
@@ -52,7 +52,7 @@ class SharedCount implements NonceCount {
   constructor(words: BigUint64Array, tag: bigint, set: number) {
     this.#words = words
     this.#tag = tag
-    this.#start = set * places
+    this.#start = set * placesInSet
   }
 
   next(): number {
@@ -70,9 +70,9 @@ class SharedCount implements NonceCount {
 
   /** Its place, else the first that is free, else one that is the same for every thread: two of them must not take two. */
   #find(): number {
-    let found = this.#start + Number(this.#tag % BigInt(places))
+    let found = this.#start + Number(this.#tag % BigInt(placesInSet))
     this.#seen = Atomics.load(this.#words, found)
-    for (let place = this.#start + places - 1; place >= this.#start; place--) {
+    for (let place = this.#start + placesInSet - 1; place >= this.#start; place--) {
       const word = Atomics.load(this.#words, place)
       const isOwn = word !== 0n && word >> 32n === this.#tag
       if (!isOwn && word !== 0n) continue

@@ -76,13 +76,13 @@ function checkWebStream(stream: ReadableStream, option: string): void {
 }
 
 /** Iterators that we have begun to read: there is no second body in them. */
-const taken = new WeakSet<object>()
+const begunIterators = new WeakSet<object>()
 
 /** An iterator can be read once; of anything else there is a new one each time. Whether others have read it nobody can tell. */
 function iterableSource(iterable: Iterable<unknown> | AsyncIterable<unknown>, option: string): BodySource {
   const isIterator = 'next' in iterable && typeof iterable.next === 'function'
   const check = (): void => {
-    if (taken.has(iterable)) throw invalidBody(option, 'an iterator that was not sent before', iterable)
+    if (begunIterators.has(iterable)) throw invalidBody(option, 'an iterator that was not sent before', iterable)
   }
   check()
   return {
@@ -91,7 +91,7 @@ function iterableSource(iterable: Iterable<unknown> | AsyncIterable<unknown>, op
     check,
     read() {
       check()
-      if (isIterator) taken.add(iterable)
+      if (isIterator) begunIterators.add(iterable)
       return iterable
     },
   }

@@ -1,7 +1,14 @@
 import { InvalidOptionError } from '../../errors.ts'
 import { isBlob, sourceOf } from './body-sources.ts'
-import { encodeMultipart, makeBoundary, type Part, partsOfFields, partsOfFiles, partsOfFormData } from './multipart.ts'
-import { encodeForm, entriesOf, fieldsOf } from './form.ts'
+import {
+  encodeMultipart,
+  makeBoundary,
+  type FormPart,
+  partsOfFields,
+  partsOfFiles,
+  partsOfFormData,
+} from './multipart.ts'
+import { encodeForm, formEntries, fieldsOf } from './form.ts'
 import { type BodySource, bytesOf, invalidBody, StreamBody } from './stream-body.ts'
 
 /** A body as a prepared request holds it. Text is sent as UTF-8. */
@@ -30,7 +37,7 @@ export interface BodyOptions {
  * @throws {InvalidOptionError} what can't be sent; what a function throws comes through as it is
  */
 export function prepareBody({ data, json, files }: BodyOptions, boundary?: string): TypedBody | undefined {
-  const parts = isGiven(files) ? partsOf(files, data) : undefined
+  const parts = isGiven(files) ? multipartParts(files, data) : undefined
   if (parts !== undefined) return multipartBody(parts, boundary)
   const body = isGiven(data) ? dataBody(data, boundary) : undefined
   return body ?? (json === undefined ? undefined : { body: encodeJson(json), contentType: 'application/json' })
@@ -39,16 +46,16 @@ export function prepareBody({ data, json, files }: BodyOptions, boundary?: strin
 const isGiven = (value: unknown): boolean => value !== undefined && value !== null
 
 /** @returns `undefined` where there are no files */
-function partsOf(files: unknown, data: unknown): Part[] | undefined {
-  const entries = entriesOf(files, 'files')
+function multipartParts(files: unknown, data: unknown): FormPart[] | undefined {
+  const entries = formEntries(files, 'files')
   if (entries === undefined) throw invalidBody('files', 'an object or pairs of field and file', files)
   return entries.length === 0 ? undefined : [...fieldsBeside(data), ...partsOfFiles(entries)]
 }
 
-function fieldsBeside(data: unknown): Part[] {
+function fieldsBeside(data: unknown): FormPart[] {
   if (!isGiven(data) || data === '' || bytesOf(data)?.length === 0) return []
   if (isFormData(data)) return partsOfFormData(data)
-  const entries = entriesOf(data, 'data')
+  const entries = formEntries(data, 'data')
   if (entries === undefined) throw invalidBody('data', 'an object or pairs of fields where there are `files`', data)
   return partsOfFields(fieldsOf(entries))
 }
@@ -59,7 +66,7 @@ function dataBody(data: unknown, boundary?: string): TypedBody | undefined {
   const content = typeof data === 'string' ? data : bytesOf(data)
   if (content !== undefined) return content.length === 0 ? undefined : { body: content, contentType: undefined }
   if (isFormData(data)) return multipartBody(partsOfFormData(data), boundary)
-  const entries = entriesOf(data, 'data')
+  const entries = formEntries(data, 'data')
   if (entries !== undefined) return entries.length === 0 ? undefined : formBody(entries)
   const source = typeof data === 'object' && data !== null ? sourceOf(data, 'data') : undefined
   if (source === undefined)
@@ -71,7 +78,7 @@ function formBody(entries: readonly (readonly [unknown, unknown])[]): TypedBody 
   return { body: encodeForm(fieldsOf(entries)), contentType: 'application/x-www-form-urlencoded' }
 }
 
-function multipartBody(parts: readonly Part[], boundary = makeBoundary()): TypedBody {
+function multipartBody(parts: readonly FormPart[], boundary = makeBoundary()): TypedBody {
   return { body: encodeMultipart(parts, boundary), contentType: `multipart/form-data; boundary=${boundary}` }
 }
 

@@ -8,7 +8,7 @@ import { type BodySource, bytesOf, invalidBody, StreamBody } from './stream-body
 type Piece = Uint8Array | BodySource
 
 /** A part of a multipart body. */
-export interface Part {
+export interface FormPart {
   readonly name: string
   /** A field has none. */
   readonly filename?: string | undefined
@@ -28,19 +28,19 @@ export function makeBoundary(): string {
  *
  * @throws {InvalidHeaderError} a type or a header that would not stay in its line
  */
-export function encodeMultipart(parts: readonly Part[], boundary: string): Uint8Array | StreamBody {
+export function encodeMultipart(parts: readonly FormPart[], boundary: string): Uint8Array | StreamBody {
   const pieces: Piece[] = []
   for (const part of parts) {
     pieces.push(Buffer.from(`--${boundary}\r\n${headOf(part)}\r\n`), part.content, Buffer.from('\r\n'))
   }
   pieces.push(Buffer.from(`--${boundary}--\r\n`))
-  return pieces.every(isBytes) ? Buffer.concat(pieces) : new StreamBody(joined(pieces))
+  return pieces.every(isBytes) ? Buffer.concat(pieces) : new StreamBody(joinedSource(pieces))
 }
 
 const isBytes = (piece: Piece): piece is Uint8Array => piece instanceof Uint8Array
-const isSource = (piece: Piece): piece is BodySource => !isBytes(piece)
+const isBodySource = (piece: Piece): piece is BodySource => !isBytes(piece)
 
-function headOf({ name, filename, type, headers = [] }: Part): string {
+function headOf({ name, filename, type, headers = [] }: FormPart): string {
   const place = filename === undefined ? '' : `; filename="${quoted(filename)}"`
   let head = `Content-Disposition: form-data; name="${quoted(name)}"${place}\r\n`
   if (type !== undefined) head += headerLine('Content-Type', type)
@@ -61,8 +61,8 @@ function headerLine(name: string, value: unknown): string {
   )
 }
 
-function joined(pieces: readonly Piece[]): BodySource {
-  const sources = pieces.filter(isSource)
+function joinedSource(pieces: readonly Piece[]): BodySource {
+  const sources = pieces.filter(isBodySource)
   return {
     get length() {
       return pieces.reduce(addLength, 0)
@@ -100,7 +100,7 @@ const expectedFile =
   'content (text, bytes, Blob, stream, iterable) or [filename, content, type?, headers?] for each field'
 
 /** The fields of a form, before the files. */
-export function partsOfFields(pairs: readonly FormPair[]): Part[] {
+export function partsOfFields(pairs: readonly FormPair[]): FormPart[] {
   return pairs.map(([name, value]) => ({ name, content: typeof value === 'string' ? Buffer.from(value) : value }))
 }
 
@@ -110,7 +110,7 @@ export function partsOfFields(pairs: readonly FormPair[]): Part[] {
  *
  * @throws {InvalidOptionError} what is no file
  */
-export function partsOfFiles(files: readonly (readonly [unknown, unknown])[]): Part[] {
+export function partsOfFiles(files: readonly (readonly [unknown, unknown])[]): FormPart[] {
   return files.flatMap(([field, file]) => {
     if (typeof field !== 'string') throw invalidBody('files', 'named by strings', field)
     if (!Array.isArray(file)) return isMissing(file) ? [] : [filePart(field, fileNameOf(file) ?? field, file)]
@@ -121,7 +121,7 @@ export function partsOfFiles(files: readonly (readonly [unknown, unknown])[]): P
 }
 
 /** A FormData, as the web platform sends it. */
-export function partsOfFormData(form: FormData): Part[] {
+export function partsOfFormData(form: FormData): FormPart[] {
   return [...form.entries()].map(([name, value]) => {
     if (typeof value !== 'string') return filePart(withLineBreaks(name), fileNameOf(value) ?? 'blob', value)
     return { name: withLineBreaks(name), content: Buffer.from(withLineBreaks(value)) }
@@ -133,7 +133,7 @@ const isMissing = (value: unknown): boolean => value === null || value === undef
 /** The multipart algorithm of the HTML standard: every line break of a field is CRLF. */
 const withLineBreaks = (text: string): string => text.replace(/\r\n|\r|\n/g, '\r\n')
 
-function filePart(name: string, filename: unknown, content: unknown, type?: unknown, headers?: unknown): Part {
+function filePart(name: string, filename: unknown, content: unknown, type?: unknown, headers?: unknown): FormPart {
   const rest = headerPairs(headers)
   const typeHeader = rest.find(([key]) => key.toLowerCase() === 'content-type')?.[1]
   return {
@@ -141,7 +141,7 @@ function filePart(name: string, filename: unknown, content: unknown, type?: unkn
     filename: textOrNone(filename),
     type: textOrNone(type ?? typeHeader) ?? typeOf(content, !isMissing(filename)),
     headers: rest.filter(([key]) => !/^content-(?:type|disposition)$/i.test(key)),
-    content: contentOf(content),
+    content: fileContent(content),
   }
 }
 
@@ -164,7 +164,7 @@ function headerPairs(headers: unknown): [string, unknown][] {
   return Object.entries(headers as object).filter(([, value]) => !isMissing(value))
 }
 
-function contentOf(content: unknown): Part['content'] {
+function fileContent(content: unknown): FormPart['content'] {
   if (typeof content === 'string') return Buffer.from(content)
   const part =
     bytesOf(content) ?? (typeof content === 'object' && content !== null ? sourceOf(content, 'files') : undefined)

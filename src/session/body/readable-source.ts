@@ -9,9 +9,9 @@ export function isReadable(value: unknown): value is Readable {
 }
 
 /** Streams that came to us before anybody had read from them: whoever reads from one then takes a part of the body. */
-const untouched = new WeakSet<object>()
+const untouchedStreams = new WeakSet<object>()
 /** Streams that we have begun to read: there is no second body in them. */
-const taken = new WeakSet<object>()
+const begunStreams = new WeakSet<object>()
 
 /**
  * A stream whose request waits. One that fails meanwhile (no such file) must not be an uncaught error: reading it will
@@ -19,12 +19,12 @@ const taken = new WeakSet<object>()
  */
 export function holdStream(stream: Readable): void {
   // A request that finds no room in a queue is tried again and again.
-  if (!stream.listeners('error').includes(ignore)) stream.on('error', ignore)
+  if (!stream.listeners('error').includes(ignoreError)) stream.on('error', ignoreError)
   // What was read from it before is the caller's affair: the rest is the body, as it is of a file in requests.
-  if ((stream.readableDidRead as boolean | undefined) === false) untouched.add(stream)
+  if ((stream.readableDidRead as boolean | undefined) === false) untouchedStreams.add(stream)
 }
 
-function ignore(): void {
+function ignoreError(): void {
   // See above.
 }
 
@@ -42,12 +42,12 @@ export function readableSource(stream: Readable, option: string): BodySource {
       check()
       // It waits to take chunks between ours.
       if (stream.listenerCount('readable') > 0) throw invalidBody(option, readByNobodyElse, stream)
-      taken.add(stream)
-      return length === undefined ? stream : firstBytes(stream, length)
+      begunStreams.add(stream)
+      return length === undefined ? stream : upToLength(stream, length)
     },
     release() {
       // Another request may be reading it.
-      if (!taken.has(stream)) stream.destroy()
+      if (!begunStreams.has(stream)) stream.destroy()
     },
   }
 }
@@ -58,7 +58,7 @@ function checkReadable(stream: Readable, option: string): void {
   if (stream.readableEnded || stream.destroyed) {
     throw invalidBody(option, 'a stream that was not read to its end or destroyed', stream)
   }
-  const isRead = taken.has(stream) || (stream.readableDidRead && untouched.has(stream))
+  const isRead = begunStreams.has(stream) || (stream.readableDidRead && untouchedStreams.has(stream))
   if (isRead || stream.readableFlowing === true) throw invalidBody(option, readByNobodyElse, stream)
 }
 
@@ -79,7 +79,7 @@ function fileLength(stream: Readable): number | undefined {
 }
 
 /** A file that grows while it is sent (a log) is sent as long as it was said to be. */
-async function* firstBytes(stream: Readable, length: number): AsyncGenerator<unknown, void, void> {
+async function* upToLength(stream: Readable, length: number): AsyncGenerator<unknown, void, void> {
   let left = length
   for await (const chunk of stream as AsyncIterable<Uint8Array>) {
     yield chunk.subarray(0, left)

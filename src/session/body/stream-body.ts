@@ -109,7 +109,7 @@ async function* chunksOf(source: BodySource): AsyncGenerator<Uint8Array, void, v
  */
 export function invalidBody(option: string, expected: string, value: unknown): InvalidOptionError {
   hush(value)
-  return new InvalidOptionError(`Expected \`${option}\` to be ${expected}, got ${kindOf(value)}`, { option })
+  return new InvalidOptionError(`Expected \`${option}\` to be ${expected}, got ${kindOfBody(value)}`, { option })
 }
 
 /** The error where a body is needed again. @param tried what would have needed it */
@@ -121,7 +121,7 @@ export function unrewindable(
   return new UnrewindableBodyError(`${tried}: ${problem}`, options)
 }
 
-function kindOf(value: unknown): string {
+function kindOfBody(value: unknown): string {
   if (value === null || value === undefined) return String(value)
   if (Array.isArray(value)) return 'an array'
   return typeof value === 'object' ? `an object (${className(value)})` : `a ${typeof value}`

@@ -10,16 +10,16 @@ import { withoutCredentials } from '../url.ts'
 import type { RetryCounts } from './retry.ts'
 
 /** What a call is asked to do. */
-export interface CallSubject {
+export interface CallInput {
   readonly request: RequestSpec | PreparedRequest
   /** Of a prepared request. */
   readonly options?: SendOptions | undefined
   /** Where another call for it has stopped. */
-  readonly position?: ResumedPosition | undefined
+  readonly checkpoint?: ResumedCheckpoint | undefined
 }
 
 /** What is known of a request that could not be opened. */
-export function describeRequest({ request }: CallSubject): FailedRequest {
+export function describeRequest({ request }: CallInput): FailedRequest {
   if (request instanceof PreparedRequest) return request
   const { method = 'GET', url } = request as { method?: unknown; url: unknown }
   const text = typeof url === 'string' || url instanceof URL ? withoutCredentials(String(url)) : ''
@@ -39,7 +39,7 @@ export function hushInputs(request: RequestSpec | PreparedRequest): void {
 }
 
 /** @throws {RequestError} an option that is unknown, or can't be used */
-export function optionsOf({ request, options }: CallSubject, defaults: ResolvedOptions): ResolvedOptions {
+export function resolvedOptionsOf({ request, options }: CallInput, defaults: ResolvedOptions): ResolvedOptions {
   const given =
     request instanceof PreparedRequest ? { ...request[requestNotes].options, ...checkSendOptions(options) } : request
   return resolveOptions(given, defaults)
@@ -54,7 +54,7 @@ function checkSendOptions(options: SendOptions | undefined): SendOptions | undef
 }
 
 /** Where a call stands between two attempts. */
-export interface CallPosition {
+export interface Checkpoint {
   /** Of the hop that failed, as it was before cookies, auth functions and hooks. */
   readonly request: PreparedRequest
   /** The redirects have not left the origin of the first request: its `auth` and `cookies` belong to this one, too. */
@@ -67,7 +67,7 @@ export interface CallPosition {
 }
 
 /** The same for the Call that goes on from there. */
-export interface ResumedPosition extends CallPosition {
+export interface ResumedCheckpoint extends Checkpoint {
   /** The body is that of the first request, which is prepared anew. */
   readonly keepsBody: boolean
   /** Milliseconds of the total timeout that have passed. */

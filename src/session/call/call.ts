@@ -2,15 +2,15 @@ import { Deadline } from '../../deadline.ts'
 import { HTTPError, TooManyRedirectsError, attachRequest } from '../../errors.ts'
 import type { FailedRequest } from '../../errors.ts'
 import type { ExchangeResponse } from '../../transport/exchange.ts'
-import { sendWithAuth, type Correspondence } from '../auth/auth-flow.ts'
+import { sendWithAuth, type AuthTransport } from '../auth/auth-flow.ts'
 import { CallHooks } from './call-hooks.ts'
 import {
   type CallObserver,
-  type CallPosition,
-  type CallSubject,
+  type Checkpoint,
+  type CallInput,
   describeRequest,
   hushInputs,
-  optionsOf,
+  resolvedOptionsOf,
   totalTimeout,
 } from './call-subject.ts'
 import { type NextAttempt, RedirectAttempt, Retries, type RetryAttempt } from './retry.ts'
@@ -32,9 +32,9 @@ import type { UserScope } from '../../user-scope.ts'
  *
  * The total timeout begins with the first attempt and ends with the body.
  */
-export class Call implements Correspondence {
+export class Call implements AuthTransport {
   readonly #core: SessionCore
-  readonly #subject: CallSubject
+  readonly #input: CallInput
   readonly #observer: CallObserver
   readonly #exchanges: Exchanges
   readonly #hooks: CallHooks
@@ -55,13 +55,13 @@ export class Call implements Correspondence {
   /** What the last sending failed with, where others have a hand in it: the only failure that may be tried again. */
   #sendFailure: { readonly error: unknown } | undefined
 
-  constructor(core: SessionCore, session: Session, subject: CallSubject, observer: CallObserver) {
+  constructor(core: SessionCore, session: Session, subject: CallInput, observer: CallObserver) {
     this.#core = core
-    this.#subject = subject
+    this.#input = subject
     this.#observer = observer
     this.#exchanges = new Exchanges(core, observer)
     this.#hooks = new CallHooks(core, session, observer, this)
-    this.#nextNumber = subject.position?.nextNumber ?? 1
+    this.#nextNumber = subject.checkpoint?.nextNumber ?? 1
   }
 
   /**
@@ -97,7 +97,7 @@ export class Call implements Correspondence {
   }
 
   /** Where it stands between two attempts: a Call with the same subject can go on from there. */
-  get position(): CallPosition {
+  get checkpoint(): Checkpoint {
     const { request, auth, cookies } = this.#hop as Hop
     const hop = { request, isHome: auth !== undefined || cookies !== undefined, history: this.#history }
     return { ...hop, redirects: this.#redirects, nextNumber: this.#nextNumber, counts: this.#retries?.counts }
@@ -105,7 +105,7 @@ export class Call implements Correspondence {
 
   /** The request as far as it is known. */
   get described(): FailedRequest {
-    return this.#hop?.request ?? describeRequest(this.#subject)
+    return this.#hop?.request ?? describeRequest(this.#input)
   }
 
   /** The running attempt rejects with exactly this error, and a body that is still coming in ends with it. */
@@ -142,21 +142,21 @@ export class Call implements Correspondence {
   }
 
   #open(): Hop {
-    const options = (this.#options = optionsOf(this.#subject, this.#core.defaults))
+    const options = (this.#options = resolvedOptionsOf(this.#input, this.#core.defaults))
     this.#hooks.adopt(options)
-    const hop = openRequest(this.#core, this.#subject, options)
+    const hop = openRequest(this.#core, this.#input, options)
     this.#core.enter()
     this.#isCounted = true
     const { total } = options.timeout
     this.#followsRedirects = options.allowRedirects ?? hop.request.method !== 'HEAD'
-    if (options.retry !== undefined) this.#retries = new Retries(options.retry, this.#subject.position?.counts)
+    if (options.retry !== undefined) this.#retries = new Retries(options.retry, this.#input.checkpoint?.counts)
     this.#isPlain = hop.auth === undefined && !this.#hooks.has('request')
-    const { position } = this.#subject
-    if (position !== undefined) {
-      this.#redirects = position.redirects
-      this.#history = position.history
+    const { checkpoint } = this.#input
+    if (checkpoint !== undefined) {
+      this.#redirects = checkpoint.redirects
+      this.#history = checkpoint.history
     }
-    const remaining = Math.max(0, total - (position?.elapsed ?? 0))
+    const remaining = Math.max(0, total - (checkpoint?.elapsed ?? 0))
     if (total !== Infinity) this.#deadline = new Deadline(remaining, () => this.#expire(total))
     return hop
   }
@@ -244,7 +244,7 @@ export class Call implements Correspondence {
     const request = this.described
     const isOfSending = this.#isOfSending(error)
     this.#exchanges.endSending()
-    if (this.#hop === undefined) hushInputs(this.#subject.request)
+    if (this.#hop === undefined) hushInputs(this.#input.request)
     try {
       this.#exchanges.throwIfAborted()
       attachRequest(error, request)

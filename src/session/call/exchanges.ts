@@ -15,7 +15,7 @@ import { resolveTls } from '../network/tls.ts'
 import type { ResolvedOptions } from '../options/option-table.ts'
 import { flatHeaders, type PreparedRequest } from '../prepared-request.ts'
 import { incomingBody, Response } from '../response/response.ts'
-import type { OpenBody, SessionCore } from '../session-core.ts'
+import type { UnreadBody, SessionCore } from '../session-core.ts'
 import type { Location } from '../url.ts'
 import { idempotentMethods } from './retry-policy.ts'
 
@@ -30,7 +30,7 @@ interface ExchangeObserver {
 }
 
 /** The sendings of one call, one after the other, and the way to stop them. */
-export class Exchanges implements OpenBody, HeadersListener {
+export class Exchanges implements UnreadBody, HeadersListener {
   readonly #core: SessionCore
   readonly #observer: ExchangeObserver
   #current: Exchange | undefined
@@ -219,12 +219,12 @@ function proxyFor(core: SessionCore, options: ResolvedOptions, location: Locatio
 /** Not the caller's to say: the body tells how it is framed, and the connection how it is kept. */
 function wireHeaders(flat: readonly string[]): string[] {
   for (let index = 0; index < flat.length; index += 2) {
-    if (isOurs(flat[index] as string)) return flat.filter((_, each) => !isOurs(flat[each - (each % 2)] as string))
+    if (isFraming(flat[index] as string)) return flat.filter((_, each) => !isFraming(flat[each - (each % 2)] as string))
   }
   return flat as string[]
 }
 
-function isOurs(name: string): boolean {
+function isFraming(name: string): boolean {
   const { length } = name
   if (length !== 10 && length !== 14 && length !== 17) return false
   return /^(?:keep-alive|content-length|transfer-encoding)$/i.test(name)

@@ -1,7 +1,7 @@
 import { SessionClosedError } from '../../errors.ts'
 import type { AuthFunction, AuthOption } from '../auth/auth-flow.ts'
 import { basicValue } from '../auth/basic.ts'
-import type { CallSubject, ResumedPosition } from './call-subject.ts'
+import type { CallInput, ResumedCheckpoint } from './call-subject.ts'
 import { netrcAuth } from '../auth/netrc.ts'
 import type { OrReference } from '../options/options.ts'
 import type { RequestCookies } from '../cookies/cookies.ts'
@@ -32,7 +32,7 @@ export interface Hop {
  */
 export function openRequest(
   core: SessionCore,
-  { request: asked, position }: CallSubject,
+  { request: asked, checkpoint }: CallInput,
   options: ResolvedOptions,
 ): Hop {
   if (core.isClosed) throw new SessionClosedError('Could not send the request: the session is closed')
@@ -40,10 +40,10 @@ export function openRequest(
     asked instanceof PreparedRequest ? reuse(asked) : prepare(core, methodOf(asked), asked.url, options)
   const { request, location } = preparation
   const hop = { request, location, auth: authorize(core, options, preparation), cookies: options.cookies }
-  return position === undefined ? hop : resumedHop(position, hop)
+  return checkpoint === undefined ? hop : resumedHop(checkpoint, hop)
 }
 
-function resumedHop({ request, isHome, keepsBody }: ResumedPosition, first: Hop): Hop {
+function resumedHop({ request, isHome, keepsBody }: ResumedCheckpoint, first: Hop): Hop {
   if (keepsBody) {
     const { body, headers } = first.request
     // A multipart body that is made anew has another boundary.

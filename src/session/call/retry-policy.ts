@@ -20,7 +20,7 @@ export interface RetryPolicy {
 export const idempotentMethods: readonly string[] = ['GET', 'HEAD', 'OPTIONS', 'PUT', 'DELETE', 'TRACE']
 const transientStatusCodes = [408, 429, 500, 502, 503, 504]
 
-const counting = { minimum: 0, infinite: true }
+const countRange = { minimum: 0, infinite: true }
 
 /**
  * The policy that `retry` describes.
@@ -32,17 +32,19 @@ const counting = { minimum: 0, infinite: true }
 export function resolveRetry(option: unknown): RetryPolicy | undefined {
   if (option === undefined || option === null) return undefined
   const options: RetryOptions =
-    typeof option === 'number' ? { total: checkCount('retry', option, counting) } : recordOf('retry', option, retryKeys)
+    typeof option === 'number'
+      ? { total: checkCount('retry', option, countRange) }
+      : recordOf('retry', option, retryKeys)
   const { total = 3, connect = total, read = total, status = total } = options
   const { methods = idempotentMethods, statusCodes = transientStatusCodes, backoff = {} } = options
   const { retryAfter = true, maxRetryAfter = 60_000 } = options
-  if (checkCount('retry.total', total, counting) === 0) return undefined
+  if (checkCount('retry.total', total, countRange) === 0) return undefined
   return {
     total,
     limits: {
-      connect: checkCount('retry.connect', connect, counting),
-      read: checkCount('retry.read', read, counting),
-      status: checkCount('retry.status', status, counting),
+      connect: checkCount('retry.connect', connect, countRange),
+      read: checkCount('retry.read', read, countRange),
+      status: checkCount('retry.status', status, countRange),
     },
     methods: new Set(checkList('retry.methods', methods, 'method names', isMethod).map(toUpperCase)),
     statusCodes: new Set(checkList('retry.statusCodes', statusCodes, 'status codes', isStatus)),

@@ -19,7 +19,7 @@ export type { RetryPolicy }
 export type RetryCounts = Readonly<Record<RetryClass, number>>
 
 /** How an attempt ended: with a response or with an error. */
-export interface Outcome {
+export interface AttemptOutcome {
   readonly method: string
   readonly response?:
     { readonly status: number; readonly headers: { get(name: string): string | undefined } } | undefined
@@ -48,11 +48,11 @@ export const noRetries: RetryCounts = Object.freeze({ connect: 0, read: 0, statu
 export function planRetry(
   policy: RetryPolicy,
   counts: RetryCounts,
-  outcome: Outcome,
+  outcome: AttemptOutcome,
   random: () => number = Math.random,
   now: () => number = Date.now,
 ): RetryPlan | undefined {
-  const kind = kindOf(policy, outcome)
+  const kind = retryClassOf(policy, outcome)
   if (kind === undefined || !policy.methods.has(outcome.method.toUpperCase())) return undefined
   const retries = counts.connect + counts.read + counts.status
   if (retries >= policy.total || counts[kind] >= policy.limits[kind]) return undefined
@@ -70,7 +70,7 @@ function backoff(
   return jitter ? random() * delay : delay
 }
 
-function kindOf({ statusCodes }: RetryPolicy, { response, error }: Outcome): RetryClass | undefined {
+function retryClassOf({ statusCodes }: RetryPolicy, { response, error }: AttemptOutcome): RetryClass | undefined {
   if (response !== undefined) return statusCodes.has(response.status) ? 'status' : undefined
   if (error instanceof ConnectTimeoutError || error instanceof ProxyError) return 'connect'
   if (error instanceof ReadTimeoutError || error instanceof ChunkedEncodingError) return 'read'

@@ -21,7 +21,7 @@ export interface JarListener {
 /** A jar without its cookies: what it allows. */
 export type JarRules = SerializedCookieJar
 
-type Method = (...args: unknown[]) => unknown
+type StoreMethod = (...args: unknown[]) => unknown
 
 /** A store is watched once, however many want to know. */
 const watched = new WeakMap<Store, Set<JarListener>>()
@@ -68,8 +68,8 @@ export class FollowedJar {
   write({ domain, path, key, cookie: json }: CookieChange): void {
     const { store } = this.jar
     const cookie = json && Cookie.fromJSON(json)
-    if (cookie === undefined) store.removeCookie(domain, path, key, ignore)
-    else store.putCookie(cookie, ignore)
+    if (cookie === undefined) store.removeCookie(domain, path, key, ignoreAnswer)
+    else store.putCookie(cookie, ignoreAnswer)
   }
 }
 
@@ -96,7 +96,7 @@ function watchMethod(
   if (typeof original !== 'function' || isAbstract(store, name)) return
   const value = function (this: Store, ...args: unknown[]): unknown {
     const places = concerns(...args)
-    const returned = (original as Method).apply(this, args)
+    const returned = (original as StoreMethod).apply(this, args)
     places.forEach(tell)
     return returned
   }
@@ -118,6 +118,6 @@ function placesIn(store: Store): readonly CookiePlace[] {
   return places
 }
 
-function ignore(): void {
+function ignoreAnswer(): void {
   // The stores are synchronous, and want a callback all the same.
 }

@@ -1,6 +1,6 @@
 import { statSync } from 'node:fs'
 
-interface Entry<T> {
+interface CachedFile<T> {
   readonly value: T
   readonly modified: number
   readonly size: number
@@ -10,14 +10,14 @@ interface Entry<T> {
 }
 
 /** Milliseconds: more than a tick of any file system but FAT's. */
-const rest = 100
+const timeAtRest = 100
 
 const maxEntries = 100
 
 /** What was made of files (or directories), made anew once they change: told by modification time, size and inode. */
 export class FileCache<T> {
   readonly #make: (path: string) => T
-  readonly #entries = new Map<string, Entry<T>>()
+  readonly #entries = new Map<string, CachedFile<T>>()
 
   constructor(make: (path: string) => T) {
     this.#make = make
@@ -37,7 +37,7 @@ export class FileCache<T> {
     const { mtimeMs: modified, size, ino: inode } = stats
     if (entry?.isSure === true && entry.modified === modified && entry.size === size && entry.inode === inode)
       return entry.value
-    const isSure = Date.now() - modified > rest
+    const isSure = Date.now() - modified > timeAtRest
     const value = this.#make(path)
     if (this.#entries.size >= maxEntries) this.#entries.delete(this.#entries.keys().next().value ?? '')
     this.#entries.set(path, { value, modified, size, inode, isSure })

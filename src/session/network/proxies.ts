@@ -122,15 +122,15 @@ export function parseProxyUrl(key: string, value: unknown): ProxyTarget {
 
 function parseTarget(key: string, text: string): ProxyTarget {
   const url = urlOf(text)
-  if (url === undefined) throw invalid(key, text, 'expected scheme://host:port')
+  if (url === undefined) throw invalidProxy(key, text, 'expected scheme://host:port')
   const [protocol, defaultPort] = schemes[url.protocol] ?? []
   if (protocol === undefined || defaultPort === undefined) {
-    throw invalid(key, text, 'expected the scheme http, https, socks5 or socks5h')
+    throw invalidProxy(key, text, 'expected the scheme http, https, socks5 or socks5h')
   }
   const isPair = url.password !== '' || (url.username !== '' && text.includes(':@'))
   const credentials = isPair ? { username: unescape(url.username), password: unescape(url.password) } : undefined
   if (credentials !== undefined && protocol.startsWith('socks') && !Object.values(credentials).every(fitsSocks)) {
-    throw invalid(key, text, `expected user and password of 1 to ${longestSocksField} bytes for SOCKS`)
+    throw invalidProxy(key, text, `expected user and password of 1 to ${longestSocksField} bytes for SOCKS`)
   }
   return {
     protocol,
@@ -163,7 +163,7 @@ function urlOf(text: string): URL | undefined {
 }
 
 /** Nothing well-formed: what stands before the last @ may be user and password, all of it but a scheme. */
-function invalid(key: string, text: string, problem: string): InvalidProxyURLError {
+function invalidProxy(key: string, text: string, problem: string): InvalidProxyURLError {
   const start = /^(?:[a-z][a-z0-9+.-]*:)?\/\//i.exec(text)?.[0] ?? ''
   const shown = text.includes('@') ? start + text.slice(text.lastIndexOf('@') + 1) : text
   return new InvalidProxyURLError(`Invalid proxy URL for \`${key}\`: ${problem}, got ${describe(shown)}`)
@@ -188,7 +188,7 @@ const lists = new Map<string, DirectHosts>()
  */
 export function isDirect(url: Location, noProxy: string): boolean {
   if (noProxy === '') return false
-  const { isAll, hosts, addresses } = listOf(noProxy)
+  const { isAll, hosts, addresses } = directHosts(noProxy)
   if (isAll) return true
   const hostname = url.hostname.replace(/^\[|\]$/g, '').replace(/\.$/, '')
   const port = url.port || (url.protocol === 'https:' ? '443' : '80')
@@ -202,7 +202,7 @@ export function isDirect(url: Location, noProxy: string): boolean {
   return ['', port].some((key) => addresses.get(key)?.check(hostname, family) === true)
 }
 
-function listOf(noProxy: string): DirectHosts {
+function directHosts(noProxy: string): DirectHosts {
   let list = lists.get(noProxy)
   if (list === undefined) {
     list = parseNoProxy(noProxy)

@@ -121,12 +121,12 @@ interface Pem {
  * @throws {InvalidOptionError} neither text nor bytes, or empty
  */
 function readAuthorities(option: string, value: unknown): Pem {
-  return read(option, value, authorityTexts, authorityFiles)
+  return readGiven(option, value, authorityTexts, authorityFiles)
 }
 
 /** A certificate, or a key: PEM text or bytes, or a file. Throws as `readAuthorities` does, whatever stands in it. */
 function readPem(option: string, value: unknown): Pem {
-  return read(option, value, pemTexts, pemFiles)
+  return readGiven(option, value, pemTexts, pemFiles)
 }
 
 /** How a message names what was given: a path as it is, and nothing that may be a key. */
@@ -163,7 +163,7 @@ const authorityFiles = new FileCache((path) =>
   authoritiesOf(statSync(path).isDirectory() ? readDirectory(path) : readFileSync(path, 'utf8')),
 )
 
-function read(option: string, value: unknown, texts: TextCache, files: FileCache<Pem>): Pem {
+function readGiven(option: string, value: unknown, texts: TextCache, files: FileCache<Pem>): Pem {
   const text = value instanceof Uint8Array ? Buffer.from(value).toString() : value
   if (typeof text !== 'string' || text === '') {
     const kind = typeof text === 'object' && text !== null ? `an object (${className(text)})` : typeof text

@@ -25,19 +25,19 @@ export function mergeTimeout(option: unknown, base: ResolvedTimeout): ResolvedTi
   if (option === undefined) return base
   if (option === null) return none
   if (typeof option !== 'object') {
-    const time = check('timeout', option)
+    const time = checkTime('timeout', option)
     return { ...base, connect: time, read: time }
   }
   const merged = { ...base }
   for (const [name, value] of Object.entries(option as Exclude<TimeoutOption, number | null>)) {
     const key = keys.find((each) => each === name)
     if (key === undefined) throw new TypeError(`Bad \`timeout\`: ${unknownOption(name, keys)}`)
-    if (value !== undefined) merged[key] = check(`timeout.${key}`, value)
+    if (value !== undefined) merged[key] = checkTime(`timeout.${key}`, value)
   }
   return merged
 }
 
-function check(name: string, value: unknown): number {
+function checkTime(name: string, value: unknown): number {
   if (value === null) return Infinity
   const message = `Expected \`${name}\` to be a positive number of milliseconds or null, got ${describe(value)}`
   if (typeof value !== 'number' || Number.isNaN(value)) throw new TypeError(message)

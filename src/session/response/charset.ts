@@ -1,5 +1,5 @@
 /** A TextDecoder, or what does the same for an encoding that TextDecoder does not have, or has wrong. */
-export interface Decoder {
+export interface CharsetDecoder {
   decode(bytes?: Uint8Array, options?: { stream?: boolean }): string
 }
 
@@ -30,7 +30,7 @@ export function encodingFrom(contentType: string | undefined): string | undefine
 export function decodeText(bytes: Uint8Array, label: string | undefined): string {
   const name = nameOf(label)
   if (name !== 'utf-8' && (name !== undefined || utf16Mark(bytes) !== undefined))
-    return decoderFor(name, bytes).decode(bytes)
+    return charsetDecoder(name, bytes).decode(bytes)
   const start = bytes[0] === 0xef && bytes[1] === 0xbb && bytes[2] === 0xbf ? 3 : 0
   return asBuffer(bytes).toString('utf8', start)
 }
@@ -41,7 +41,7 @@ export function decodeText(bytes: Uint8Array, label: string | undefined): string
  * @param label as `decodeText` has it
  * @param start the first piece, for its byte order mark
  */
-export function decoderFor(label: string | undefined, start: Uint8Array): Decoder {
+export function charsetDecoder(label: string | undefined, start: Uint8Array): CharsetDecoder {
   const name = nameOf(label)
   if (name === undefined) return new TextDecoder(utf16Mark(start))
   if (name === 'utf-16') return new TextDecoder(utf16Mark(start) ?? 'utf-16le')

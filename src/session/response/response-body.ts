@@ -1,7 +1,7 @@
 import { Readable } from 'node:stream'
 import { attachRequest, BodyNotReadError, type FailedRequest, StreamConsumedError } from '../../errors.ts'
 import type { BodyStream } from '../../transport/exchange.ts'
-import { type Decoder, decoderFor } from './charset.ts'
+import { type CharsetDecoder, charsetDecoder } from './charset.ts'
 
 /** The body of a streamed response: read once, in whatever way, by whoever comes first. */
 export class ResponseBody {
@@ -124,9 +124,9 @@ async function* decoded(
   chunks: AsyncIterable<Uint8Array>,
   label: string | undefined,
 ): AsyncGenerator<string, void, void> {
-  let decoder: Decoder | undefined
+  let decoder: CharsetDecoder | undefined
   for await (const chunk of chunks) {
-    decoder ??= decoderFor(label, chunk)
+    decoder ??= charsetDecoder(label, chunk)
     yield decoder.decode(chunk, { stream: true })
   }
   if (decoder !== undefined) yield decoder.decode()
@@ -148,13 +148,13 @@ export async function* resized(
     kept.push(chunk)
     length += chunk.byteLength
     if (length < size) continue
-    const bytes = joined(kept)
+    const bytes = joinedChunks(kept)
     const whole = length - (length % size)
     yield* sliced(bytes.subarray(0, whole), size)
     kept = whole === length ? [] : [bytes.subarray(whole)]
     length -= whole
   }
-  if (length > 0) yield joined(kept)
+  if (length > 0) yield joinedChunks(kept)
 }
 
 /**
@@ -175,7 +175,7 @@ export function toReadable(chunks: AsyncIterator<Uint8Array>, close: () => Promi
   })
 }
 
-function joined(chunks: readonly Uint8Array[]): Uint8Array {
+function joinedChunks(chunks: readonly Uint8Array[]): Uint8Array {
   const [only] = chunks
   return only !== undefined && chunks.length === 1 ? only : Buffer.concat(chunks)
 }

@@ -45,7 +45,7 @@ export interface ResponseInit<D = unknown> {
 }
 
 const redirectStatuses: readonly number[] = [301, 302, 303, 307, 308]
-const nothing: readonly never[] = Object.freeze([])
+const noHistory: readonly never[] = Object.freeze([])
 const noContent = new Uint8Array(0)
 
 // What only our own code asks a response.
@@ -90,7 +90,7 @@ export class Response<D = unknown> {
     this.statusText = init.statusText ?? STATUS_CODES[status] ?? ''
     this.request = request ?? new PreparedRequest({ url: init.url ?? 'http://localhost/' })
     this.url = init.url === undefined ? this.request.url : withoutCredentials(init.url)
-    this.history = init.history ?? nothing
+    this.history = init.history ?? noHistory
     this.next = init.next
     this.elapsed = init.elapsed ?? 0
     this.httpVersion = init.httpVersion

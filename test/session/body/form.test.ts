@@ -1,7 +1,7 @@
 import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
 import { InvalidOptionError } from '../../../src/errors.ts'
-import { encodeForm, entriesOf, fieldsOf } from '../../../src/session/body/form.ts'
+import { encodeForm, formEntries, fieldsOf } from '../../../src/session/body/form.ts'
 
 describe('encodeForm()', () => {
   it('escapes what requests escapes: a space is +, only letters, digits and _.-~ stay', () => {
@@ -28,7 +28,7 @@ describe('encodeForm()', () => {
 
 describe('fieldsOf()', () => {
   it('repeats a name for arrays and sets, and leaves out null and undefined', () => {
-    const entries = entriesOf(
+    const entries = formEntries(
       { a: [1, null, 'x', undefined], b: new Set([true]), c: null, d: 1n, e: new URL('http://h/') },
       'data',
     )
@@ -54,22 +54,22 @@ describe('entriesOf()', () => {
     }
     const value: object = Object.create({ inherited: 1 })
 
-    expect(entriesOf(new Base(), 'data')).toEqual([['own', 1]])
-    expect(entriesOf(value, 'data')).toEqual([])
-    expect(entriesOf(JSON.parse('{"__proto__":"x","constructor":"y"}'), 'data')).toEqual([
+    expect(formEntries(new Base(), 'data')).toEqual([['own', 1]])
+    expect(formEntries(value, 'data')).toEqual([])
+    expect(formEntries(JSON.parse('{"__proto__":"x","constructor":"y"}'), 'data')).toEqual([
       ['__proto__', 'x'],
       ['constructor', 'y'],
     ])
   })
 
   it('a field may have the name of a method', () => {
-    expect(entriesOf({ then: '1', pipe: '2' }, 'data')).toHaveLength(2)
+    expect(formEntries({ then: '1', pipe: '2' }, 'data')).toHaveLength(2)
   })
 
   it.each([[new Date()], [Promise.resolve()], [new Blob([])], [/x/], [(function* () {})()], ['text'], [1], [null]])(
     'tells what is no form',
     (value) => {
-      expect(entriesOf(value, 'data')).toBeUndefined()
+      expect(formEntries(value, 'data')).toBeUndefined()
     },
   )
 })

@@ -5,7 +5,7 @@ import {
   planRetry,
   type RetryPlan,
   noRetries,
-  type Outcome,
+  type AttemptOutcome,
   parseRetryAfter,
   resolveRetry,
 } from '../../../src/session/call/retry.ts'
@@ -13,14 +13,14 @@ import {
 const headers = (retryAfter?: string): { get(name: string): string | undefined } => ({
   get: (name) => (name === 'retry-after' ? retryAfter : undefined),
 })
-const answered = (status: number, retryAfter?: string): Outcome => ({
+const answered = (status: number, retryAfter?: string): AttemptOutcome => ({
   method: 'GET',
   response: { status, headers: headers(retryAfter) },
 })
-const failed = (error: unknown, method = 'GET'): Outcome => ({ method, error })
+const failed = (error: unknown, method = 'GET'): AttemptOutcome => ({ method, error })
 
 /** Without jitter. */
-function next(option: object | number, outcome: Outcome, counts = noRetries, now = 0): RetryPlan | undefined {
+function next(option: object | number, outcome: AttemptOutcome, counts = noRetries, now = 0): RetryPlan | undefined {
   const policy = resolveRetry(typeof option === 'number' ? option : { backoff: { jitter: false }, ...option })
   return (
     policy &&

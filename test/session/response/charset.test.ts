@@ -1,6 +1,6 @@
 import fc from '../../helpers/fast-check.ts'
 import { describe, expect, it } from 'vitest'
-import { decodeJsonText, decoderFor, decodeText, encodingFrom } from '../../../src/session/response/charset.ts'
+import { decodeJsonText, charsetDecoder, decodeText, encodingFrom } from '../../../src/session/response/charset.ts'
 
 const bytes = (...values: number[]): Uint8Array => Uint8Array.from(values)
 
@@ -89,7 +89,7 @@ describe('decoderFor()', () => {
     (label) => {
       fc.assert(
         fc.property(fc.uint8Array({ minLength: 2, maxLength: 40 }), fc.integer({ min: 2, max: 40 }), (content, at) => {
-          const decoder = decoderFor(label, content.subarray(0, at))
+          const decoder = charsetDecoder(label, content.subarray(0, at))
           const text =
             decoder.decode(content.subarray(0, at), { stream: true }) +
             decoder.decode(content.subarray(at), { stream: true }) +
