@@ -1,6 +1,6 @@
 import { describe, ownOptions } from '../checks.ts'
 import { RequestError } from '../errors.ts'
-import { describeRequest } from '../session/call/call-subject.ts'
+import { describeRequest } from '../session/call/call-input.ts'
 import { originHeaders, resolveLocation } from '../session/call/redirects.ts'
 import { keepsCredentials, parseUrl, takeCredentials, textOfUrl } from '../session/url.ts'
 import type { HeadersOption, RequestOptions, RequestSpec } from '../session/options/options.ts'

@@ -1,11 +1,11 @@
 import { Deadline } from '../deadline.ts'
 import { CancelledError, type FailedRequest } from '../errors.ts'
-import type { CallObserver } from '../session/call/call-subject.ts'
+import type { CallObserver } from '../session/call/call-input.ts'
 import type { RequestOptions } from '../session/options/options.ts'
 import { incomingBody, Response } from '../session/response/response.ts'
 import type { UserScope } from '../user-scope.ts'
 import type { RequestSpan } from './tracing.ts'
-import { totalTimeout } from '../session/call/call-subject.ts'
+import { totalTimeout } from '../session/call/call-input.ts'
 
 /** The execution of one request, here or in threads, from its start on a worker. */
 export abstract class RequestRun {

@@ -1,6 +1,6 @@
 import { tracingChannel } from 'node:diagnostics_channel'
 import { AsyncContext } from '../async-context.ts'
-import { describeRequest } from '../session/call/call-subject.ts'
+import { describeRequest } from '../session/call/call-input.ts'
 import type { SubmittedRequest } from './response-future.ts'
 
 /** What subscribers of `undici-futures:request` get. */

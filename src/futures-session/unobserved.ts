@@ -1,5 +1,5 @@
 import { AsyncContext } from '../async-context.ts'
-import { describeRequest } from '../session/call/call-subject.ts'
+import { describeRequest } from '../session/call/call-input.ts'
 import type { GuardedEmitter, SessionEvents } from './events.ts'
 import type { ResponseFuture } from './response-future.ts'
 

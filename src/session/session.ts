@@ -8,7 +8,7 @@ import {
   hushInputs,
   resolvedOptionsOf,
   type ResumedCheckpoint,
-} from './call/call-subject.ts'
+} from './call/call-input.ts'
 import { Driver } from './call/driver.ts'
 import { openRequest } from './call/open-request.ts'
 import type { RequestOptions, RequestSpec, SendOptions, SessionOptions } from './options/options.ts'

@@ -1,6 +1,6 @@
 import type { SharedValue } from '../../executor/remote.ts'
 import type { PreparedBody } from '../../session/body/body.ts'
-import { resolvedOptionsOf, type CallInput } from '../../session/call/call-subject.ts'
+import { resolvedOptionsOf, type CallInput } from '../../session/call/call-input.ts'
 import { isRepeatable } from '../../session/call/retry-policy.ts'
 import type { RequestOptions, RequestSpec } from '../../session/options/options.ts'
 import { flatHeaders, PreparedRequest, requestNotes } from '../../session/prepared-request.ts'

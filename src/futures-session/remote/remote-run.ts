@@ -2,7 +2,7 @@ import { AsyncContext } from '../../async-context.ts'
 import { Deadline, monotonicTime } from '../../deadline.ts'
 import { TotalTimeoutError } from '../../errors.ts'
 import type { RemoteLink, RemoteTask, SharedValue } from '../../executor/remote.ts'
-import { describeRequest, totalTimeout } from '../../session/call/call-subject.ts'
+import { describeRequest, totalTimeout } from '../../session/call/call-input.ts'
 import { type NextAttempt, RedirectAttempt, RetryAttempt } from '../../session/call/retry.ts'
 import type { PreparedRequest } from '../../session/prepared-request.ts'
 import type { Response } from '../../session/response/response.ts'
@@ -103,7 +103,7 @@ export class RemoteRun extends RequestRun implements RemoteLink {
       ...remoteCall,
       sharedIndex,
       boundTo,
-      checkpoint: checkpoint,
+      checkpoint,
       get elapsed() {
         return monotonicTime() - startedAt
       },

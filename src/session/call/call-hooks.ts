@@ -7,7 +7,7 @@ import { PreparedRequest } from '../prepared-request.ts'
 import { Response } from '../response/response.ts'
 import type { SessionCore } from '../session-core.ts'
 import type { Session } from '../session.ts'
-import type { CallObserver } from './call-subject.ts'
+import type { CallObserver } from './call-input.ts'
 
 /** What hooks know of their call. */
 interface HookedCall {

@@ -12,7 +12,7 @@ import {
   hushInputs,
   resolvedOptionsOf,
   totalTimeout,
-} from './call-subject.ts'
+} from './call-input.ts'
 import { type NextAttempt, RedirectAttempt, Retries, type RetryAttempt } from './retry.ts'
 import { Exchanges } from './exchanges.ts'
 import { nextHop, openRequest, type Hop } from './open-request.ts'

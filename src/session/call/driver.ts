@@ -4,7 +4,7 @@ import { listen, unlisten } from '../../shared-signal.ts'
 import type { AbortListener } from '../../shared-signal.ts'
 import { isNextAttempt, type NextAttempt } from './retry.ts'
 import type { Call } from './call.ts'
-import type { CallObserver } from './call-subject.ts'
+import type { CallObserver } from './call-input.ts'
 import { incomingBody } from '../response/response.ts'
 import type { Response } from '../response/response.ts'
 

@@ -1,7 +1,7 @@
 import { SessionClosedError } from '../../errors.ts'
 import type { AuthFunction, AuthOption } from '../auth/auth-flow.ts'
 import { basicValue } from '../auth/basic.ts'
-import type { CallInput, ResumedCheckpoint } from './call-subject.ts'
+import type { CallInput, ResumedCheckpoint } from './call-input.ts'
 import { netrcAuth } from '../auth/netrc.ts'
 import type { OrReference } from '../options/options.ts'
 import type { RequestCookies } from '../cookies/cookies.ts'
