@@ -27,7 +27,7 @@ export class Pages<R> extends AsyncQueue<R> implements DoneListener, AbortListen
   readonly #fullQueue = new FullQueue(() => this.#advance())
   /** The next request, before it is submitted. */
   #due: RequestSpec | undefined
-  #flight: ResponseFuture<R> | undefined
+  #inFlight: ResponseFuture<R> | undefined
   /** The last page, until it is known what follows it. */
   #page: { readonly response: R } | undefined
   /** A page that has come and is not handed out. */
@@ -65,7 +65,7 @@ export class Pages<R> extends AsyncQueue<R> implements DoneListener, AbortListen
   }
 
   handleAbort(reason: unknown): void {
-    const request = describeRequest({ request: this.#flight?.request ?? this.#due ?? this.#trail.first })
+    const request = describeRequest({ request: this.#inFlight?.request ?? this.#due ?? this.#trail.first })
     this.#leave(reason)
     this.clear()
     this.fail(cancelledRequest(request, reason))
@@ -73,8 +73,8 @@ export class Pages<R> extends AsyncQueue<R> implements DoneListener, AbortListen
 
   /** @internal */
   handleDone(): void {
-    const future = this.#flight as ResponseFuture<R>
-    this.#flight = undefined
+    const future = this.#inFlight as ResponseFuture<R>
+    this.#inFlight = undefined
     try {
       const response = future.resultNow()
       this.#page = { response }
@@ -100,7 +100,7 @@ export class Pages<R> extends AsyncQueue<R> implements DoneListener, AbortListen
   }
 
   get #mayAdvance(): boolean {
-    return !this.isClosed && this.#flight === undefined && this.readyCount === 0
+    return !this.isClosed && this.#inFlight === undefined && this.readyCount === 0
   }
 
   /** @returns whether there is more to do now */
@@ -139,7 +139,7 @@ export class Pages<R> extends AsyncQueue<R> implements DoneListener, AbortListen
     } else {
       this.#fullQueue.handleRoom()
       this.#due = undefined
-      this.#flight = future
+      this.#inFlight = future
       future[subscribe](this)
     }
     return false
@@ -157,10 +157,10 @@ export class Pages<R> extends AsyncQueue<R> implements DoneListener, AbortListen
     this.#due = this.#page = undefined
     this.#fullQueue.stop()
     if (this.#signal !== undefined) unlisten(this.#signal, this)
-    const flight = this.#flight
-    this.#flight = undefined
-    flight?.[unsubscribe](this)
-    flight?.cancel(reason)
+    const inFlight = this.#inFlight
+    this.#inFlight = undefined
+    inFlight?.[unsubscribe](this)
+    inFlight?.cancel(reason)
     if (this.#ahead instanceof Response) void this.#ahead.close()
     this.#ahead = undefined
   }
