@@ -1,8 +1,8 @@
 import { AsyncResource } from 'node:async_hooks'
 
 /**
- * The AsyncLocalStorage context of the code that makes it, to run something in later. An AsyncResource costs 72 bytes
- * and a tenth of a microsecond; `AsyncLocalStorage.snapshot` and `AsyncResource.bind` a hundred times as much on Node 20.
+ * The async context of the code that makes it, in which functions can run later. An AsyncResource costs 72 bytes and a tenth
+ * of a microsecond; `AsyncLocalStorage.snapshot` and `AsyncResource.bind` cost a hundred times as much on Node 20.
  */
 export class AsyncContext extends AsyncResource {
   constructor() {
@@ -14,7 +14,7 @@ export class AsyncContext extends AsyncResource {
   }
 }
 
-/** A controller that is told, at its submission, in which context that was. Registered: two copies of the package understand each other. */
+/** How a controller gets the async context of its submission. A registered symbol, so that two copies of the package understand each other. */
 export const adoptContext = Symbol.for('undici-futures.adoptContext')
 
 export interface ContextAdopter {

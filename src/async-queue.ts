@@ -3,15 +3,15 @@ interface Request<T> {
   reject(error: unknown): void
 }
 
-/** What every async iterator inherits from; there is no global of that name. Brings the helpers that later versions of Node have. */
+/** The prototype of all async iterators, which has no global name. It brings the helpers of later versions of Node. */
 const AsyncIteratorPrototype = Object.getPrototypeOf(
   (Object.getPrototypeOf(async function* () {}) as { prototype: object }).prototype,
 ) as object
 
 /**
- * An async iterator that is fed by hand. Hand-written, for a generator starts late, queues `return()` behind a waiting
- * `next()` and unwraps what it yields. Overlapping `next()` calls are served in order; what was delivered is not
- * referenced any more; an error is delivered once, after everything that came before it, and then the end.
+ * An async iterator whose values are pushed. It is no generator, because that starts late, queues `return()` behind a waiting
+ * `next()` and awaits what it yields. Overlapping `next()` calls are served in order; delivered values are no longer
+ * referenced; an error is delivered once, after everything that came before it, and then the end.
  */
 export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined>, AsyncDisposable {
   readonly #ready = new Fifo<T>()
@@ -33,12 +33,12 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined>, Async
     return this.#requests.size
   }
 
-  /** Nothing will be added any more. */
+  /** Whether no more values can be added. */
   get isClosed(): boolean {
     return this.#end !== 'open'
   }
 
-  /** Hands a value to whoever waits longest, or keeps it. After the end it is dropped. */
+  /** Gives a value to the `next()` call that waits longest, or keeps it. After the end it is dropped. */
   push(value: T): void {
     if (this.#end !== 'open') return
     const request = this.#requests.shift()
@@ -46,19 +46,19 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined>, Async
     else request.resolve({ done: false, value })
   }
 
-  /** Drops what waits to be fetched. */
+  /** Drops the values that wait to be fetched. */
   clear(): void {
     this.#ready.clear()
   }
 
-  /** Ends the iteration after what is there. */
+  /** Ends the iteration after the values that are there. */
   finish(): void {
     if (this.#end !== 'open') return
     this.#end = 'finished'
     this.#answerAll()
   }
 
-  /** Ends the iteration with an error after what is there: one `next()` rejects, later ones are done. */
+  /** Ends the iteration with an error after the values that are there: one `next()` rejects, later ones are done. */
   fail(error: unknown): void {
     if (this.#end !== 'open') return
     const request = this.#requests.shift()
@@ -86,7 +86,7 @@ export class AsyncQueue<T> implements AsyncIterableIterator<T, undefined>, Async
     })
   }
 
-  /** Ends the iteration at once: what is there is dropped, waiting `next()` calls are done. */
+  /** Ends the iteration at once: values are dropped, waiting `next()` calls are done. */
   return(): Promise<IteratorResult<T, undefined>> {
     this.#end = 'finished'
     this.#error = undefined
@@ -115,7 +115,7 @@ interface Node<T> {
   next: Node<T> | undefined
 }
 
-/** First in, first out, in constant time; what has left is not referenced. (`Array.shift` is linear past 50 000 entries.) */
+/** A queue with constant time for all methods (`Array.shift` is linear past 50 000 entries). It does not keep what has left alive. */
 export class Fifo<T> {
   #head: Node<T> | undefined
   #tail: Node<T> | undefined
@@ -138,7 +138,7 @@ export class Fifo<T> {
     const node = this.#head
     if (node === undefined) return undefined
     this.#head = node.next
-    // Or nodes of the old generation would keep all that came after them, long after they have left themselves.
+    // Otherwise a removed node of the old generation would keep all later nodes alive.
     node.next = undefined
     if (this.#head === undefined) this.#tail = undefined
     this.#size--

@@ -1,10 +1,10 @@
 import { describe, hideCredentials, printable } from './checks.ts'
 import { CancelledError, type FailedRequest } from './errors.ts'
 
-/** Of a reason that is a text, no more is shown. */
+/** How many characters of a reason are shown. */
 const longestReason = 200
 
-/** The error of a request that was cancelled: which one, and why. The reason is its cause. */
+/** The error of a cancelled request: it names the request and the reason, which is its cause. */
 export function cancelledRequest({ method, url }: FailedRequest, reason: unknown): CancelledError {
   const subject = `${method} ${printable(url)} was cancelled`
   if (reason === undefined) return new CancelledError(subject)

@@ -1,11 +1,11 @@
 import { inspect, types } from 'node:util'
 
-/** Without user and password in what looks like a URL. Whoever knows that a text is one is more thorough. */
+/** Hides user and password in what looks like a URL. Best effort: use `withoutCredentials` where the text is known to be a URL. */
 export function hideCredentials(text: string): string {
   return text.replace(/\/\/[^\s/?#]*@/g, '//')
 }
 
-/** What a server has written, for a message: nothing in it speaks to the terminal. */
+/** Replaces control characters in server text, so that messages can't carry terminal escapes. */
 export function printable(text: string): string {
   return text.replace(/[\0-\x1f\x7f-\x9f]/g, '\ufffd')
 }
@@ -20,7 +20,7 @@ export function describe(value: unknown): string {
   return `\`${inspect(shown, { maxStringLength: 80, breakLength: Infinity })}\` (${typeof value})`
 }
 
-/** The name of an object's class, as far as it has one. */
+/** The name of an object's class, if it has one. */
 export function className(value: object): string {
   try {
     const prototype = Object.getPrototypeOf(value) as { constructor?: unknown } | null
@@ -29,12 +29,12 @@ export function className(value: object): string {
     // A class may have a static member of that name.
     return typeof name === 'string' && name !== '' ? name : 'Object'
   } catch {
-    // A revoked proxy, or a getter that throws: looking at a value is no reason to fail.
+    // A revoked proxy, or a getter that throws.
     return 'Object'
   }
 }
 
-/** A value as text, also one that does not want to be one. */
+/** A value as text; a value that can't be converted does not throw. */
 export function textOf(value: unknown): string {
   try {
     return String(value)
@@ -43,7 +43,7 @@ export function textOf(value: unknown): string {
   }
 }
 
-/** What an error says, or whatever else was thrown; looking at it does not throw. */
+/** The message of an error, or any other thrown value as text. Never throws. */
 export function messageOf(thrown: unknown): string {
   try {
     if (thrown instanceof Error) {
@@ -52,7 +52,7 @@ export function messageOf(thrown: unknown): string {
       return String(message)
     }
   } catch {
-    // A getter, or the trap of a Proxy.
+    // A getter or a Proxy may throw.
   }
   return textOf(thrown)
 }
@@ -103,8 +103,8 @@ export function checkSignal(value: unknown): asserts value is AbortSignal | unde
 }
 
 /**
- * Hears of the rejection of a promise that is refused, as it is or within objects, lists and maps: the error that says so
- * is all that comes of it. Other thenables are left alone: some begin their work only when they are asked.
+ * Handles the rejections of promises in a refused value, also within objects, arrays and maps, so that the caller sees the
+ * refusal only. Other thenables are left alone: some begin their work when `then` is called.
  */
 export function hush(value: unknown, depth = 3): void {
   if (types.isPromise(value)) void Promise.prototype.then.call(value, undefined, () => {})
@@ -115,14 +115,14 @@ export function hush(value: unknown, depth = 3): void {
   }
 }
 
-/** @throws {TypeError} a promise, which nobody awaits where an option is meant */
+/** @throws {TypeError} a promise, which would not be awaited as an option */
 export function refusePromise(name: string, value: unknown): void {
   if (!types.isPromise(value)) return
   hush(value)
   throw new TypeError(`Expected \`${name}\` to be a value, got ${describe(value)}: is an \`await\` missing?`)
 }
 
-/** Whether `await` would wait for it. */
+/** Whether `await` would wait for the value. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (
     ((typeof value === 'object' && value !== null) || typeof value === 'function') &&
@@ -131,8 +131,8 @@ export function isThenable(value: unknown): value is PromiseLike<unknown> {
 }
 
 /**
- * For classes that mention themselves: bundlers rename those (`_Session`), and errors and `util.inspect` are to show the
- * name that users know.
+ * Sets the name of a class that refers to itself: bundlers rename those (`_Session`), and errors and `util.inspect` must show
+ * the name that users know.
  */
 export function setOwnName(constructor: object, name: string): void {
   Object.defineProperty(constructor, 'name', { value: name, configurable: true })
@@ -144,8 +144,8 @@ export function setHidden(object: object, key: string, value: unknown): void {
 }
 
 /**
- * A copy with own properties only, and no prototype: what somebody has put on `Object.prototype` is nobody's option. Options
- * say where requests go, whom they trust and what code runs.
+ * Copies the own properties to an object without a prototype, so that properties on a polluted `Object.prototype` are no
+ * options: options say where requests go, whom they trust and what code runs.
  *
  * @throws {TypeError} what is no object
  */

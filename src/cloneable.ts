@@ -3,18 +3,18 @@ import { className, messageOf } from './checks.ts'
 import { TaskNotCloneableError } from './errors.ts'
 import { findUnmovable, isDetached } from './transfer-list.ts'
 
-/** To another thread, or to another process too, which shares nothing. */
+/** How far a value goes: to another thread, or to another process, which shares no memory. */
 export type Reach = 'thread' | 'process'
 
-/** What can't be cloned, and where it stands. */
+/** What can't be cloned, and its path. */
 export interface Uncloneable {
   readonly path: string
   readonly what: string
-  /** In a list of what is moved. */
+  /** It is in the transfer list. */
   readonly isListed?: boolean
 }
 
-/** Node 20 clones these to `{}`, later ones refuse some of them: without their private state they are nothing. */
+/** Node 20 clones these to `{}`, later versions refuse some of them: they are useless without their private state. */
 const shells = new Set(
   [
     'URL',
@@ -30,19 +30,19 @@ const shells = new Set(
 )
 
 interface CloneableCheck {
-  /** For the message. */
+  /** What was tried, for the message. */
   readonly tried?: string
-  /** What the values are called in the path; by default `args[0]`, `args[1]`, ... */
+  /** The names of the values in the path. @default `args[0]`, `args[1]`, ... */
   readonly names?: readonly string[] | undefined
-  /** What in them is moved instead of cloned. */
+  /** The parts of the values that are moved instead of cloned. */
   readonly transfer?: readonly unknown[]
-  /** What the engine said. */
+  /** The engine's error. */
   readonly cause?: unknown
-  /** Default: to a thread. */
+  /** @default 'thread' */
   readonly reach?: Reach
 }
 
-/** @throws {TaskNotCloneableError} something in there can't leave this isolate */
+/** @throws {TaskNotCloneableError} something in the values can't leave this isolate */
 export function checkCloneable(values: readonly unknown[], check: CloneableCheck = {}): void {
   const { tried = "Can't run the task in a worker thread", names, transfer = [], cause, reach } = check
   const unmovable = reach === 'process' || transfer.length === 0 ? undefined : findUnmovable(transfer)
@@ -57,8 +57,8 @@ export function checkCloneable(values: readonly unknown[], check: CloneableCheck
 }
 
 /**
- * @param found the place, if there is one
- * @param cause what the engine said, if it was asked
+ * @param found the place, if it is known
+ * @param cause the engine's error, if there is one
  */
 export function notCloneable(tried: string, found: Uncloneable | undefined, cause?: unknown): TaskNotCloneableError {
   const problem =
@@ -72,7 +72,7 @@ export function notCloneable(tried: string, found: Uncloneable | undefined, caus
 }
 
 /**
- * Looks for what `structuredClone` refuses, without cloning. It may miss something exotic; that shows when the value is
+ * Looks for what `structuredClone` refuses, without cloning. It may miss something exotic, which fails when the value is
  * posted.
  *
  * @param path of the value itself; '' if it has no name
@@ -88,7 +88,7 @@ export function findUncloneable(
     if (found === undefined) return undefined
     return { what: found.what, path: (path + found.path).replace(/^\./, '') }
   } catch {
-    // A getter that throws, nesting deeper than the stack: posting it will tell.
+    // A getter that throws, or nesting deeper than the stack: posting the value will fail.
     return undefined
   }
 }
@@ -134,7 +134,7 @@ class Search {
     return isAccepted(value) ? undefined : this.#blame(value, tag)
   }
 
-  /** The engine has refused it: for something inside, or for what it is. */
+  /** The engine has refused the value: for something inside, or for what it is. */
   #blame(value: object, tag: string): Uncloneable | undefined {
     const found = this.#inspectProperties(value)
     // With a transfer list it may be something inside that will be moved.
@@ -182,7 +182,7 @@ const portable = new Set(
   ].map((name) => `[object ${name}]`),
 )
 
-/** What is data all through. A key, a port, a module of WebAssembly is more than that: threads can share it, processes can't. */
+/** Classes that are pure data. Threads can share more (keys, ports, WebAssembly modules), but processes can't. */
 function isPortable(value: object, tag: string): boolean {
   if (tag !== '[object Object]') return portable.has(tag) || types.isNativeError(value)
   const prototype: unknown = Object.getPrototypeOf(value)
@@ -194,7 +194,7 @@ function step(key: string): string {
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
 }
 
-/** Node's streams would arrive as the list of their fields. */
+/** Streams of Node, which would be cloned to their fields. */
 function isStream(value: object): boolean {
   const { pipe, write, on } = value as Record<string, unknown>
   return typeof on === 'function' && (typeof pipe === 'function' || typeof write === 'function')
@@ -209,14 +209,14 @@ function isAccepted(value: object): boolean {
   }
 }
 
-/** Below this, copying is cheaper than moving. */
+/** Below so many bytes, copying is cheaper than moving. */
 export const leastBytes = 64 * 1024
 /** How many properties of a result are looked at. */
 const mostEntries = 64
 
 /**
- * What of a task's result is moved to the parent instead of copied: ArrayBuffers of 64 KiB or more that are the result, or
- * stand in it one level deep, by themselves or as typed arrays that span them. The task's own view of them is empty
+ * The buffers of a task's result that are moved to the parent instead of copied: ArrayBuffers of 64 KiB or more that are the
+ * result, or in it one level deep, by themselves or as typed arrays that span them. The task's own view of them is empty
  * afterwards; whoever wants to keep one calls `markAsUntransferable` of `node:worker_threads` on it.
  */
 export function findLargeBuffers(result: unknown): ArrayBuffer[] {
@@ -241,6 +241,6 @@ function firstValues(object: object): unknown[] {
 function largeBuffer(value: unknown): ArrayBuffer | undefined {
   const buffer = ArrayBuffer.isView(value) ? value.buffer : value
   if (!types.isArrayBuffer(buffer) || buffer.byteLength < leastBytes) return undefined
-  // A view of a part: moving would send the whole, and take it from others.
+  // Moving a partial view would send the whole buffer, and take it from others.
   return ArrayBuffer.isView(value) && value.byteLength !== buffer.byteLength ? undefined : buffer
 }

@@ -1,37 +1,37 @@
 import { clearTimeout as clearOwn, setTimeout as setOwn } from 'node:timers'
 
-/** Node turns a longer delay into one millisecond. */
+/** The longest delay that Node accepts: it turns longer ones into one millisecond. */
 export const longestDelay = 2 ** 31 - 1
 
-/** Timers of Node's count whole milliseconds, and are early by less than 2. What is earlier than this is a fake that we took for one. */
+/** Node's timers count whole milliseconds, and are early by less than 2. A timer that is earlier than this is a fake one. */
 const mostEarly = 5
 
-/** More than is lost when fractions are added up; milliseconds. */
+/** More than sums of fractions lose by rounding; ms. */
 const rounding = 0.001
 
-/** What timers of Node's are. Those of test runners are something else; who wraps `setTimeout` (tracers do) still gives Node's. */
+/** The prototype of Node's timers, also where a tracer wraps `setTimeout`. Fake timers of test runners have another one. */
 const ownPrototype: unknown = prototypeOfTimers()
 
 const ownReader = readerOfTime()
 
-/** The present `setTimeout`, and whether it gives fake timers. */
+/** The `setTimeout` last seen, and whether it makes fake timers. */
 let maker: unknown = setOwn
 let makesFakes = false
 
-/** What tells the time; `undefined`: only fake timers do. */
+/** The clock in use; `undefined`: time is known by fake timers only. */
 let source: unknown = ownReader
-/** What our clock is ahead of its source: by what was skipped, and by what its source was set back. */
+/** By how much our clock is ahead of its source: time that was skipped, and that the source was set back. */
 let offset = 0
 let latest = 0
 
-/** Milliseconds of real time: for what is kept a while, and is no matter of a test that fakes time. */
+/** Milliseconds of real time, for caches and for other processes, which fake time in tests must not change. */
 export const realTime = performance.now.bind(performance)
 
 /**
- * Milliseconds since some moment, forward only, whatever is done to the wall clock. All windows, timeouts and waits of this
- * package count by it, so it goes with the fake timers of test runners, too. Those that leave `performance.now` as it is
- * (`mock.timers` of node:test, `toFake` of vitest) have to fire what they were given: time stands still meanwhile. To change
- * to fake time and back takes no time.
+ * Milliseconds since some moment. It never goes back, whatever happens to the wall clock, and all windows, timeouts and waits
+ * of this package use it. It follows the fake timers of test runners, too: where those leave `performance.now` alone
+ * (`mock.timers` of node:test, `toFake` of vitest), time stands still until a fake timer fires. Changing to fake time and
+ * back takes no time.
  */
 export function monotonicTime(): number {
   const reader = readerOfTime()
@@ -45,8 +45,8 @@ export function monotonicTime(): number {
 }
 
 /**
- * Calls back once, `delay` milliseconds after it was made, on the monotonic clock, however long that is. Keeps the
- * process alive unless `unref` is called.
+ * Calls back once, `delay` milliseconds (of any length) after its construction, on the monotonic clock. It keeps the process
+ * alive unless `unref` is called.
  */
 export class Deadline {
   readonly #at: number
@@ -61,12 +61,12 @@ export class Deadline {
     this.#arm(delay)
   }
 
-  /** Milliseconds until it calls back; never negative. */
+  /** Milliseconds until the call; never negative. */
   get remaining(): number {
     return Math.max(0, this.#at - monotonicTime())
   }
 
-  /** A test runner fires it when its test says so: whoever lets one run, to look at the time later, makes a new one instead. */
+  /** Whether a test runner fires it. Those who let a timer run and look at the time later make a new one instead then. */
   get isFake(): boolean {
     return isFake(this.#timer)
   }
@@ -74,12 +74,12 @@ export class Deadline {
   clear(): void {
     // A test runner may have replaced `setTimeout`, and left `clearTimeout` as it is.
     this.#callback = undefined
-    // Its `clearTimeout` passes over timers that are older than that.
+    // A fake `clearTimeout` ignores real timers that were set before it.
     if (this.isFake) clearTimeout(this.#timer)
     else clearOwn(this.#timer)
   }
 
-  /** What `unref` has taken back. */
+  /** Undoes `unref`. */
   ref(): this {
     this.#isRef = true
     this.#timer.ref()
@@ -103,14 +103,14 @@ export class Deadline {
     if (deadline.#callback === undefined) return
     const dueAt = Math.min(deadline.#at, deadline.#armedAt + longestDelay)
     catchUp(deadline.#timer, deadline.#armedAt, dueAt)
-    // Timers may be a little early, and never later than `longestDelay`.
+    // Timers may be a little early, and a long delay needs several.
     const { remaining } = deadline
     if (remaining > 0) deadline.#arm(remaining)
     else deadline.#callback()
   }
 }
 
-/** A timer that was set at `armedAt` for `dueAt` has fired. A fake one, and one where time stands still, tells the time. */
+/** A timer that was set at `armedAt` for `dueAt` has fired. If it is fake, or time stands still, the clock moves to `dueAt`. */
 function catchUp(timer: NodeJS.Timeout, armedAt: number, dueAt: number): void {
   const time = monotonicTime()
   const missing = dueAt - time
@@ -124,7 +124,7 @@ function meetMaker(isFaking: boolean): void {
   makesFakes = isFaking
 }
 
-/** A guess, for as long as it has made none: of what vitest, Jest and Sinon have, and of what node:test has. */
+/** Guesses whether a `setTimeout` that has made no timer yet is fake: by the marks of vitest, Jest and Sinon, and of node:test. */
 function looksFake(setTimer: object & { readonly name: string }): boolean {
   return 'clock' in setTimer || setTimer.name === 'bound #createTimer'
 }
@@ -139,7 +139,7 @@ function prototypeOfTimers(): unknown {
   return Object.getPrototypeOf(timer)
 }
 
-/** Only to be compared. */
+/** The function that tells the time, to be compared only. */
 function readerOfTime(): unknown {
   // eslint-disable-next-line @typescript-eslint/unbound-method
   return performance.now

@@ -10,40 +10,40 @@ interface InputOptions {
 }
 
 /**
- * An iterator of a user's, sync or async. Its code may do anything at all while it is asked for the next element: settle
- * what waits for that, ask for more, leave. So whoever reads it looks at `isAtWork` first, and one that was left by
- * itself is told when its `next()` is back: a generator that runs can't be ended.
+ * A user's iterator, sync or async. Its `next()` may do anything: settle what waits for it, ask for more, leave. So readers
+ * look at `isAtWork` first, and an iterator that was left from within gets its `return()` when its `next()` is back: a
+ * running generator can't be ended.
  */
 export class Input<T> {
-  /** Its code runs in that of whoever brought it. */
+  /** The async context of its owner, in which its code runs. */
   readonly context: AsyncContext
   readonly #iterator: AnyIterator<T>
-  /** A promise of this iterator's may be long in coming, and only by its scope can we tell who leaves meanwhile. */
+  /** A `next()` may take long; the scope tells whether the one who leaves meanwhile is the iterator itself. */
   readonly #isScoped: boolean
   #scope: UserScope | undefined
   #isInside = false
   #isAwaited = false
   #isLeft = false
-  /** It was left from within. */
+  /** Whether it was left from within. */
   #onBack: ((isOver: boolean) => void) | undefined
 
   constructor(iterator: AnyIterator<T>, { isAsync, context = new AsyncContext() }: InputOptions) {
     this.context = context
     this.#iterator = iterator
-    // Async generators put off a `return()` themselves.
+    // Async generators queue a `return()` by themselves.
     this.#isScoped = isAsync && Object.prototype.toString.call(iterator) !== '[object AsyncGenerator]'
   }
 
-  /** It is within its `next()`, or the promise that this has returned is not settled. */
+  /** Whether it is within its `next()`, or the promise returned by that is not settled. */
   get isAtWork(): boolean {
     return this.#isInside || this.#isAwaited
   }
 
   /**
-   * Call it in `context`, and only while it is not at work.
+   * Reads the next element. Call it in `context`, and only while it is not at work.
    *
-   * @returns at once what a sync iterator gives
-   * @throws what the iterator throws; {TypeError} what it gives is no result
+   * @returns synchronously for a sync iterator
+   * @throws what the iterator throws; {TypeError} it returns no iterator result
    */
   next(): IteratorResult<T> | Promise<IteratorResult<T>> {
     let result: unknown
@@ -61,8 +61,8 @@ export class Input<T> {
   }
 
   /**
-   * Tells the iterator that nothing more will be read: at once, or, from within its own `next()`, when that is back. One
-   * that is at its end, or has failed, is told nothing.
+   * Calls the iterator's `return()`: at once, or, from within its own `next()`, when that is back. Not if it is at its end, or
+   * has failed.
    *
    * @throws what its `return()` throws, as a rejection
    */
@@ -95,7 +95,7 @@ export class Input<T> {
     }
   }
 
-  /** @returns a copy: hand-written results have getters */
+  /** @returns a copy, because handwritten results may have getters */
   #receive(result: unknown): IteratorResult<T> {
     try {
       if (typeof result !== 'object' || result === null)
@@ -122,7 +122,7 @@ export class Input<T> {
     this.#onBack = undefined
   }
 
-  /** Iterators that people write by hand throw at once. */
+  /** Handwritten iterators may throw synchronously. */
   #return(): Promise<void> {
     return this.context.run(async () => {
       await this.#iterator.return?.()

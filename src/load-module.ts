@@ -4,23 +4,23 @@ import { pathToFileURL } from 'node:url'
 import { describe } from './checks.ts'
 import { ModuleNotAllowedError } from './errors.ts'
 
-/** Where modules lie, by the names that references may use for them. */
+/** The locations of modules, by the names that references use. */
 export type ModuleTable = ReadonlyMap<string, string>
 
 type Callable = (...args: unknown[]) => unknown
 
 export type ModuleNamespace = Readonly<Record<string, unknown>>
 
-/** Registered: what limits an isolate limits each copy of this package in it. */
+/** Registered, so that a table limits every copy of this package in the isolate. */
 const limitsName = Symbol.for('undici-futures.moduleLimits')
 const registry = globalThis as { [limitsName]?: Set<ModuleTable> | undefined }
 const limits = (registry[limitsName] ??= new Set<ModuleTable>())
 
 /**
- * From now on references name only modules of this table in this isolate, or of another one that was given before: those of
- * tasks, hooks, auth functions and initializers alike. What references say then comes from elsewhere.
+ * Limits the modules that references (of tasks, hooks, auth functions and initializers) may name in this isolate to those of
+ * this table, and of tables given before. For isolates whose references come from elsewhere.
  *
- * @returns takes the table away
+ * @returns a function that removes the table
  */
 export function limitModules(table: ModuleTable): () => void {
   limits.add(table)
@@ -28,9 +28,9 @@ export function limitModules(table: ModuleTable): () => void {
 }
 
 /**
- * @param tables by default those that limit this isolate; if none does, every module may be named
- * @returns where the module lies
- * @throws {ModuleNotAllowedError} in none of them
+ * @param tables by default those that limit this isolate; if there are none, every module may be named
+ * @returns the location of the module
+ * @throws {ModuleNotAllowedError} the module is in no table
  */
 export function locateModule(name: string, tables: Iterable<ModuleTable> = limits): string {
   if (tables === limits && limits.size === 0) return name
@@ -44,10 +44,10 @@ export function locateModule(name: string, tables: Iterable<ModuleTable> = limit
 }
 
 /**
- * Imports a module, whether references may name it or not.
+ * Imports a function, whether references may name its module or not.
  *
- * @param location a URL, a package specifier, or what imports a module of ours
- * @param reference says what the caller calls the module, and which of its exports is meant
+ * @param location a URL, a package specifier, or a function that imports a module of this package
+ * @param reference the caller's name of the module, and the name of the export
  * @throws {TypeError} the module has no such export, or it is no function; an error of the import comes as it is
  */
 export async function loadFunction(
@@ -55,7 +55,7 @@ export async function loadFunction(
   reference: { readonly module: string; readonly name: string },
 ): Promise<Callable> {
   const namespace = typeof location === 'string' ? await importModule(location) : await location()
-  // Loaders of test runners give namespaces with a prototype.
+  // Namespaces from loaders of test runners have a prototype.
   const fn = Object.hasOwn(namespace, reference.name) ? namespace[reference.name] : undefined
   if (typeof fn === 'function') return fn as Callable
   throw new TypeError(
@@ -65,12 +65,12 @@ export async function loadFunction(
 
 async function importModule(specifier: string): Promise<ModuleNamespace> {
   if (/^[a-z][a-z0-9+.-]*:/i.test(specifier)) return importUrl(specifier)
-  // A package is looked up from the program's folder: from ours, linked and nested installs would miss it.
+  // Packages are resolved from the program's folder: from ours, linked and nested installs would not find them.
   const path = nodeModule.createRequire(pathToFileURL(join(process.cwd(), 'noop.js'))).resolve(specifier)
   return importUrl(pathToFileURL(path).href)
 }
 
-/** Bundlers leave it alone: what it imports is known only when it runs. */
+/** An import that bundlers leave alone: its specifier is known only at run time. */
 function importUrl(url: string): Promise<ModuleNamespace> {
   return import(
     /* webpackIgnore: true */ /* turbopackIgnore: true */ /* @vite-ignore */ url

@@ -1,10 +1,10 @@
 /**
- * Any number of listeners on one AbortSignal through a single `abort` event listener of ours. Node 20 warns from the
- * eleventh listener on and searches them one by one; a set is neither loud nor slow. No `AbortSignal.any`: it keeps what
- * it makes alive as long as its sources (nodejs/node#55351).
+ * Any number of listeners on one AbortSignal by a single `abort` event listener: Node 20 warns from the eleventh listener on,
+ * and searches them one by one. `AbortSignal.any` is no way out: it keeps its signals alive as long as their sources
+ * (nodejs/node#55351).
  */
 
-/** Told once, with the signal's reason. Must not throw. */
+/** Is told once, with the signal's reason. Must not throw. */
 export interface AbortListener {
   handleAbort(reason: unknown): void
 }
@@ -16,13 +16,13 @@ interface Fan {
 
 const fans = new WeakMap<AbortSignal, Fan>()
 
-/** Tells `listener` when `signal` aborts. Of an aborted signal it is told nothing: look at `aborted` first. */
+/** Tells `listener` when `signal` aborts. It is not told if the signal is aborted already: look at `aborted` first. */
 export function listen(signal: AbortSignal, listener: AbortListener): void {
   let fan = fans.get(signal)
   if (fan === undefined) {
     const listeners = new Set<AbortListener>()
     const onAbort = (): void => {
-      // One may take another away that was not told yet.
+      // A listener may remove another one that was not told yet.
       for (const each of listeners) {
         listeners.delete(each)
         each.handleAbort(signal.reason)
@@ -36,7 +36,7 @@ export function listen(signal: AbortSignal, listener: AbortListener): void {
   fan.listeners.add(listener)
 }
 
-/** Ends what `listen` began; with its last listener our event listener leaves the signal. */
+/** Undoes `listen`; with the last listener our event listener is removed from the signal. */
 export function unlisten(signal: AbortSignal, listener: AbortListener): void {
   const fan = fans.get(signal)
   if (fan === undefined || !fan.listeners.delete(listener) || fan.listeners.size > 0) return

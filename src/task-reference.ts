@@ -11,11 +11,11 @@ export interface TaskReference<T = unknown> {
   readonly module: string
   /** The name of the export to call; `default` for the default export. */
   readonly name: string
-  /** Handed to the function first. */
+  /** The first arguments of the function. */
   readonly args?: unknown[]
-  /** What in `args` is moved, not copied, when it crosses to a thread. */
+  /** The parts of `args` that are moved to a thread, not copied. */
   readonly transfer?: readonly unknown[]
-  /** Only for the type: what the function returns. */
+  /** Only for the type: the result of the function. */
   readonly '~result'?: T
 }
 
@@ -54,9 +54,9 @@ export function isTaskReference(value: unknown): value is TaskReference {
 }
 
 /**
- * Imports what a reference names.
+ * Imports the function that a reference names.
  *
- * @throws {ModuleNotAllowedError} modules are limited in this isolate, and this is none of them
+ * @throws {ModuleNotAllowedError} the modules of this isolate are limited, and this is none of them
  * @throws {TypeError} the module has no such export, or it is no function; an error of the import comes as it is
  */
 export async function loadTaskReference(reference: TaskReference): Promise<(...args: unknown[]) => unknown> {

@@ -6,7 +6,7 @@ import type { TaskReference } from './task-reference.ts'
 
 type AnyFunction = (...args: never) => unknown
 
-/** Results of tasks that have methods, and are no modules for it. */
+/** Results of tasks that have methods, and are not taken for modules because of them. */
 type ValueWithMethods =
   | readonly unknown[]
   | ArrayBuffer
@@ -43,17 +43,17 @@ interface AnyContext {
   readonly signal: AbortSignal
 }
 
-/** Of a hook: what comes before it is its subject. */
+/** The context of a hook; the parameter before it is the hook's subject. */
 interface AnyHookContext extends AnyContext {
   readonly attempt: number
 }
 
-/** A response or a prepared request. */
+/** The subject of a hook: a response or a prepared request. */
 type AnySubject =
   | { readonly status: number; raiseForStatus(): unknown; iterLines(): unknown }
   | { method: string; url: string; copy(): unknown }
 
-/** Parameters without those that are filled in when it is called. */
+/** The parameters of a function, without those that are filled in when it is called. */
 type Given<Parameters extends readonly unknown[]> = Parameters extends [...infer Others, infer Last]
   ? [Last] extends [AnyHookContext]
     ? Others extends [...infer Own, unknown]
@@ -75,7 +75,7 @@ interface Nth<Index extends number> {
   ): TaskReference<ResultOf<FunctionCalled<M, NameAt<M, Index>>>>
 }
 
-/** By the type of a module. */
+/** Signatures by the type of a module. */
 export type TypedReference = Nth<0> &
   Nth<1> &
   Nth<2> &
@@ -95,7 +95,7 @@ export type TypedReference = Nth<0> &
 
 type NameOfUntyped<T> = [FunctionName<T>] extends [never] ? string : never
 
-/** By the type of the result, or by none. */
+/** Signatures by the type of the result, or without a type. */
 export interface UntypedReference {
   /** The type is that of the result; nothing is checked. */
   <T = unknown>(module: string | URL, name: NameOfUntyped<NoInfer<T>>, ...args: unknown[]): TaskReference<T>
@@ -105,7 +105,7 @@ export interface UntypedReference {
 
 type Calls<M, N = FunctionName<M>> = N extends keyof M ? [name: N, ...args: ArgsOf<M[N]>] : never
 
-/** By the type of a module that has more functions; and for the message, where none of these fits. */
+/** For modules with more functions, and for the error message where no other signature fits. */
 export interface CheckedReference {
   /** The type is that of the module: the name and the arguments are checked. */
   <M extends object>(

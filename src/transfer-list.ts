@@ -2,15 +2,15 @@ import { types } from 'node:util'
 
 type Port = InstanceType<typeof MessagePort>
 
-/** What of a transfer list can't be moved, and at which place it stands. */
+/** What in a transfer list can't be moved, and its index. */
 export interface Unmovable {
   readonly index: number
   readonly what: string
 }
 
 /**
- * Looks for what is known to be refused when a list is posted, without moving anything, and for buffers that are detached:
- * Node 20 moves those once more, and they arrive empty. It may miss something; that shows when the list is posted.
+ * Looks for what can't be moved, without moving anything: also for detached buffers, which Node 20 would send again, empty.
+ * It may miss something, which fails when the list is posted.
  */
 export function findUnmovable(transfer: readonly unknown[]): Unmovable | undefined {
   for (const [index, value] of transfer.entries()) {
@@ -20,7 +20,7 @@ export function findUnmovable(transfer: readonly unknown[]): Unmovable | undefin
   return undefined
 }
 
-/** It has no bytes any more: they were moved to somebody else. */
+/** Whether the buffer was moved elsewhere. */
 export function isDetached(buffer: ArrayBufferLike): boolean {
   if (buffer.byteLength > 0 || !types.isArrayBuffer(buffer)) return false
   try {
@@ -38,12 +38,12 @@ function blame(value: unknown): string | undefined {
     if (value instanceof MessagePort)
       return isClosed(value) ? 'a MessagePort that is closed, or was moved before' : undefined
     if (isLocked(value)) return 'a stream that somebody reads or writes, or that was moved before'
-    // What a FileHandle has that was closed, or moved.
+    // The `fd` of a FileHandle that was closed or moved.
     return (value as { fd?: unknown } | null)?.fd === -1
       ? 'a FileHandle that is closed, or was moved before'
       : undefined
   } catch {
-    // A Proxy, a getter that throws.
+    // A getter or a Proxy may throw.
     return undefined
   }
 }
@@ -53,7 +53,7 @@ function isLocked(value: unknown): boolean {
   return (value instanceof ReadableStream || value instanceof WritableStream) && value.locked
 }
 
-/** Node does not say so by itself. A list with the same port twice is always refused; of a closed one, for that. */
+/** Whether a port is closed, which Node does not tell: it refuses a list with a port twice, and for a closed port it says so. */
 function isClosed(port: Port): boolean {
   const by = new MessageChannel()
   const open = new MessageChannel()

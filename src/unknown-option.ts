@@ -1,6 +1,6 @@
 import { describe } from './checks.ts'
 
-/** Names by which other libraries call things, in lower case without dashes and underscores. */
+/** The names of options in other libraries, in lower case, without dashes and underscores. */
 const otherNames: Readonly<Record<string, readonly string[]>> = {
   allowRedirects: ['followredirects', 'followredirect', 'follow', 'redirect', 'redirects'],
   auth: ['username', 'password', 'credentials', 'authorization'],
@@ -59,7 +59,7 @@ const otherNames: Readonly<Record<string, readonly string[]>> = {
   dispatcher: ['agent', 'client', 'adapter', 'transport'],
 }
 
-/** What is wrong with the options of a request as a whole. @returns `undefined`: nothing */
+/** @returns what is wrong with the options of a request as a whole; `undefined`: nothing */
 export function misuseOf(options: unknown): string | undefined {
   if (typeof options !== 'object' || options === null)
     return `Expected options to be an object, got ${describe(options)}`
@@ -67,11 +67,11 @@ export function misuseOf(options: unknown): string | undefined {
   return misplaced && `Unknown option \`${misplaced}\`: it is an argument of its own`
 }
 
-/** The names of options that live somewhere else, and which place that is. */
+/** Options that belong elsewhere: the place, and their names. */
 export type Elsewhere = readonly (readonly [place: string, names: readonly string[]])[]
 
 /**
- * Refuses what does not exist: an option that is passed over may have been meant to save somebody. Own properties only.
+ * Refuses unknown options, because one that was ignored may have been meant as a safeguard. Own properties only.
  *
  * @throws {TypeError} no object, or an option that is not known here, with a hint
  */
@@ -85,10 +85,10 @@ export function checkOptionNames(options: object, known: readonly string[], else
 }
 
 /**
- * What to say of an option that does not exist.
+ * @returns a message about an option that does not exist, with a hint
  *
- * @param known the names that do exist here
- * @param elsewhere those that exist in another place, and which place that is
+ * @param known the names of the options here
+ * @param elsewhere options that belong elsewhere
  */
 export function unknownOption(name: string, known: readonly string[], elsewhere: Elsewhere = []): string {
   const place = elsewhere.find(([, names]) => names.includes(name))?.[0]
@@ -109,7 +109,7 @@ function nearest(name: string, known: readonly string[]): string | undefined {
 
 const plainName = (name: string): string => name.slice(0, 40).replaceAll(/[-_]/g, '').toLowerCase()
 
-/** Levenshtein's: how many letters to insert, drop or change. */
+/** The Levenshtein distance: how many letters to insert, drop or change. */
 function distance(one: string, other: string): number {
   let row = Array.from({ length: other.length + 1 }, (_, index) => index)
   for (let i = 1; i <= one.length; i++) {

@@ -1,7 +1,7 @@
 import { AsyncLocalStorage } from 'node:async_hooks'
 import { isThenable } from './checks.ts'
 
-/** Under this name a controller shows in whose code its work is now, if it is. Registered: two copies of the package may meet. */
+/** Where a controller shows the UserScope that its work is in now, if any. Registered: two copies of the package may meet. */
 export const userScope = Symbol.for('undici-futures.userScope')
 
 export interface ScopeHolder {
@@ -9,42 +9,42 @@ export interface ScopeHolder {
 }
 
 const storage = new AsyncLocalStorage<UserScope>()
-/** Nobody asks the storage while this is false: on Node 20 and 22 one that is in use makes every promise of the process dearer. */
+/** While this is false the storage is not used: on Node 20 and 22 a storage in use makes every promise of the process slower. */
 let isInUse = false
 let openScopes = 0
 let sweep: NodeJS.Timeout | undefined
 
-/** What is waited for, by what, from inside of which scope. */
+/** Awaited subjects (futures, ...), with the waiters and the scopes that these are in. */
 const waits = new WeakMap<object, Map<object, UserScope>>()
 
-/** How long the storage stays in use after the last scope; ms. Each change costs a few microseconds. */
+/** How many ms the storage stays in use after the last scope: each change costs a few microseconds. */
 const restAfter = 1000
 
 /**
- * Code of a user that we have called and that is not over yet. What it does meanwhile, however deep and however late, can
- * be told from what others do: by `UserScope.current`.
+ * One call of users' code, until that is over. `UserScope.current` tells whether the caller is within such a call, however
+ * deep and however late.
  */
 export class UserScope {
   #isOver = false
-  /** Of what was going on when this began. */
+  /** The scope in which this one began. */
   #outer = UserScope.current
 
   constructor() {
     openScopes++
   }
 
-  /** In which scope the caller is: the innermost, unless that is over. */
+  /** The innermost scope that the caller is in, unless that is over. */
   static get current(): UserScope | undefined {
     const scope = isInUse ? storage.getStore() : undefined
     return scope?.isOver === false ? scope : undefined
   }
 
-  /** While it is false nobody is in a scope. */
+  /** While this is false no code is in a scope. */
   static get isInUse(): boolean {
     return isInUse
   }
 
-  /** @returns whether the caller is in a scope: then it is remembered that this waits for the subject */
+  /** Notes that `waiter` waits for `subject`, if the caller is in a scope. @returns whether it is */
   static noteWait(subject: object, waiter: object): boolean {
     const scope = UserScope.current
     if (scope === undefined) return false
@@ -57,7 +57,7 @@ export class UserScope {
     waits.get(subject)?.delete(waiter)
   }
 
-  /** Scopes from inside of which the subject is, or was until it was there, waited for. */
+  /** The scopes in which code waits for the subject, or waited until it was there. */
   static waitingFor(subject: object): readonly UserScope[] {
     return [...(waits.get(subject)?.values() ?? [])]
   }
@@ -66,7 +66,7 @@ export class UserScope {
     return this.#isOver
   }
 
-  /** Whether it is one of these, or was begun inside of one. */
+  /** Whether this is one of these scopes, or began inside one. */
   isWithin(scopes: ReadonlySet<UserScope>): boolean {
     return scopes.has(this) || this.#outer?.isWithin(scopes) === true
   }
@@ -76,11 +76,11 @@ export class UserScope {
     return storage.run(this, fn)
   }
 
-  /** Runs it, and is over with it, or when the promise is settled that it returns. */
+  /** Runs the function; the scope ends when it returns, or when the returned promise settles. */
   contain<Result>(fn: () => Result): Result {
     try {
       const result = this.run(fn)
-      // In place of what may not be a promise: some work each time that somebody waits for them.
+      // The result is replaced: some thenables do their work each time that somebody awaits them.
       if (isThenable(result)) return Promise.resolve(result).finally(() => this.end()) as Result
       this.end()
       return result
@@ -94,7 +94,7 @@ export class UserScope {
   end(): void {
     if (this.#isOver) return
     this.#isOver = true
-    // Or a chain of scopes, each begun inside of the one before, would grow without end.
+    // Otherwise a chain of scopes, each begun inside the one before, would grow without end.
     this.#outer = undefined
     openScopes--
     if (openScopes === 0) sweep ??= setTimeout(rest, restAfter).unref()

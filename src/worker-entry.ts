@@ -1,5 +1,5 @@
-/** What a worker thread of WorkerThreadExecutor runs: a build entry of its own, and all that threads need of this package. */
+/** What the threads of a WorkerThreadExecutor run: a build entry with all that they need of this package. */
 import { runThread } from './executor/worker-thread/thread-runtime.ts'
 
-// Imported when the first request comes: tasks alone don't pay for it. Written out, so that bundlers follow.
+// Imported with the first request, so that tasks alone don't pay for it. A literal import, so that bundlers follow it.
 runThread({ 'remote-request': () => import('./futures-session/remote/remote-request.ts') })

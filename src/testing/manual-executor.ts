@@ -8,7 +8,7 @@ import { listen, unlisten } from '../shared-signal.ts'
 import { isTaskReference, loadTaskReference, type TaskReference } from '../task-reference.ts'
 import { checkOptionNames } from '../unknown-option.ts'
 
-/** What a ManualExecutor says of itself. */
+/** The limits of a ManualExecutor. */
 export interface ManualExecutorOptions {
   /** How many tasks may be alive at once: a positive integer or Infinity. @default Infinity */
   maxWorkers?: number | undefined
@@ -26,11 +26,11 @@ export class ManualExecutor implements Executor {
   readonly maxWorkers: number
   readonly isolated = false
   readonly #maxPerGroup: number
-  /** In order of submission. */
+  /** Waiting tasks, in order of submission. */
   readonly #waitingTasks = new Set<ManualTask>()
-  /** Started and not ended, whatever became of their futures. */
+  /** Tasks that have started and not ended, whatever became of their futures. */
   readonly #aliveTasks = new Set<ManualTask>()
-  /** Of everything submitted, as long as it is not done. */
+  /** Futures that are not done. */
   readonly #openFutures = new Set<Future<unknown>>()
   readonly #stats: ExecutorStats = { pending: 0, running: 0, fulfilled: 0, rejected: 0, cancelled: 0 }
   #isClosed = false
@@ -56,7 +56,7 @@ export class ManualExecutor implements Executor {
     if (!task.isNextAttempt) this.#openFutures.add(future)
     const handleAbort = (reason: unknown): void => void future.cancel(reason)
     const listener = { handleAbort }
-    // One that is done already, or is cancelled by its signal now, leaves again at once.
+    // A future that is done already, or is cancelled by its signal now, is removed again at once.
     if (signal?.aborted === true) handleAbort(signal.reason)
     else if (signal !== undefined) listen(signal, listener)
     future.addDoneCallback(() => {
@@ -130,7 +130,7 @@ export class ManualExecutor implements Executor {
   #start(task: ManualTask): void {
     const { controller } = task
     this.#waitingTasks.delete(task)
-    // Running already: another attempt of the same work, or somebody else has started it.
+    // It is running already if this is a next attempt, or if somebody else has started it.
     if (controller.future.pending() && !controller.start()) return
     this.#aliveTasks.add(task)
     const end = (settle: () => void): void => {
@@ -142,14 +142,14 @@ export class ManualExecutor implements Executor {
         this.#checkIdle()
       }
     }
-    // A promise of what it returns, or of what it throws.
+    // Settles as the task does, also if that throws.
     void new Promise((resolve) => resolve(task.perform())).then(
       (value) => end(() => controller.resolve(value)),
       (error: unknown) => end(() => controller.reject(error)),
     )
   }
 
-  /** Its future is done. */
+  /** The future of a task is done. */
   #forget(task: ManualTask): void {
     const { future } = task.controller
     this.#waitingTasks.delete(task)
@@ -158,7 +158,7 @@ export class ManualExecutor implements Executor {
     this.#checkIdle()
   }
 
-  /** In a microtask: work never starts inside `submit()`. */
+  /** Runs tasks in a microtask, so that no work starts inside `submit()`. */
   #proceed(): void {
     if (!this.#runsByItself) return
     queueMicrotask(() => {
@@ -175,7 +175,7 @@ export class ManualExecutor implements Executor {
   }
 }
 
-/** A task, in the async context of its submitter. */
+/** A task in the async context of its submitter. */
 class ManualTask extends AsyncContext {
   readonly controller: FutureController<unknown>
   readonly isNextAttempt: boolean

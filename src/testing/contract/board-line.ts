@@ -5,9 +5,9 @@ import { tmpdir } from 'node:os'
 import { join } from 'node:path'
 import type { Board } from './board.ts'
 
-/** What a task says; answered, by its place in the order, when it stands on the board. */
+/** A report of a task. It is answered, in order, when it is on the board. */
 type Report = readonly ['begin' | 'end', task: number] | readonly ['tell', task: number, bit: number]
-/** What the board says: a report was read, a gate is open; `null`: all are. */
+/** A message of the board: a report was read, or a gate is open; `null`: all gates are. */
 type News = readonly ['read'] | readonly ['open', task: number | null]
 
 /** Shows a board to tasks in other processes, by a local socket. */
@@ -63,7 +63,7 @@ export class BoardLine {
   readonly #told = new Map<number, number>()
   #waiting: (() => void)[] = []
 
-  /** One for all tasks of this process. */
+  /** The connection that all tasks of this process share. */
   static open(path: string): BoardLine {
     const line = lines.get(path) ?? new BoardLine(path)
     lines.set(path, line)
@@ -74,7 +74,7 @@ export class BoardLine {
     this.#socket = connect(path).unref()
     this.#socket.on('close', () => {
       lines.delete(path)
-      // The check is over: whoever waits may go, and nobody waits any more.
+      // The check is over: opens all gates.
       this.#openGates.add(null)
       for (const resolve of this.#waiting) resolve()
     })
@@ -84,7 +84,7 @@ export class BoardLine {
     })
   }
 
-  /** @returns a promise that resolves when it stands on the board: whatever happens then, happens later */
+  /** @returns a promise that resolves when the report is on the board, so that what follows comes later */
   begin(task: number): Promise<void> {
     return this.#report(['begin', task])
   }

@@ -1,31 +1,31 @@
 import type { Future } from '../../future/future.ts'
 
-/** Counts that stand before those of the tasks. */
+/** The counts of all tasks together; those of each task come after them. */
 const header = { starts: 0, alive: 1, peak: 2, gatesOpen: 3 } as const
-/** What there is of each task. */
+/** The counts of each task. */
 const cell = { order: 0, starts: 1, gateOpen: 2, hasEnded: 3, told: 4 } as const
 const headerSize = Object.keys(header).length
 const cellCount = Object.keys(cell).length
 
-/** How a task heard of its cancellation: bits. */
+/** Bits that say how a task heard of its cancellation. */
 export const told = { byCallback: 1, byLateCallback: 2, bySignal: 4, withReason: 8 } as const
 
 /**
- * Where tasks write down what happens to them, and where a check opens their gates: shared memory, because a task may run
- * in another isolate. Tasks are numbered.
+ * Where tasks report what happens to them, and where a check opens their gates. It is shared memory, because tasks may run in
+ * other isolates. Tasks are numbered.
  */
 export class Board {
   readonly memory: SharedArrayBuffer
-  /** Told of each gate that is opened; `null`: all are. */
+  /** Called with each gate that is opened; `null`: all are. */
   onGate: ((task: number | null) => void) | undefined
   readonly #cells: Int32Array
 
-  /** For so many tasks. */
+  /** Makes a board for so many tasks. */
   static make(capacity: number): Board {
     return new Board(new SharedArrayBuffer(4 * (headerSize + cellCount * capacity)))
   }
 
-  /** @param memory of a board that was made before */
+  /** @param memory that of an existing board */
   constructor(memory: SharedArrayBuffer) {
     this.memory = memory
     this.#cells = new Int32Array(memory)
@@ -40,17 +40,17 @@ export class Board {
     return Atomics.load(this.#cells, header.starts)
   }
 
-  /** The most tasks that were at work at once. */
+  /** How many tasks were at work at once, at most. */
   get peak(): number {
     return Atomics.load(this.#cells, header.peak)
   }
 
-  /** The how manieth task of all it was to begin, from 1; 0: it did not. */
+  /** The task's position in start order, from 1; 0 if it never started. */
   order(task: number): number {
     return this.#get(task, 'order')
   }
 
-  /** How often it was run. */
+  /** How often the task was run. */
   startsOf(task: number): number {
     return this.#get(task, 'starts')
   }
@@ -59,7 +59,7 @@ export class Board {
     return this.#get(task, 'hasEnded') === 1
   }
 
-  /** Bits of `told`. */
+  /** How the task heard of its cancellation: bits of `told`. */
   toldOf(task: number): number {
     return this.#get(task, 'told')
   }
@@ -93,7 +93,7 @@ export class Board {
     this.onGate?.(null)
   }
 
-  /** @returns tasks; `null` stands for all of them */
+  /** @returns the numbers of tasks; `null` stands for all */
   openGates(): (number | null)[] {
     if (Atomics.load(this.#cells, header.gatesOpen) === 1) return [null]
     return Array.from({ length: this.capacity }, (_, task) => task).filter((task) => this.isGateOpen(task))
@@ -116,7 +116,7 @@ export class Board {
   }
 }
 
-/** A task that waits at its gate, and its future: what a check sees of them. */
+/** What a check sees of a task that waits at its gate, and of its future. */
 export class Probe {
   readonly task: number
   readonly future: Future<number>
@@ -132,12 +132,12 @@ export class Probe {
     return this.order > 0
   }
 
-  /** The how manieth to begin, from 1; 0: it did not. */
+  /** Position in start order, from 1; 0 if it never started. */
   get order(): number {
     return this.#board.order(this.task)
   }
 
-  /** How often it was run. */
+  /** How often the task was run. */
   get starts(): number {
     return this.#board.startsOf(this.task)
   }

@@ -118,7 +118,7 @@ export const cancelling = [
   }),
 ]
 
-/** @throws {AssertionError} it was not, or it was not cancelled for this reason */
+/** @throws {AssertionError} the future was not cancelled, or not for this reason */
 export function assertCancelledBy(future: Future<unknown>, reason: unknown): void {
   assert.equal(future.state, 'cancelled', 'The state of a future whose signal has aborted')
   assert.throws(

@@ -34,7 +34,7 @@ export function contractCase(title: string, check: (lab: Lab) => Promise<void>):
       try {
         await check(lab)
       } catch (error) {
-        // What the check found is what counts.
+        // The error of the check counts, not that of the shutdown.
         await lab.close().catch(() => undefined)
         throw asAssertion(error)
       }
@@ -43,7 +43,7 @@ export function contractCase(title: string, check: (lab: Lab) => Promise<void>):
   }
 }
 
-/** What the executor threw where the contract has it throw nothing. */
+/** An error that the executor threw where the contract forbids it. */
 function asAssertion(error: unknown): AssertionError {
   if (error instanceof AssertionError) return error
   const assertion = new AssertionError({ message: `The executor threw unexpectedly: ${String(error)}` })
@@ -53,14 +53,14 @@ function asAssertion(error: unknown): AssertionError {
 
 const events = ['unhandledRejection', 'uncaughtException'] as const
 
-/** @throws {AssertionError} while `check` ran, something was thrown or rejected where nobody could catch it */
+/** @throws {AssertionError} there was an uncaught exception or an unhandled rejection while `check` ran */
 export async function withoutStrays(check: () => Promise<void>): Promise<void> {
   const strays: unknown[] = []
   const collect = (error: unknown): void => void strays.push(error)
   for (const event of events) process.on(event, collect)
   try {
     await check()
-    // They are reported when the microtasks are done.
+    // Unhandled rejections are reported after the microtasks.
     await new Promise((resolve) => setImmediate(resolve))
   } finally {
     for (const event of events) process.off(event, collect)

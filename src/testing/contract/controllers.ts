@@ -7,7 +7,7 @@ import type { Probe } from './board.ts'
 import { assertClosed } from './shutdowns.ts'
 import { assertOrder } from './starting.ts'
 
-/** The `controller` option: futures that somebody else has made, and may settle. */
+/** The `controller` option: futures that others have made, and may settle. */
 export const controllers = [
   contractCase('controller: submit() settles the given one, and returns its future', async (lab) => {
     class OwnFuture extends Future<unknown> {}
@@ -141,7 +141,7 @@ export const controllers = [
   ),
 ]
 
-/** Answers the first time as if there were nothing to settle yet, as whoever wants to try again does. */
+/** A controller that ignores the first outcome, as one does that wants another attempt. */
 class Attempts extends FutureController<number> {
   firstValue: number | undefined
 
@@ -152,7 +152,7 @@ class Attempts extends FutureController<number> {
   }
 }
 
-/** Work whose first attempt is over, and whose future is still running. */
+/** Work whose first attempt is over while its future is running. */
 async function firstAttempt(lab: Lab): Promise<Attempts> {
   const attempts = new Attempts()
   const probe: Probe = lab.step({ controller: attempts, group: 'first attempts' })

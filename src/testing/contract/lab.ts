@@ -8,10 +8,10 @@ import { BoardServer } from './board-line.ts'
 import type { ContractOptions } from './contract-case.ts'
 import * as tasks from './testing-tasks.ts'
 
-/** Asked for when it is needed: a CommonJS bundle has no `import.meta.url`. */
+/** A function, because a CommonJS bundle has no `import.meta.url`. */
 const tasksModule = (): URL => new URL('./testing-tasks.js', import.meta.url)
 
-/** What a check works with: one executor, tasks that it can watch and stop, waits that end. */
+/** The tools of a check: one executor, tasks that it can watch and stop, and waits that end. */
 export class Lab {
   readonly executor: Executor
   readonly board: Board
@@ -30,7 +30,7 @@ export class Lab {
     this.board = Board.make(Number.isFinite(executor.maxWorkers) ? 3 * executor.maxWorkers + 2_000 : 2_000)
   }
 
-  /** How long something may take that should happen soon: a thread has to be started first. */
+  /** How many ms may pass until something happens that should happen soon: a thread may have to start first. */
   get patience(): number {
     return this.executor.isolated ? 15_000 : 2_000
   }
@@ -64,14 +64,14 @@ export class Lab {
     return new Probe(this.board, task, future)
   }
 
-  /** So many of them. */
+  /** Submits so many of them. */
   steps(count: number, options?: SubmitOptions<number>, temper?: tasks.Temper): Probe[] {
     return Array.from({ length: count }, () => this.step(options, temper))
   }
 
   /**
-   * Occupies all workers; `open` frees one of them: from then on what is submitted with `options` runs one after the other.
-   * Where there is no limit of workers, a group takes its place.
+   * Occupies all workers; `open` frees one of them, and tasks submitted with `options` then run one after the other. A group
+   * does the same where there is no limit of workers.
    */
   async oneWorker(): Promise<{ open: () => void; options: { group?: string; maxPerGroup?: number } }> {
     const { maxWorkers } = this.executor
@@ -83,7 +83,7 @@ export class Lab {
 
   /** Waits until they run. */
   async started(...probes: Probe[]): Promise<void> {
-    // In another process a task may have begun before its future knows.
+    // In another process a task may begin before its future is running.
     const isFar = this.#server !== undefined
     const hasStarted = (probe: Probe): boolean => probe.hasStarted && !(isFar && probe.future.pending())
     await this.until(
@@ -133,19 +133,19 @@ export class Lab {
     return promise
   }
 
-  /** Time enough for what should not happen to happen. */
+  /** Waits long enough for something to happen that should not. */
   async quiet(): Promise<void> {
     for (let turn = 0; turn < 3; turn++) await new Promise((resolve) => setImmediate(resolve))
     await new Promise((resolve) => setTimeout(resolve, this.executor.isolated ? 60 : 5))
   }
 
-  /** @throws {AssertionError} the executor counts otherwise */
+  /** @throws {AssertionError} the executor's `stats()` are others */
   counts(expected: Partial<ExecutorStats>, moment: string): void {
     const none = { pending: 0, running: 0, fulfilled: 0, rejected: 0, cancelled: 0 }
     assert.deepEqual({ ...this.executor.stats() }, { ...none, ...expected }, `stats() ${moment}`)
   }
 
-  /** Leaves nothing running behind. @throws {AssertionError} it does not end */
+  /** Ends all tasks and the executor. @throws {AssertionError} it does not end */
   async close(): Promise<void> {
     this.board.openAllGates()
     const over = this.executor.shutdown({ cancelPending: true, cancelRunning: true })

@@ -2,7 +2,7 @@ import assert from 'node:assert/strict'
 import { FutureController } from '../../future/future-controller.ts'
 import { contractCase } from './contract-case.ts'
 
-/** How many tasks are alive at once. */
+/** Cases: how many tasks are alive at once. */
 export const limits = [
   contractCase('maxWorkers: so many tasks run at once, and never one more', async (lab) => {
     const { maxWorkers } = lab.executor

@@ -3,7 +3,7 @@ import { contractCase, withoutStrays } from './contract-case.ts'
 
 const falsyErrors = [undefined, null, 0, '', false]
 
-/** What becomes of what a task returns or throws. */
+/** Cases: what becomes of the value or error of a task. */
 export const outcomes = [
   contractCase('A task that returns fulfils its future: value, promise or thenable', async (lab) => {
     for (const manner of ['return', 'resolve', 'thenable'] as const) {
@@ -85,7 +85,7 @@ export const outcomes = [
   }),
 ]
 
-/** `stats()`: futures by state. */
+/** Cases: `stats()` counts futures by state. */
 export const counting = [
   contractCase('stats() counts futures by state, in every phase', async (lab) => {
     lab.counts({}, 'of a new executor')

@@ -5,7 +5,7 @@ import { contractCase } from './contract-case.ts'
 import type { Lab } from './lab.ts'
 import type { Probe } from './board.ts'
 
-/** The end of an executor, in all its forms. */
+/** Cases: `shutdown()` with all its options. */
 export const shutdowns = [
   contractCase('shutdown(): submit() throws an ExecutorClosedError from then on', async (lab) => {
     const running = lab.step()
@@ -169,7 +169,7 @@ export const shutdowns = [
   }),
 ]
 
-/** @throws {AssertionError} it accepts a task */
+/** @throws {AssertionError} the executor accepts a task */
 export function assertClosed(lab: Lab, options?: SubmitOptions<number>): void {
   assert.throws(
     () => lab.step(options),
@@ -178,7 +178,7 @@ export function assertClosed(lab: Lab, options?: SubmitOptions<number>): void {
   )
 }
 
-/** @throws {AssertionError} they are not cancelled */
+/** @throws {AssertionError} a future is not cancelled */
 async function cancelled(lab: Lab, probes: Probe[]): Promise<void> {
   await lab.done(...probes.map((probe) => probe.future))
   for (const { future } of probes) assert.equal(future.state, 'cancelled', 'The state of what shutdown() cancels')

@@ -5,7 +5,7 @@ import type { Executor } from '../../executor/executor.ts'
 import { contractCase } from './contract-case.ts'
 import type { Probe } from './board.ts'
 
-/** When tasks start, and in which order. */
+/** Cases: when tasks start, and in which order. */
 export const starting = [
   contractCase('submit() returns a pending future and starts nothing itself', async (lab) => {
     const probe = lab.step()
@@ -141,14 +141,14 @@ export const starting = [
   }),
 ]
 
-/** @throws {AssertionError} these did not start in this order */
+/** @throws {AssertionError} the tasks did not start in this order */
 export function assertOrder(probes: readonly Probe[], message: string): void {
   const orders = probes.map((probe) => probe.order)
   const sorted = orders.toSorted((a, b) => a - b)
   assert.deepEqual(orders, sorted, message)
 }
 
-/** @returns what submit() threw @throws {AssertionError} it did not, or something else */
+/** @returns the error that `submit()` threw. @throws {AssertionError} it threw none, or another one */
 function refuses(executor: Executor, task: unknown, options: unknown, kind: string | (new () => Error)): unknown {
   const call = executor.submit.bind(executor) as (task: unknown, options: unknown) => unknown
   try {

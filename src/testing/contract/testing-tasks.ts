@@ -2,25 +2,25 @@ import type { TaskContext } from '../../executor/executor.ts'
 import { Board, told } from './board.ts'
 import { BoardLine } from './board-line.ts'
 
-// The tasks of the executor contract: a module of its own, and an entry of the build, so that any isolate can import it.
+// The tasks of the executor contract. The module is an entry of the build, so that any isolate can import it.
 
 /**
- * How a task takes its cancellation: it stops; it stops and fails; or it goes on until its gate opens, as work does that
- * nobody can interrupt.
+ * What a task does when it is cancelled: it stops, stops and fails, or goes on until its gate opens, as work does that can't be
+ * interrupted.
  */
 export type Temper = 'cooperative' | 'failing' | 'stubborn'
 
 /** How a task ends by itself. */
 export type Manner = 'return' | 'resolve' | 'thenable' | 'throw' | 'reject' | 'failing thenable'
 
-/** Where the board is: in memory that is shared, or behind a local socket. */
+/** The board: its shared memory, or the path of a local socket. */
 export type BoardPlace = SharedArrayBuffer | string
 
-/** Notes its start, waits at its gate, notes its end. @returns its number */
+/** Reports its start, waits at its gate, reports its end. @returns its number */
 export async function step(place: BoardPlace, task: number, temper: Temper, context: TaskContext): Promise<number> {
   const board = typeof place === 'string' ? BoardLine.open(place) : new Board(place)
   await board.begin(task)
-  // Taken out: what a context has works without it.
+  // Destructured: the parts of a context must work without it.
   const { onCancel } = context
   onCancel((reason) => hear(board, task, reason, context))
   const mustStop = (): boolean => temper !== 'stubborn' && (board.toldOf(task) & told.byCallback) > 0
@@ -34,14 +34,14 @@ function hear(board: Board | BoardLine, task: number, reason: unknown, context: 
   board.tell(task, told.byCallback)
   if (reason === 'enough') board.tell(task, told.withReason)
   context.onCancel(() => board.tell(task, told.byLateCallback))
-  // Whether callbacks or signal come first is nobody's business: by the next turn both have come.
+  // Callbacks and signal may come in any order; by the next turn both have.
   setTimeout(() => {
     const { signal } = context
     if (signal.aborted && (signal.reason as Error | undefined)?.name === 'AbortError') board.tell(task, told.bySignal)
   }, 1)
 }
 
-/** In which of the ways there are a task ends. */
+/** Ends a task in one of the ways. */
 export function end(manner: Manner, outcome: unknown): unknown {
   switch (manner) {
     case 'return':
@@ -59,7 +59,7 @@ export function end(manner: Manner, outcome: unknown): unknown {
   }
 }
 
-/** @returns its arguments but the last, and whether that is a context */
+/** @returns its arguments without the last, and whether that is a context */
 export function describeArguments(...args: unknown[]): unknown[] {
   const context = args.pop() as Partial<TaskContext> | undefined
   return [...args, context?.signal instanceof AbortSignal && typeof context.onCancel === 'function']
