@@ -6,7 +6,7 @@ import type { Connector } from '../connecting/connector.ts'
 import type { PoolListener } from '../connection-pool.ts'
 import type { Destination } from '../destination.ts'
 
-/** Told what the attempts come to. */
+/** Told of the outcome of each attempt. */
 export interface ConnectListener {
   handleSocket(socket: Socket): void
   handleConnectFailure(error: Error): void
@@ -15,14 +15,14 @@ export interface ConnectListener {
 const both = ['h2', 'http/1.1']
 const http1Only = ['http/1.1']
 
-/** Attempts to connect for those who wait, none for anybody in particular: as many as are wanted, each without a timeout. */
+/** Attempts to connect that are shared by all waiting exchanges; none has a timeout, the exchanges have their own. */
 export class ConnectAttempts {
   readonly #destination: Destination
   readonly #connector: Connector
   readonly #poolListener: PoolListener
   readonly #listener: ConnectListener
   readonly #attempts = new Set<ConnectAttempt>()
-  /** A socket that is there already. */
+  /** A connected socket that the next `connect` uses instead of opening one. */
   #given: Socket | undefined = undefined
 
   constructor(destination: Destination, connector: Connector, poolListener: PoolListener, listener: ConnectListener) {
@@ -36,7 +36,7 @@ export class ConnectAttempts {
     return this.#attempts.size
   }
 
-  /** Begins new attempts, or gives the latest ones up. */
+  /** Begins or gives up attempts until there are `wanted` of them; the latest are given up first. */
   adjust(wanted: number): void {
     for (const attempt of [...this.#attempts].slice(wanted)) {
       this.#attempts.delete(attempt)
@@ -46,7 +46,7 @@ export class ConnectAttempts {
     while (this.#attempts.size < wanted) this.#begin()
   }
 
-  /** Whoever connects next, if that is within a turn, gets this socket. */
+  /** The next `connect` gets this socket; it is closed if there is none within a turn. */
   give(socket: Socket): void {
     this.#given = socket
     setImmediate(() => {
@@ -56,7 +56,7 @@ export class ConnectAttempts {
     })
   }
 
-  /** For somebody who speaks HTTP/1.1. */
+  /** Makes a connection for HTTP/1.1. */
   connect(destination: Destination, timeout: number, callback: ConnectCallback): ConnectAttempt {
     const given = this.#given
     if (given === undefined) return this.#connector.connect(destination, timeout, callback, http1Only)
@@ -70,7 +70,7 @@ export class ConnectAttempts {
   #begin(): void {
     this.#poolListener.handleOpen()
     const onOutcome: ConnectCallback = (error, socket) => {
-      // Otherwise it was given up.
+      // An attempt that is no longer in the set was given up.
       if (!this.#attempts.delete(attempt)) return
       this.#poolListener.handleClose()
       if (socket === null) this.#listener.handleConnectFailure(error as Error)

@@ -23,24 +23,24 @@ import {
   writeUpload,
 } from './stream-reader.ts'
 
-/** How often a request is sent again that the server has not looked at. */
+/** How often a request is sent again that the server has not processed. */
 const mostRefusals = 5
-/** Of those that wait; it never runs. */
+/** The timer of exchanges that wait for a stream; it never runs. */
 const idleTimer = new ReadTimer()
 
-/** What has become of an exchange on the streams before. */
+/** What happened to an exchange on its earlier streams. */
 export interface Http2History {
-  /** How often the server had not looked at it. */
+  /** How often the server did not process it. */
   readonly refusals: number
-  /** A connection has died under it. */
+  /** Whether a connection was lost while the exchange was on it. */
   readonly wasLost: boolean
-  /** Where it was; it has to be another one. */
+  /** The connections that it has been on; the next has to be another one. */
   readonly avoided: readonly Http2Connection[]
 }
 
 const noHistory: Http2History = { refusals: 0, wasLost: false, avoided: [] }
 
-/** Runs one exchange on a stream of an HTTP/2 connection, once its pool has one for it. It is the exchange's controller, too. */
+/** Runs one exchange on a stream of an HTTP/2 connection, once its pool has one. It is also the exchange's controller. */
 export class Http2Carrier implements ExchangeCarrier, StreamListener {
   timer = idleTimer
   readonly httpVersion = '2'
@@ -54,7 +54,7 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
   #connection: Http2Connection | undefined = undefined
   #stream: ClientHttp2Stream | undefined = undefined
   #reader: StreamReader | undefined = undefined
-  /** Its connection has died. */
+  /** Whether its connection was lost. */
   #isLost = false
   #isTakenBack = false
   #isOver = false
@@ -64,12 +64,12 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
     this.#history = history
   }
 
-  /** Of its stream; Infinity for none. */
+  /** The id of its stream; Infinity for none. */
   get id(): number {
     return this.#stream?.id ?? Infinity
   }
 
-  /** Its stream must not be where one was refused, or lost, before. */
+  /** Whether an earlier stream of the exchange was refused or lost on this connection. */
   avoids(connection: Http2Connection): boolean {
     return this.#history.avoided.includes(connection)
   }
@@ -80,22 +80,22 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
     this.#enter()
   }
 
-  /** Gets a stream. */
+  /** Opens a stream on this connection and sends the request. */
   open(connection: Http2Connection): void {
     this.#connectTimer?.clear()
     this.#connection = connection
     const wasIdle = connection.enter(this)
     if (!wasIdle || !connection.hasServed || this.#exchange.request.resend) return this.#begin(connection)
-    // Where it would be lost for good: the server may have left, and we have not looked yet.
+    // The request can't be sent twice, and the server may have closed the idle connection: let the loop read that first.
     setImmediate(() => setImmediate(() => this.#beginIfAlive(connection)))
   }
 
-  /** What has gone wrong where the exchange is; it may have gone on elsewhere. */
+  /** Fails the exchange, which may be sent again on another connection. */
   fail(error: Error): void {
     if (!this.#isOver) this.#exchange.onResponseError(undefined, error)
   }
 
-  /** Its stream waits within nghttp2, for the server allows fewer: the exchange goes where it does not, if it can. */
+  /** The server allows fewer streams now, so this one waits in nghttp2: sends the exchange on another, if that is possible. */
   takeBack(): void {
     if (this.#isOver || this.#stream?.state.state !== idle || !isReplayable(this.#exchange.request.body)) return
     this.#isTakenBack = true
@@ -103,7 +103,7 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
     this.fail(resetFailure(refusedStream))
   }
 
-  /** The exchange goes on elsewhere. */
+  /** Continues the exchange on another carrier. */
   move(carrier: ExchangeCarrier): void {
     this.#finish()
     this.#exchange.start(carrier)
@@ -120,7 +120,7 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
     const stream = this.#stream
     if (stream === undefined || this.#connection === undefined) return this.#finish()
     this.#connection.hasServed = true
-    // What it has not sent, or the peer has not ended, nobody waits for.
+    // A stream that either side has not ended is reset: nobody waits for the rest.
     this.#finish(this.#isDone(stream) ? undefined : noError)
   }
 
@@ -143,7 +143,7 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
     this.#exchange.abort(error)
   }
 
-  /** The exchange leaves. A connection on which one has timed out may be dead. */
+  /** Called when the exchange is aborted. A connection on which an exchange has timed out may be dead, so it is drained. */
   abort(reason: Error): void {
     if (reason instanceof TimeoutError) this.#connection?.drain()
   }
@@ -156,7 +156,7 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
     this.#reader?.resume()
   }
 
-  /** Its stream is closed: by its end, by a reset, or with its connection. */
+  /** The stream was closed: by its end, by a reset, or with its connection. */
   handleClose(): void {
     if (this.#isOver || this.#connection === undefined) return
     const { id, rstCode } = this.#stream ?? {}
@@ -208,7 +208,7 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
     } else if (!isEmpty) stream.end(body)
   }
 
-  /** Both sides have said that this was all. */
+  /** Whether both sides have ended the stream. */
   #isDone(stream: ClientHttp2Stream): boolean {
     return (
       stream.destroyed ||
@@ -223,13 +223,16 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
     this.#exchange.abort(new ConnectTimeoutError(message))
   }
 
-  /** @param code its stream is reset with. Within a call of nghttp2 that would go out with what is sent next, which may be nothing. */
+  /**
+   * @param code resets the stream with it. The reset waits for a turn: from within a callback of nghttp2 it would only be
+   * sent together with the next frame, and there may be none.
+   */
   #finish(code?: number): void {
     if (this.#isOver) return
     this.#isOver = true
     this.#reader?.stop()
     this.#connectTimer?.clear()
-    // The exchange may go on elsewhere.
+    // The timer must not fail an exchange that goes on elsewhere.
     this.timer.stop()
     if (code === undefined || this.#stream === undefined) return this.#leave()
     const stream = this.#stream
@@ -247,7 +250,7 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
   }
 }
 
-/** Whether it can be sent once more. */
+/** Whether this body can be sent once more. */
 function isReplayable(body: WireBody | undefined): boolean {
   return typeof body !== 'object' || body instanceof Uint8Array || body.isReplayable === true
 }

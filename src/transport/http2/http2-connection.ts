@@ -1,4 +1,4 @@
-// undici has loaded it before.
+// `node:http` costs nothing here: undici has loaded it.
 import { maxHeaderSize } from 'node:http'
 import {
   type ClientHttp2Session,
@@ -16,28 +16,28 @@ import { ReadTimer } from '../read-timer.ts'
 import type { Http2Carrier } from './http2-carrier.ts'
 import type { NegotiatedPool } from './negotiated-pool.ts'
 
-/** Bytes that a server may send before somebody has read them: on a stream, and on all streams of a connection. */
+/** Flow-control windows, in bytes that a server may send unread: on one stream, and on a whole connection. */
 const streamWindow = 6 * 1024 * 1024
 const connectionWindow = 24 * 1024 * 1024
-/** Fields of a response; each counts 32 bytes more than it has (RFC 9113, 6.5.2). */
+/** The most fields of a response; each counts as 32 bytes more than its text (RFC 9113, 6.5.2). */
 const mostFields = 4_000
 const fieldOverhead = 32
 const largestSetting = 2 ** 32 - 1
-/** As undici has it. */
+/** The default of undici, in milliseconds. */
 const defaultKeepAlive = 4_000
-/** Megabytes: Node's own bound, 10, would refuse streams. What is held is bounded by the windows. */
+/** Megabytes. Node's default of 10 would refuse streams; the windows bound what is held. */
 const sessionMemory = 1_000_000
-/** Bytes of the header of a request; Node's own bound would end the session. */
+/** Bytes of a request's header; exceeding Node's lower default would end the session. */
 const longestHeader = 2 ** 24
 
 /** One HTTP/2 session on one socket, and the exchanges that are under way on it. */
 export class Http2Connection {
-  /** When it became idle, in the order of all connections; Infinity while it is not. */
+  /** When it became idle, as a number of `nextRelease`; Infinity while it is busy. */
   idleSince = Infinity
   isEvicted = false
-  /** A response has come in on it. */
+  /** Whether a response has been received on it. */
   hasServed = false
-  /** Streams beyond it the server has not looked at. */
+  /** The server has processed no stream with a higher id (GOAWAY). */
   lastStream = Infinity
   readonly maxHeaderSize: number
   readonly maxResponseSize: number
@@ -47,12 +47,12 @@ export class Http2Connection {
   readonly #carriers = new Set<Http2Carrier>()
   readonly #watch: PeerWatch
   readonly #isBusy = (): boolean => this.#carriers.size > 0
-  /** Those that are not in use: they keep their timer of Node's. */
+  /** Unused ones are kept, because each holds a timer of Node's that can be used again. */
   readonly #timers: ReadTimer[] = []
   readonly #keepAlive: number
-  /** Streams that may still be opened. */
+  /** How many streams may still be opened. */
   #left: number
-  /** Streams at once. */
+  /** How many streams may be open at once. */
   #most: number
   #isDraining = false
   #goaway: number | undefined = undefined
@@ -84,17 +84,17 @@ export class Http2Connection {
     return this.#carriers.size < this.#most && !this.#isDraining && !this.isLost
   }
 
-  /** No stream is ever opened again. */
+  /** Whether it opens no more streams. */
   get isDraining(): boolean {
     return this.#isDraining
   }
 
-  /** Nothing comes in or goes out any more. */
+  /** Whether the socket or the session has ended. */
   get isLost(): boolean {
     return !this.#socket.readable || this.#session.destroyed
   }
 
-  /** What its exchanges fail with when it is lost. */
+  /** The error that its exchanges fail with when it is lost. */
   get loss(): Error {
     if (this.#failure !== undefined) return this.#failure
     const after = this.#goaway ? ` after GOAWAY with code ${this.#goaway}` : ''
@@ -132,32 +132,32 @@ export class Http2Connection {
     this.restOrEnd()
   }
 
-  /** Where nothing is under way on it, it rests, or ends. */
+  /** Without exchanges, the connection becomes idle, or ends if it can't be used again. */
   restOrEnd(): void {
     if (this.#carriers.size > 0) return
     if (!this.#isDraining && !this.isLost && this.#pool.giveBack(this)) this.#rest()
-    // Not within what nghttp2 calls.
+    // A session must not be destroyed from within a callback of nghttp2.
     else setImmediate(() => this.discard())
   }
 
-  /** No new streams; it ends with its last one. */
+  /** Opens no more streams; the connection ends with its last one. */
   drain(): void {
     this.#isDraining = true
     this.#pool.handleRoom(this)
     this.restOrEnd()
   }
 
-  /** Ends it now. */
+  /** Closes the connection now. */
   discard(): void {
     this.#isDraining = true
     this.idleSince = Infinity
     this.#pool.evict(this)
     this.#session.destroy()
-    // Which would wait until the peer has taken what was written.
+    // The session alone would wait until the peer has read what was written.
     this.#socket.destroy()
   }
 
-  /** Ends its exchanges with this error, and itself. */
+  /** Aborts its exchanges with this error and closes the connection. */
   destroy(error: unknown): void {
     this.#isDraining = true
     for (const carrier of [...this.#carriers]) carrier.destroy(error)
@@ -190,7 +190,7 @@ export class Http2Connection {
     return session
   }
 
-  /** Node ends a session at a GOAWAY that tells of an error; but the streams that it names run to their end (RFC 9113, 6.8). */
+  /** Node destroys a session at a GOAWAY with an error; but streams up to its last id run to their end (RFC 9113, 6.8). */
   #outliveGoaway(session: ClientHttp2Session): void {
     const destroy = session.destroy.bind(session)
     session.destroy = (error, code) => {
@@ -199,7 +199,7 @@ export class Http2Connection {
     }
   }
 
-  /** Node destroys the session next, if there was an error. */
+  /** After this event, Node destroys the session if the code is not 0. */
   #handleGoaway(code: number, lastStream: number): void {
     this.#goaway = code
     this.lastStream = Math.min(this.lastStream, lastStream)
@@ -220,7 +220,7 @@ export class Http2Connection {
     this.#watch.stop()
     for (const timer of this.#timers.splice(0)) timer.clear()
     this.#pool.forget(this)
-    // Node has closed the streams by then, and they have said so.
+    // By then, Node has closed the streams and most carriers have been told; this tells the rest.
     setImmediate(() => {
       for (const carrier of [...this.#carriers]) carrier.handleClose()
     })
@@ -232,7 +232,7 @@ export class Http2Connection {
     if (this.#idleDeadline === undefined) this.#arm(this.#keepAlive)
   }
 
-  /** One timer of Node's for all the times that it is idle. */
+  /** One timer serves all idle periods: where it fires too early, it is armed again for what is left. */
   #arm(delay: number): void {
     this.#idleDeadline = new Deadline(delay, () => {
       this.#idleDeadline = undefined
@@ -247,9 +247,9 @@ export class Http2Connection {
 const handlesInUse = new Set<unknown>()
 
 /**
- * Keeps what Node's own code has of a session from being collected before the last of its streams. Node aborts the process
- * (`current_nghttp2_memory_ == 0`) if a header that it has refused half-way, of a stream that was destroyed in the same turn,
- * outlives the session; and both let go of their handles when they are destroyed.
+ * Keeps the native handle of a session from being collected before its last stream. Node aborts the process
+ * (`current_nghttp2_memory_ == 0`) if a header that it refused half-way, on a stream destroyed in the same turn, outlives
+ * the session's handle; session and stream both release their handles when they are destroyed.
  */
 function keepHandle(session: ClientHttp2Session): void {
   const key = Object.getOwnPropertySymbols(session).find(({ description }) => description === 'kHandle')
@@ -259,16 +259,16 @@ function keepHandle(session: ClientHttp2Session): void {
   session.once('close', () => setImmediate(() => setImmediate(() => handlesInUse.delete(handle))))
 }
 
-/** Milliseconds between two looks. */
+/** Milliseconds between two checks. */
 const interval = 1_000
 
 /**
- * Ends a socket whose peer has reset it. Once a write below TLS has failed, Node (up to 26) finishes no further one, and an
- * HTTP/2 session reads nothing while it writes: the reset would never be seen. The system knows that there is no peer any more.
+ * Closes a socket that its peer has reset. Once a write below TLS has failed, Node (up to 26) finishes no further write, and
+ * an HTTP/2 session reads nothing while it writes, so it would never see the reset. The system reports no peer then.
  */
 export class PeerWatch {
   readonly #socket: Socket
-  /** Those of other kinds (Unix, a caller's own) have none. */
+  /** Sockets of other kinds (Unix, a caller's own) never have a peer's address. */
   readonly #hadPeer: boolean
   #deadline: Deadline | undefined = undefined
 
@@ -277,7 +277,7 @@ export class PeerWatch {
     this.#hadPeer = socket.remoteAddress !== undefined
   }
 
-  /** @param isBusy whether to go on, asked before each look */
+  /** @param isBusy asked before each check; the watch ends when it returns false */
   start(isBusy: () => boolean): void {
     if (!this.#hadPeer || this.#deadline !== undefined) return
     this.#deadline = new Deadline(interval, () => {
@@ -293,7 +293,7 @@ export class PeerWatch {
   }
 
   #hasPeer(): boolean {
-    // Where Node remembers the address.
+    // Node caches the address there.
     Reflect.deleteProperty(this.#socket, '_peername')
     return this.#socket.remoteAddress !== undefined
   }

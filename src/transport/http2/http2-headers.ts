@@ -3,7 +3,7 @@ import { InvalidHeaderError } from '../../errors.ts'
 import type { ExchangeRequest } from '../exchange.ts'
 import type { ResponseHeaders } from '../incoming-response.ts'
 
-/** They say something of one HTTP/1.1 connection, or are a field of another name here, or ours to say. */
+/** Headers that HTTP/2 forbids, that it has as pseudo fields, or that are set here. */
 const dropped: ReadonlySet<string> = new Set([
   'connection',
   'content-length',
@@ -17,21 +17,21 @@ const dropped: ReadonlySet<string> = new Set([
 ])
 const lowerCaseToken = /^[!#$%&'*+\-.^_`|~0-9a-z]+$/
 const forbiddenInValue = /[^\t\x20-\x7e\x80-\xff]/
-/** Bytes of a name and its value together, in nghttp2. */
+/** The most bytes that nghttp2 takes of a name and its value together. */
 const longestField = 65_535
-/** Said to have no body by their length; other methods have none where nothing is said. */
+/** Methods that get a Content-Length of 0 if there is no body; the others get none. */
 const bodyMethods: ReadonlySet<string> = new Set(['POST', 'PUT', 'PATCH'])
 
 /**
- * The header of a request as `node:http2` wants it. Names and values are looked at once more: a bad name would end the whole
- * session there, and a NUL begins another field.
+ * The header of a request in the form of `node:http2`. Names and values are checked here, because a bad name would end the
+ * whole session there, and a NUL would begin another field.
  *
  * @param length bytes of the body, if that is known
  * @throws {InvalidHeaderError} a name or value that can't be sent
  */
 export function requestFields(request: ExchangeRequest, length: number | undefined): OutgoingHttpHeaders {
   const { method, origin, path, headers, body } = request
-  // Pseudo fields come first.
+  // HTTP/2 requires pseudo fields to come first.
   const fields: Record<string, string | string[]> = {
     ':method': method,
     ':scheme': 'https',
@@ -57,15 +57,15 @@ export function requestFields(request: ExchangeRequest, length: number | undefin
   return fields
 }
 
-/** A header of a response. */
+/** The header of a response. */
 export interface Head {
   readonly status: number
   readonly headers: ResponseHeaders
-  /** Bytes of its names and values. */
+  /** Bytes of all names and values. */
   readonly size: number
 }
 
-/** @param raw flat; pseudo fields come first */
+/** @param raw name, value, name, value ... */
 export function parseHead(raw: readonly string[]): Head {
   const headers: ResponseHeaders = {}
   let status = 0
@@ -93,7 +93,7 @@ function duplicateHost(origin: string): never {
   throw new InvalidHeaderError(`Could not send the request to ${origin}: the header \`host\` is there twice`)
 }
 
-/** Shows no value: it may be a secret. */
+/** The message leaves the value out: it may be a secret. */
 function invalidField(origin: string, name: string, value: string): InvalidHeaderError {
   const field = lowerCaseToken.test(name) ? `the header \`${name}\`` : 'a header name that is no token'
   const reason =

@@ -15,9 +15,9 @@ import { Http2Connection } from './http2-connection.ts'
 type ErrorClass = new (message: string, options: ErrorOptions) => Error
 
 /**
- * All connections to one https destination that may speak HTTP/2. The first one that is made decides: as long as it is not
- * known what is spoken, all wait for one attempt. With HTTP/2 they get streams; a new connection is made where no stream is
- * left. With HTTP/1.1 the rest is left to a `ConnectionPool`, until this one is forgotten.
+ * All connections to one https destination that may speak HTTP/2. Until the protocol is known, all exchanges wait for one
+ * attempt to connect, whose ALPN decides. With HTTP/2 they get streams, and a connection is opened when no stream is free.
+ * With HTTP/1.1 a `ConnectionPool` takes over for as long as this pool exists.
  */
 export class NegotiatedPool implements DestinationPool, PoolListener, ConnectListener {
   readonly destination: Destination
@@ -25,11 +25,11 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
   readonly #options: ResolvedConnectionOptions
   readonly #listener: PoolListener
   readonly #connections = new Set<Http2Connection>()
-  /** They wait for a stream; first come, first served. */
+  /** Exchanges that wait for a stream, in order of arrival. */
   readonly #waiters = new Set<Http2Carrier>()
   readonly #attempts: ConnectAttempts
   #http1: ConnectionPool | undefined = undefined
-  /** Exchanges that wait, or are under way on HTTP/2. */
+  /** How many exchanges wait or are under way on HTTP/2. */
   #carriers = 0
   #speaksHttp2 = false
   readonly #limits: StreamLimits
@@ -79,7 +79,7 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
     this.#http1?.destroy(error)
   }
 
-  /** The exchange gets a stream, as soon as there is one. */
+  /** Opens a stream for the exchange as soon as one is free. */
   enter(carrier: Http2Carrier): void {
     const connection = this.#roomFor(carrier)
     if (connection !== undefined) return carrier.open(connection)
@@ -87,23 +87,23 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
     this.#balance()
   }
 
-  /** Nobody waits any more. */
+  /** The exchange no longer waits for a stream. */
   leave(carrier: Http2Carrier): void {
     if (this.#waiters.delete(carrier)) this.#balance()
   }
 
-  /** For an exchange that is sent again. */
+  /** A new carrier for an exchange that is sent again. */
   renew(history: Http2History): ExchangeCarrier {
     return this.#http1 === undefined ? this.#newCarrier(history) : this.#http1.open()
   }
 
-  /** An exchange is over, or goes on elsewhere. */
+  /** The carrier of an exchange is done. */
   handleOver(): void {
     this.#carriers--
     this.#checkEmpty()
   }
 
-  /** Other streams are free than before. */
+  /** The number of free streams of this connection has changed. */
   handleRoom(connection: Http2Connection): void {
     for (const waiter of this.#waiters) {
       if (!connection.hasRoom) break
@@ -115,21 +115,21 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
   }
 
   /**
-   * @param allowed streams at once, from now on
-   * @returns how many we open
+   * @param allowed how many streams at once the server allows from now on
+   * @returns how many we will open at once
    */
   limit(allowed: number): number {
     return this.#limits.remember(this.destination.key, allowed)
   }
 
-  /** @returns whether the connection may rest */
+  /** @returns whether the connection is kept while it is idle */
   giveBack(connection: Http2Connection): boolean {
     if (this.#isClosed) return false
     connection.idleSince = nextRelease()
     return true
   }
 
-  /** The connection takes up no room any more. */
+  /** The connection no longer counts as open. */
   evict(connection: Http2Connection): void {
     if (connection.isEvicted) return
     connection.isEvicted = true
@@ -144,7 +144,7 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
     this.#checkEmpty()
   }
 
-  /** @internal Of the pool for HTTP/1.1. */
+  /** @internal Called by the pool for HTTP/1.1. */
   handleOpen(): void {
     this.#listener.handleOpen()
   }
@@ -165,7 +165,7 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
     else this.#speakHttp1(socket)
   }
 
-  /** @internal Those who waited for this attempt fail, each with an error of its own. */
+  /** @internal As many exchanges as waited for this attempt fail, each with its own copy of the error. */
   handleConnectFailure(error: Error): void {
     const share = this.#speaksHttp2 ? Math.max(1, this.#limit) : Infinity
     const waiters = [...this.#waiters].slice(0, share)
@@ -174,7 +174,7 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
     this.#balance()
   }
 
-  /** Streams at once on a connection, as far as that is known. */
+  /** How many streams a connection may have at once; a default until the server has said it. */
   get #limit(): number {
     return this.#limits.of(this.destination.key)
   }
@@ -184,7 +184,7 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
     return new Http2Carrier(this, history)
   }
 
-  /** The oldest connection with a stream left, so that others end. */
+  /** The oldest connection with a free stream: using it first lets the others become idle and close. */
   #roomFor(carrier: Http2Carrier): Http2Connection | undefined {
     for (const connection of this.#connections) {
       if (connection.hasRoom && !carrier.avoids(connection)) return connection
@@ -192,7 +192,7 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
     return undefined
   }
 
-  /** As many attempts as those who wait need. */
+  /** Keeps as many attempts to connect under way as the waiting exchanges need. */
   #balance(): void {
     this.#attempts.adjust(this.#attemptsWanted())
     this.#checkEmpty()
@@ -202,7 +202,7 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
     if (this.#waiters.size === 0) return 0
     if (!this.#speaksHttp2) return 1
     if (this.#limit > 0) return Math.ceil(this.#waiters.size / this.#limit)
-    // Another one would allow none either.
+    // The server allows no streams at all: a second connection would not help.
     return [...this.#connections].some((connection) => !connection.isDraining) ? 0 : 1
   }
 
@@ -224,7 +224,7 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
     this.#balance()
   }
 
-  /** Those who wait connect by themselves; the first one has its socket. */
+  /** All waiting exchanges move to HTTP/1.1; the first of them uses this socket. */
   #speakHttp1(socket: Socket): void {
     const http1 = (this.#http1 ??= new ConnectionPool(this.destination, this.#attempts, this.#options.client, this))
     this.#attempts.give(socket)
@@ -246,21 +246,21 @@ function errorLike(error: Error): Error {
   return new (error.constructor as ErrorClass)(message, { cause })
 }
 
-/** Streams at once on a connection, whatever a server allows. */
+/** The most streams that we open at once on a connection, even if the server allows more. */
 const mostStreams = 100
-/** Destinations that are remembered. */
+/** The most destinations whose limit is remembered. */
 const mostDestinations = 1_000
 
-/** How many streams at once the destinations of a session allow on a connection, as each has said last. */
+/** The latest limit of concurrent streams that each destination of a session has announced. */
 export class StreamLimits {
   readonly #limits = new Map<string, number>()
 
-  /** @param key of a destination */
+  /** @param key the key of a destination */
   of(key: string): number {
     return this.#limits.get(key) ?? mostStreams
   }
 
-  /** @returns how many that makes */
+  /** @returns the limit that holds from now on */
   remember(key: string, allowed: number): number {
     const limit = Math.min(allowed, mostStreams)
     this.#limits.delete(key)

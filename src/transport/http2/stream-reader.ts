@@ -3,38 +3,38 @@ import type { Controller, ExchangeHandler } from '../exchange-handler.ts'
 import type { Upload } from '../upload.ts'
 import { parseHead } from './http2-headers.ts'
 
-/** Told how a stream ends without its response being whole. */
+/** Told when a stream ends before its response is complete. */
 export interface StreamListener extends Controller {
-  /** What has come can't be used. */
+  /** What was received is invalid. */
   fail(error: Error): void
-  /** Nothing more will come. */
+  /** The stream was closed. */
   handleClose(): void
 }
 
-/** Of `poolOptions`, in bytes. */
+/** Limits of `poolOptions`, in bytes. */
 interface ResponseLimits {
   readonly maxHeaderSize: number
   readonly maxResponseSize: number
 }
 
 /**
- * What comes in on a stream, for its exchange. It is passed on at once, whoever reads it: Node would drop what nobody has read
- * when the connection dies, and can't be asked whether a stream has come to its end.
+ * Reads the response on a stream and passes it to the exchange. It replaces `stream.push` to get each chunk at once: Node
+ * drops unread chunks when the connection is lost, and does not tell whether a stream has ended.
  */
 export class StreamReader {
-  /** What the stream has failed with, if Node says so. */
+  /** The stream's `error` event, if there was one. */
   failure: Error | undefined = undefined
-  /** The peer has sent all. */
+  /** Whether the peer has ended the stream. */
   isEnded = false
   readonly #stream: ClientHttp2Stream
   readonly #listener: StreamListener
   readonly #exchange: ExchangeHandler
   readonly #limits: ResponseLimits
   #hasHead = false
-  /** As the header says it; NaN for nothing. */
+  /** The Content-Length; NaN if there is none. */
   #length = NaN
   #received = 0
-  /** What came before the header was told, which takes a turn. */
+  /** Data that was received before the event with the header, which Node emits a turn late. */
   #early: Buffer[] | undefined = undefined
   #isPaused = false
   #isOver = false
@@ -45,7 +45,7 @@ export class StreamReader {
     this.#exchange = exchange
     this.#limits = limits
     const onHead = (_headers: unknown, _flags: number, raw: unknown): void => this.#handleHead(raw as string[])
-    // The informational ones are `headers`.
+    // Node emits `headers` for informational responses.
     stream.on('response', onHead).on('headers', onHead)
     stream.on('error', (error: Error) => (this.failure ??= error)).on('close', () => listener.handleClose())
     const push = stream.push.bind(stream)
@@ -61,13 +61,13 @@ export class StreamReader {
     this.#isPaused = true
   }
 
-  /** Lets the peer send on. */
+  /** Lets the peer send more. */
   resume(): void {
     this.#isPaused = false
     this.#stream._read(0)
   }
 
-  /** The exchange is over: what comes now is dropped. */
+  /** The exchange is over: what is received from now on is dropped. */
   stop(): void {
     this.#isOver = true
     this.#early = undefined
@@ -90,7 +90,7 @@ export class StreamReader {
     if (this.isEnded) this.#complete()
   }
 
-  /** @returns whether the peer may send on */
+  /** @returns whether the peer may send more */
   #handleData(chunk: Buffer): boolean {
     if (this.#isOver) return true
     if (!this.#hasHead) {
@@ -108,7 +108,7 @@ export class StreamReader {
     if (this.isEnded) return
     this.isEnded = true
     if (this.#hasHead) this.#complete()
-    // The header would have been told by then.
+    // A header would have been emitted by then.
     else process.nextTick(() => !this.#hasHead && this.#listener.handleClose())
   }
 
@@ -120,17 +120,17 @@ export class StreamReader {
   }
 }
 
-/** The state of a stream whose header was not written yet. */
+/** `stream.state.state` while the header is not written yet. */
 export const idle = 1
-/** Codes of RST_STREAM. */
+/** Error codes of RST_STREAM. */
 export const [noError, refusedStream, cancel] = [0, 7, 8]
 
 /**
- * Writes a body that is produced while it is sent: the next chunk is asked for when the stream has taken the one before. Where
- * the exchange is over before, the stream is left as it is.
+ * Writes a body that is produced while it is sent, pulling a chunk when the stream has taken the one before. If the
+ * exchange ends first, the stream is left as it is.
  *
- * @param length bytes that were announced
- * @throws what a source gives that is more or less than was announced
+ * @param length the announced number of bytes, if any
+ * @throws the source gave more or fewer bytes than that
  */
 export async function writeUpload(
   upload: Upload,
@@ -151,7 +151,7 @@ export async function writeUpload(
   stream.end()
 }
 
-/** The stream takes more, or nothing any more. */
+/** Waits until the stream takes more or is closed. */
 async function drained(stream: ClientHttp2Stream): Promise<void> {
   return new Promise((resolve) => {
     const onEvent = (): void => {
@@ -162,11 +162,11 @@ async function drained(stream: ClientHttp2Stream): Promise<void> {
   })
 }
 
-/** Node would send END_STREAM before, and the peer take the body for whole. */
+/** Resets a stream without the END_STREAM that Node would send first: the peer would take the body for complete. */
 export function resetStream(stream: ClientHttp2Stream, code: number): void {
   const isUnsent = stream.state.state === idle
   stream._final = (callback) => callback()
-  // To close it would wait for what was written to go out.
+  // `close` alone would wait until everything written has been sent.
   if (code !== noError || !stream.writableEnded) stream.close(code)
   if (code === noError || isUnsent) stream.destroy()
 }
@@ -179,14 +179,14 @@ const resetCodes = [
 ]
 const enhanceYourCalm = 11
 
-/** Of a stream that was reset. */
+/** The failure of a stream that was reset. */
 export function resetFailure(code: number): Error {
-  // Node's own answer to too many fields, too.
+  // Node itself resets with this code when there are too many fields.
   const more = code === enhanceYourCalm ? ', by the server or for the size of its headers' : ''
   return withCode('ERR_HTTP2_STREAM_ERROR', `the stream was reset with ${resetCodes[code] ?? code}${more}`)
 }
 
-/** What undici finds wrong itself, by its name for it. */
+/** A failure that undici detects by itself over HTTP/1.1, with undici's code. */
 export function undiciFailure(
   name: `${'REQ' | 'RES'}_CONTENT_LENGTH_MISMATCH` | 'HEADERS_OVERFLOW' | 'RES_EXCEEDED_MAX_SIZE',
 ): Error {
