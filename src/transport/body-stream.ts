@@ -1,18 +1,18 @@
 import { StreamConsumedError } from '../errors.ts'
 import type { BodyStream } from './exchange.ts'
 
-/** Bytes that are held for a reader before the socket has to rest. */
+/** Bytes that are held for a reader before the socket is paused. */
 const highWaterMark = 64 * 1024
 
-/** The exchange, seen from its body. */
+/** What a body asks of its exchange. */
 export interface BodyListener {
-  /** A reader waits: let bytes come. */
+  /** A reader waits: silence of the server counts. */
   handleBodyWanted(): void
-  /** Nobody waits any more: the silence of the server is not counted. */
+  /** No reader waits: silence of the server does not count. */
   handleBodyServed(): void
-  /** More than enough is held: let the socket rest. */
+  /** Enough is held: pause the socket. */
   handleBodyFull(): void
-  /** There is room again. */
+  /** There is room again: resume the socket. */
   handleBodyDrained(): void
   /** The reader leaves before the end: close the socket. */
   handleBodyDestroyed(error: unknown): void
@@ -42,7 +42,7 @@ export class HttpBodyStream implements BodyStream {
   #mayRest = true
   #isDestroyed = false
   #isDecoding = false
-  /** What decodes a body that had arrived before anybody read it, and what that gave first. */
+  /** Decodes a body that has arrived before anybody reads it; and its first result. */
   #decoded: AsyncIterator<Uint8Array> | undefined = undefined
   #firstDecoded: Promise<IteratorResult<Uint8Array>> | undefined = undefined
   #isEnded = false
@@ -101,7 +101,7 @@ export class HttpBodyStream implements BodyStream {
     this.#listener.handleBodyFull()
   }
 
-  /** The socket is about to end: what Node holds of it comes now or never, and is little. */
+  /** The socket is ending: takes what Node still holds of it, which is little, and lost otherwise. */
   takeRest(): void {
     this.#mayRest = false
     this.#resume()
@@ -120,7 +120,7 @@ export class HttpBodyStream implements BodyStream {
     this.end()
   }
 
-  /** Bytes that nobody has begun to read when the last one arrives may be nothing once they are decoded. */
+  /** A complete body that nobody reads may be empty once it is decoded: then it has ended. */
   async #decodeFirst(decoder: BodyDecoder): Promise<void> {
     this.#isDecoding = true
     this.#decoded = decoder(this.#wire)[Symbol.asyncIterator]()
@@ -147,7 +147,7 @@ export class HttpBodyStream implements BodyStream {
       this.#isDecoding = false
       this.#endIfOver()
     } catch (error) {
-      // A wire that ends too early comes out of the decoder as a failure of its own, whatever the reason was.
+      // A decoder reports a truncated body as a failure of its own; the reason is `#failure`.
       if (this.#failure === undefined && this.#isDestroyed) return
       const cause = this.#failure === undefined ? error : this.#failure.error
       this.destroy(cause)
@@ -176,7 +176,7 @@ export class HttpBodyStream implements BodyStream {
     return new Promise((resolve, reject) => {
       this.#reader = { resolve, reject }
       this.#listener.handleBodyWanted()
-      // Not at once: undici's parser can't be called from where it has called somebody, who may be the reader.
+      // Later: undici's parser can't be re-entered, and may be calling the reader now.
       if (this.#isResting) queueMicrotask(() => this.#resume())
     })
   }
@@ -214,7 +214,7 @@ async function firstOf(chunks: AsyncIterator<Uint8Array>): Promise<IteratorResul
   return result
 }
 
-/** A promise with its settlers beside it. */
+/** A promise, and the functions that settle it. */
 interface Deferred<T> {
   readonly promise: Promise<T>
   readonly resolve: (value: T | PromiseLike<T>) => void

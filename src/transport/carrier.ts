@@ -10,7 +10,7 @@ import { ReadTimer } from './read-timer.ts'
 import { type SocketListener, watchNextSocket } from './socket-watch.ts'
 import { requestHeaders, type Upload } from './upload.ts'
 
-/** Keeps those that are at work. */
+/** Keeps the carriers that are at work. */
 export interface DispatcherOwner {
   /** @param renewedFor the error, where it replaces another one */
   openForeign(dispatcher: Dispatcher, renewedFor: Error | undefined): DispatcherCarrier
@@ -49,7 +49,7 @@ export class DispatcherCarrier implements ExchangeCarrier, SocketListener, Linke
       this.#connectTimer = new ConnectTimer(connectTimeout, () => this.#timeOut(connectTimeout))
     }
     if (this.#renewedFor === undefined) return this.#dispatch(exchange, body)
-    // Once all have heard of it, and the dispatcher takes it for a new one: then one is sent for all again.
+    // A turn later, when all exchanges that shared the error have failed: then the dispatcher may merge them anew.
     setImmediate(() => {
       try {
         if (!this.#isOver) this.#dispatch(exchange, body)
@@ -82,7 +82,7 @@ export class DispatcherCarrier implements ExchangeCarrier, SocketListener, Linke
     this.#end()
   }
 
-  /** For an error that was meant for another exchange. Not for the same one twice: some dispatchers may remember it. */
+  /** For an error with which another exchange was aborted. Not twice for the same error: a dispatcher may remember it. */
   renew(error: Error): DispatcherCarrier | undefined {
     if (!sharedAbortReasons.has(error) || error === this.#renewedFor) return undefined
     return this.#owner.openForeign(this.#dispatcher, error)
@@ -98,7 +98,7 @@ export class DispatcherCarrier implements ExchangeCarrier, SocketListener, Linke
     const headers = requestHeaders(exchange.request, body)
     const options = { origin, path, method, headers, body, reset: false, headersTimeout: 0, bodyTimeout: 0 }
     const returned: unknown = this.#dispatcher.dispatch(options, exchange)
-    // An `async` interceptor that throws tells nobody else.
+    // An `async` interceptor that throws reports it here only.
     if (isThenable(returned))
       returned.then(undefined, (error: unknown) => exchange.onResponseError(undefined, error as Error))
   }
@@ -127,7 +127,7 @@ export interface ExchangeCarrier {
   readonly httpVersion: HttpVersion | undefined
   /** How its connection has ended, if not by FIN. */
   readonly loss: Error | undefined
-  /** The server has not looked at the exchange, which has failed and can be sent again, whatever its method. */
+  /** The exchange has failed before the server processed it: it can be sent again, whatever its method. */
   readonly isUnseen: boolean
   /** Hands the exchange to undici. Throws what undici throws. */
   dispatch(exchange: ExchangeHandler, body: OutgoingBody): void
@@ -135,12 +135,12 @@ export interface ExchangeCarrier {
   handleStart(): void
   /** The read timeout has passed. @returns whether the exchange fails with what is wrong with the connection, instead */
   handleSilence?(): boolean
-  /** Nothing was written yet, and nothing is to be. */
+  /** The exchange is given up before anything was written. */
   giveUp(): void
   /** The exchange is over, and another may follow if the socket is still good. */
   release(): void
-  /** The exchange ended in the middle: nothing can follow. */
+  /** The exchange ended early: its connection can't be used again. */
   discard(): void
-  /** A fresh one to the same place, where the exchange can't be blamed for its error. */
+  /** A new carrier to the same destination, if the error is not the exchange's own fault. */
   renew(error: Error): ExchangeCarrier | undefined
 }

@@ -3,15 +3,15 @@ import { Deadline, monotonicTime } from '../deadline.ts'
 
 /** Milliseconds by which a timer may be late without the loop having been busy. */
 const usualDelay = 10
-/** Milliseconds that a connection gets to be made in, at least, when the loop is back. */
+/** The shortest extension, in milliseconds. */
 const shortestExtension = 50
-/** As many turns as the steps of a connection take, each of which may be followed by a busy one. */
+/** As many as a connection has steps, each of which may be followed by a blocked loop. */
 const mostExtensions = 8
 
 /**
- * Calls back once, when a connection has not been made in `timeout` milliseconds in which somebody could have looked. What
- * has arrived while the loop was busy is let in first; and as that may be only the first of several steps (look-up, TCP, a
- * proxy's part, TLS), the time for which the loop was away beyond the timeout is given back, up to the timeout itself.
+ * Calls back once, when a connection has not been made in `timeout` milliseconds, without the time that the loop was blocked.
+ * What has arrived meanwhile is handled first; and as that may be only the first of several steps (look-up, TCP, a proxy's
+ * part, TLS), the time by which the timer was late is given back, up to the timeout itself.
  */
 export class ConnectTimer {
   readonly #timeout: number

@@ -4,7 +4,7 @@ import { Client } from 'undici/index.js'
 import { checkBoolean, describe, hush, isThenable, ownOptions } from '../checks.ts'
 import { longestDelay } from '../deadline.ts'
 
-/** A connector of one's own, as undici knows it; it does the TLS of https itself. Goes to the proxy, if there is one. */
+/** A connector as undici's `connect`, which does the TLS of https itself. It connects to the proxy, if there is one. */
 export type ConnectFunction = (
   options: {
     hostname: string
@@ -200,7 +200,7 @@ function withGuardedCallbacks(options: TlsOptions): TlsOptions {
   return options
 }
 
-/** An `async` one that rejects has answered; if it had answered before, that answer counts. */
+/** An `async` one may answer by rejecting; the first answer counts. */
 function guardedLookup(lookup: (...args: Parameters<LookupFunction>) => unknown): LookupFunction {
   return (hostname, options, callback) => {
     let isAnswered = false

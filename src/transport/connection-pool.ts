@@ -6,22 +6,22 @@ import { Connection } from './connection.ts'
 import { proxiedHeaders } from './destination.ts'
 import type { Destination } from './destination.ts'
 
-/** Told by all pools of a session how many connections there are. */
+/** Told by the pools of a session how many connections there are. */
 export interface PoolListener {
   /** A connection is about to be opened. */
   handleOpen(): void
-  /** A connection was closed, or is being closed: it takes up no room any more. */
+  /** A connection is closed, or closing: it no longer counts. */
   handleClose(): void
   /** The last connection of a pool has ended. */
   handleEmpty(pool: DestinationPool): void
 }
 
-/** What connections to one destination are asked for. */
+/** The connections to one destination, whatever they speak. */
 export interface DestinationPool {
   readonly destination: Destination
-  /** When its longest idle connection became idle, in the order of all; Infinity for none. */
+  /** `nextRelease()` of the connection that has been idle for longest; Infinity for none. */
   readonly idleSince: number
-  /** For one exchange. */
+  /** @returns a carrier for one exchange */
   take(): ExchangeCarrier
   closeLongestIdle(): void
   /** Ends idle connections now and busy ones when their exchange is over. */
@@ -35,7 +35,7 @@ interface SocketOpener {
   connect(destination: Destination, timeout: number, callback: ConnectCallback): ConnectAttempt
 }
 
-/** Counts how often a connection became idle, so that it is known which one has been for longest. */
+/** Numbers the times that a connection becomes idle: the least number has been idle for longest. */
 let releases = 0
 
 export function nextRelease(): number {
@@ -72,7 +72,7 @@ export class ConnectionPool implements DestinationPool {
   take(): Connection {
     for (let idle = this.#idleConnections.pop(); idle !== undefined; idle = this.#idleConnections.pop()) {
       if (idle.isAlive && !areImmediatesFake()) return idle
-      // Before it writes to a socket once more, undici waits a turn, which a test runner would have to make.
+      // undici waits for an immediate before it writes to a used socket; a fake one never comes by itself.
       if (idle.isAlive) idle.discard()
     }
     return this.open()
@@ -108,7 +108,7 @@ export class ConnectionPool implements DestinationPool {
     this.#idleConnections.shift()?.discard()
   }
 
-  /** The connection is of no use any more, though it may take a moment until it has ended. */
+  /** The connection no longer counts, though it may take a moment to end. */
   evict(connection: Connection): void {
     if (connection.isEvicted) return
     connection.isEvicted = true
@@ -136,11 +136,11 @@ export class ConnectionPool implements DestinationPool {
 }
 
 const immediatePrototype: unknown = prototypeOf(setOwn, clearOwn)
-/** The `setImmediate` that was looked at last, and whether a test runner has put it there. */
+/** The global `setImmediate` at the last check, and whether it is a test runner's. */
 let present: unknown = setOwn
 let areFake = false
 
-/** What wraps Node's own, as tracers do, gives immediates of Node. */
+/** A wrapper of Node's own, such as a tracer's, returns Node's immediates. */
 function areImmediatesFake(): boolean {
   if (setImmediate === present) return areFake
   present = setImmediate

@@ -14,15 +14,15 @@ import type { ConnectionPool } from './connection-pool.ts'
 import { watchSocket } from './socket-watch.ts'
 import type { SocketListener } from './socket-watch.ts'
 
-/** For undici, which connects for nobody any more. */
+/** Given to undici when it connects after its exchange was cancelled. */
 const unwanted = new Error('Nobody waits for this connection')
-/** For undici, which would connect again and again to a server that hangs up, or speaks, before it is spoken to. */
+/** Given to undici, which would reconnect without end to a server that hangs up, or speaks, before the request is written. */
 const lostEarly = (): Error =>
   Object.assign(new Error('It was lost before the request was written'), { code: 'ECONNRESET' })
 
 /**
- * One socket at a time, in an undici Client of its own. A Client of one request never queues, and as the connector is
- * ours, we can stop it while it connects and know a fresh connection from a used one.
+ * One socket at a time, in an undici Client of its own. A Client with one request never queues; with a connector of ours it
+ * can be stopped while it connects, and a fresh connection be told from a used one.
  */
 export class Connection implements ExchangeCarrier, SocketListener {
   readonly timer = new ReadTimer()
@@ -40,7 +40,7 @@ export class Connection implements ExchangeCarrier, SocketListener {
   #isReused = false
   #attempt: ConnectAttempt | undefined = undefined
   #exchange: ExchangeHandler | undefined = undefined
-  /** What a fresh socket was opened for. */
+  /** The exchange that the socket was opened for. */
   #opener: ExchangeHandler | undefined = undefined
 
   constructor(pool: ConnectionPool, options: Client.Options) {
@@ -51,7 +51,7 @@ export class Connection implements ExchangeCarrier, SocketListener {
     this.#client.on('disconnect', () => this.#handleDisconnect())
   }
 
-  /** Whether its socket looks good. undici waits one turn before it writes, to see whether it is. */
+  /** Whether its socket seems usable. undici waits one turn before it writes, to see whether it is. */
   get isAlive(): boolean {
     return this.#socket !== undefined && !this.#socket.destroyed
   }
@@ -67,10 +67,10 @@ export class Connection implements ExchangeCarrier, SocketListener {
         method: request.method,
         headers: this.#pool.headers(requestHeaders(request, body)),
         body,
-        // undici closes the connection after a HEAD, and after a GET with a body. Servers that answer those wrongly are
-        // caught: what they send too much meets a connection that expects nothing, and closes it.
+        // By default undici closes the connection after a HEAD, and after a GET with a body, for servers that answer those
+        // with a body too many. That is caught anyway: bytes that come while no response is expected close the connection.
         reset: false,
-        // Otherwise a Host header would change it, and undici reconnects for that.
+        // Otherwise undici takes it from the Host header, and reconnects when it changes.
         servername: target.hostname,
       } as Dispatcher.DispatchOptions,
       exchange,
@@ -88,8 +88,8 @@ export class Connection implements ExchangeCarrier, SocketListener {
   giveUp(): void {
     this.#exchange = undefined
     if (this.#attempt !== undefined) this.#attempt.giveUp()
-    // undici is about to write, and `onRequestStart` will refuse. Whoever comes before that lines up behind: a connection that
-    // is lent until then would make them open one more than there are workers.
+    // undici is about to write, and `onRequestStart` will refuse. The connection is given back before that, and the next
+    // exchange queues behind: otherwise that one would open a connection more than there are workers.
     else if (this.isAlive) this.#pool.giveBack(this)
   }
 
@@ -108,7 +108,7 @@ export class Connection implements ExchangeCarrier, SocketListener {
     else this.#socket.destroy()
   }
 
-  /** The server may have left since the exchange before. */
+  /** The server may have closed the connection since the last exchange. */
   renew(error: Error): Connection | undefined {
     if (!this.#isReused || !isDeadConnection(error)) return undefined
     this.#pool.evict(this)
@@ -141,7 +141,7 @@ export class Connection implements ExchangeCarrier, SocketListener {
     this.#attempt = this.#pool.connect(exchange.request.connectTimeout, (error, socket) => {
       this.#attempt = undefined
       this.#socket = socket ?? undefined
-      // Before undici has it.
+      // Before undici adds its own listeners.
       if (socket !== null) this.#watch(socket)
       callback(error, socket)
       if (socket === null) this.#end()
@@ -156,7 +156,7 @@ export class Connection implements ExchangeCarrier, SocketListener {
 
   #handleDisconnect(): void {
     this.#socket = undefined
-    // Otherwise undici connects once more.
+    // With an exchange that waits, undici connects once more.
     if (this.#exchange === undefined) this.#end()
   }
 

@@ -14,14 +14,14 @@ import {
   resolveConnectionOptions,
 } from './connection-options.ts'
 
-/** Connections that are kept, at least; requests keeps the pools of 10 hosts. */
+/** The least `limit`; requests keeps the pools of 10 hosts. */
 const fewestKept = 10
 
 /**
  * The owner of all sockets of a session and its clones. An exchange takes the idle connection of its destination that
- * was used last, or opens one; nothing ever waits for a connection. How many are busy is up to those who ask. One that is
- * opened takes the place of those that have been idle for longest, wherever they lead, once there are more than `limit`:
- * a program that asks a thousand hosts would hold a thousand sockets.
+ * was used last, or opens one; nothing ever waits for a connection, and the callers bound how many are busy. Once `limit` are
+ * open, a new one closes the one that has been idle for longest, whatever its destination: a program that asks a thousand hosts
+ * would hold a thousand sockets otherwise.
  *
  * Idle connections don't keep the process alive.
  */
@@ -29,7 +29,7 @@ export class Connections implements PoolListener, DispatcherOwner {
   readonly #options: ResolvedConnectionOptions
   readonly #connector: Connector
   readonly #pools = new Map<string, DestinationPool>()
-  /** Of HTTP/2; they outlive their pools. */
+  /** What servers allow of HTTP/2 streams; known longer than their pools exist. */
   readonly #streamLimits = new StreamLimits()
   /** Exchanges on dispatchers of callers. */
   readonly #foreign = new LinkedList<DispatcherCarrier>()
@@ -54,9 +54,9 @@ export class Connections implements PoolListener, DispatcherOwner {
     return this.#limit
   }
 
-  /** So many exchanges may be under way at once: as many connections are worth keeping. */
+  /** Keeps at least as many connections as exchanges may be under way at once. */
   keepFor(workers: number): void {
-    // An executor of somebody else's may say anything.
+    // A custom executor may give any number.
     if (workers > this.#limit) this.#limit = workers
   }
 
@@ -119,7 +119,7 @@ export class Connections implements PoolListener, DispatcherOwner {
     this.#foreign.remove(carrier)
   }
 
-  /** There are no more pools to look at than connections. @returns whether one was idle */
+  /** Looks at every pool, and each has a connection. @returns whether one was idle */
   #closeLongestIdle(): boolean {
     let longest: DestinationPool | undefined
     let since = Infinity
@@ -152,8 +152,8 @@ export class Connections implements PoolListener, DispatcherOwner {
 }
 
 /**
- * The request, whose listeners and body source run in the AsyncLocalStorage context of whoever calls this: undici and
- * its sockets would run them in that of some other request. A request that has none is returned as it is.
+ * Binds the listeners and the body source of a request to the caller's AsyncLocalStorage context: undici and its sockets would
+ * run them in that of some other request. A request that has none is returned as it is.
  */
 function boundRequest(request: ExchangeRequest): ExchangeRequest {
   const { body, onUploadProgress, onDownloadProgress } = request

@@ -8,14 +8,14 @@ export interface Endpoint {
   readonly port: number
 }
 
-/** What connections are told apart by: origin, proxy and TLS identity. */
+/** Tells connections apart: by origin, proxy and TLS identity. */
 export interface Destination {
   readonly key: string
   readonly origin: string
   readonly target: Endpoint
   /** Where the socket goes: to the proxy, if there is one. */
   readonly firstHop: Endpoint
-  /** Where undici believes to be talking to. */
+  /** The origin of undici's Client. */
   readonly clientOrigin: string
   readonly proxy: ProxyTarget | undefined
   readonly tls: TlsIdentity | undefined

@@ -15,19 +15,19 @@ import { informational, switched, tooManyInformational } from './response-heads.
 
 export type Controller = Pick<Dispatcher.DispatchController, 'abort' | 'pause' | 'resume'>
 
-/** Thrown at undici, which takes the request back without touching the socket. Nobody sees it. */
+/** Thrown into undici from `onRequestStart`: it drops the request without touching the socket. Callers never see it. */
 const refusal = new Error('The exchange was aborted before it was written')
 
-/** How far an exchange is: not written yet, written, headers there, over. */
+/** The phases of an exchange: not written yet, written, headers received, over. */
 const waiting = 0
 const sent = 1
 const receiving = 2
 const over = 3
 
 /**
- * One exchange, as undici's dispatchers see it. It has the new callbacks, all of them: undici 7 takes them, undici 8
- * demands them. They may come synchronously from `dispatch`, more than once (`onRequestStart`, where undici sends again
- * by itself) and after the end; they never throw, but for the refusal.
+ * One exchange, and the handler that undici's dispatchers call. It has all of the new callbacks: undici 7 takes them, undici 8
+ * demands them. They may come synchronously from `dispatch`, more than once (`onRequestStart`, when undici sends again
+ * by itself) and after the end; they throw nothing but the refusal.
  */
 export class ExchangeHandler
   implements Exchange, Dispatcher.DispatchHandler, UploadListener, BodyListener, ReadTimeoutListener
@@ -36,7 +36,7 @@ export class ExchangeHandler
   readonly #outcome = deferred<ExchangeResponse>()
   readonly response = this.#outcome.promise
   #phase = waiting
-  /** The server has begun to answer: what dies now was no stale connection. */
+  /** Set once response bytes arrive; an error after that is not a stale keep-alive connection. */
   #isAnswered = false
   #sentAt = 0
   #informational = 0
@@ -56,7 +56,7 @@ export class ExchangeHandler
     this.#phase = waiting
     let body: OutgoingBody
     try {
-      // One that was not written yet is as good as new.
+      // One of which nothing was read yet is used again.
       body = this.#upload ?? outgoingBody(this.request.body, this, this.request.onUploadProgress)
     } catch (error) {
       return this.#fail(error)
@@ -76,7 +76,7 @@ export class ExchangeHandler
   }
 
   abort(error: unknown): void {
-    // A body that has arrived may still be read, or be decoded.
+    // The body has arrived, but may still be read or decoded.
     if (this.#phase === over) {
       this.#outcome.reject(error)
       return this.#stream?.destroy(error)
@@ -88,7 +88,7 @@ export class ExchangeHandler
   }
 
   onRequestStart(controller: Controller): void {
-    // Its carrier may have the next exchange already.
+    // The carrier may run the next exchange already.
     if (this.#phase === over) throw this.#reasonOf(undefined)
     this.#controller = controller
     this.#phase = sent
@@ -98,7 +98,12 @@ export class ExchangeHandler
     this.#carrier.timer.start(this, this.request.readTimeout, this.#sentAt)
   }
 
-  /** Something came in. Of the body only what is body counts: extensions of chunks may be without end. */
+  /**
+   * Called for all bytes of the socket. They restart the read timer at the headers only; in a body `onResponseData` does, for
+   * extensions of chunks may go on for ever.
+   *
+   * @returns whether headers are awaited
+   */
   handleBytes(): boolean {
     if (this.#phase !== sent) return false
     this.#isAnswered = true
@@ -125,7 +130,7 @@ export class ExchangeHandler
     }
     if (stream === undefined) return
     this.#stream = stream
-    // Nobody waits yet. What fits into the stream comes all the same: it may be nothing, and then nobody has to read.
+    // The timer stops until somebody reads. The stream is filled meanwhile, and an empty body needs no reader to end.
     this.#carrier.timer.stop()
     this.#outcome.resolve(incoming.response)
   }
@@ -143,18 +148,18 @@ export class ExchangeHandler
   onResponseEnd(): void {
     const incoming = this.#incoming
     if (this.#phase !== receiving || incoming === undefined) return
-    // undici takes whatever closes the connection for the end of a body that has no length; only FIN is.
+    // undici takes any close of the connection for the end of a body without a length; only a FIN is one.
     const { loss } = this.#carrier
     if (loss !== undefined && !incoming.isBodiless) return this.onResponseError(undefined, loss)
     this.#end()
     this.#carrier.release()
     try {
       const response = incoming.end()
-      // Not handed on as a promise: while a large body is being decoded, abort() is heard still.
+      // Not resolved with the promise itself: abort() has to work while a large body is being decoded.
       if (response instanceof Promise) response.then(this.#outcome.resolve, this.#outcome.reject)
       else this.#outcome.resolve(response)
     } catch (error) {
-      // A listener's.
+      // Thrown by a listener.
       this.#outcome.reject(error)
       this.#stream?.fail(error)
     }
@@ -164,13 +169,13 @@ export class ExchangeHandler
     if (this.#phase === over) return
     const fresh = this.#maySendAgain ? this.#carrier.renew(error) : undefined
     if (fresh !== undefined) return this.#resend(fresh)
-    // undici takes the Content-Length of a 304 for the length of its body, and misses that (RFC 9110, 15.4.5).
+    // undici expects the body of a 304 to be as long as its Content-Length, but it has none (RFC 9110, 15.4.5).
     if (this.#incoming?.isBodiless === true) return this.onResponseEnd()
     const phase = this.#phase === waiting ? 'connect' : this.#phase === sent ? 'headers' : 'body'
     this.#fail(translateFailure(error, phase, this.request.origin, undefined, this.#incoming?.shortfall))
   }
 
-  /** Nobody asked for one. */
+  /** An error: we never ask for an upgrade. */
   onRequestUpgrade(_controller: Controller, status: number, _headers: ResponseHeaders, socket: Duplex): void {
     socket.destroy()
     this.#fail(new ConnectionError(`No response from ${this.request.origin}: it switched protocols (${status})`))
@@ -183,7 +188,7 @@ export class ExchangeHandler
     const error = new ReadTimeoutError(`${attempt} ${origin}: nothing was received for ${readTimeout} ms`)
     const incoming = this.#incoming
     if (incoming === undefined || this.#stream !== undefined) return this.abort(error)
-    // The headers are there, and may be all that anybody wants: of a redirect.
+    // The headers are there, and enough for a redirect.
     this.#leave(this.#end(), error)
     this.#outcome.resolve(incoming.breakOff(error))
   }
@@ -216,7 +221,7 @@ export class ExchangeHandler
     if (this.#phase === receiving) this.#controller?.resume()
   }
 
-  /** Its connection ends. @returns whether there was more to come */
+  /** The connection is ending. @returns whether the body is still incomplete */
   takeRest(): boolean {
     this.#stream?.takeRest()
     return this.#phase === receiving
@@ -226,7 +231,9 @@ export class ExchangeHandler
     if (this.#phase !== over) this.#leave(this.#end(), error)
   }
 
-  /** Of a dispatcher of the caller's: our connections hand on final responses only. undici fails assertions at some. */
+  /**
+   * Called for a caller's dispatcher only: our connections pass on final responses. undici fails assertions at some statuses.
+   */
   #handleEarly(status: number): void {
     if (status >= 100 && status !== 101 && ++this.#informational <= informational.most) return
     const reason = status < 100 ? `there is no status ${status}` : status === 101 ? switched : tooManyInformational
@@ -237,7 +244,10 @@ export class ExchangeHandler
     this.#carrier.timer.start(this, this.request.readTimeout, monotonicTime())
   }
 
-  /** Nobody has seen it yet; or it does no harm twice, and nobody has answered, or nobody has seen the answer. */
+  /**
+   * True while it is unwritten; if it is safe to repeat, also until response bytes come, or, on a caller's dispatcher, a
+   * stream.
+   */
   get #maySendAgain(): boolean {
     if (this.#phase === waiting) return true
     const { resend, dispatcher } = this.request
@@ -264,7 +274,7 @@ export class ExchangeHandler
     else this.#outcome.resolve(this.#incoming.breakOff(error))
   }
 
-  /** @returns how far it was */
+  /** @returns the phase that it was in */
   #end(): number {
     const phase = this.#phase
     this.#phase = over
@@ -281,7 +291,7 @@ export class ExchangeHandler
 
   #reasonOf(reason: unknown): Error {
     if (this.request.dispatcher === undefined) return reason instanceof Error ? reason : refusal
-    // Others may get it, too.
+    // A caller's dispatcher may pass it to other exchanges, too.
     const error = reason instanceof Error ? reason : new Error(refusal.message)
     sharedAbortReasons.add(error)
     return error

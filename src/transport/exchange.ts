@@ -9,7 +9,7 @@ import type { RequestError } from '../errors.ts'
  * types of both fit.
  */
 export interface Dispatcher {
-  /** As undici has it: starts a request, and tells the handler what becomes of it. */
+  /** undici's `dispatch`: starts a request, and calls the handler with its events. */
   dispatch(options: object, handler: object): boolean
 }
 
@@ -32,7 +32,7 @@ export interface ExchangeRequest {
   readonly dispatcher: Dispatcher | undefined
   /** Milliseconds for a fresh connection: name look-up, TCP, proxy and TLS. Infinity = none. */
   readonly connectTimeout: number
-  /** Milliseconds between two bytes; stands still while nobody reads a streamed body. Infinity = none. */
+  /** Milliseconds between two bytes; paused while nobody reads a streamed body. Infinity = none. */
   readonly readTimeout: number
   /** Bytes of a body, on the wire and decoded. Infinity = none. */
   readonly maxResponseSize: number
@@ -46,13 +46,13 @@ export interface ExchangeRequest {
 }
 
 export interface HeadersListener {
-  /** The headers of the response are there, whatever becomes of its body. What it throws, the exchange rejects with. */
+  /** Called at the headers, even if the body fails later. The exchange rejects with what it throws. */
   handleHeaders(headers: ExchangeResponse['headers']): void
 }
 
 export type WireBody = string | Uint8Array | StreamSource
 
-/** A body that is produced while it is sent. What iterating it throws, the exchange rejects with, as it is. */
+/** A body that is produced while it is sent. The exchange rejects with exactly what iterating it throws. */
 export interface StreamSource {
   /** Whether `open` may be called again. Default: no. */
   readonly isReplayable?: boolean | undefined
@@ -74,7 +74,9 @@ export interface ProxyTarget {
   readonly url: string
 }
 
-/** Who we are in a TLS handshake and whom we believe. Connections and TLS sessions are never shared between two. */
+/**
+ * Our certificate for TLS handshakes, and the authorities we trust. Two identities never share a connection or a TLS session.
+ */
 export interface TlsIdentity {
   /** Equal ids are interchangeable. */
   readonly id: string
@@ -94,7 +96,7 @@ export interface TransferProgress {
   readonly percent: number
   /** Bytes on the wire. */
   readonly transferredBytes: number
-  /** `undefined` where nobody has said it. */
+  /** `undefined` if it is not known. */
   readonly totalBytes: number | undefined
 }
 
@@ -130,7 +132,7 @@ export interface ExchangeResponse {
   readonly elapsed: number
   /** The decoded body; empty with `stream`, and where there is a `failure`. */
   readonly content: Uint8Array
-  /** Why the body can't be had. Not thrown: a redirect's body interests nobody. */
+  /** Why the body could not be read or decoded. Not thrown, for nobody needs the body of a redirect. */
   readonly failure: RequestError | undefined
   /** Every byte has arrived: a `failure` is one of decoding. */
   readonly isWhole: boolean
@@ -141,7 +143,7 @@ export interface ExchangeResponse {
 }
 
 /**
- * Decoded chunks, pulled by the reader: the socket rests while nobody reads. Can be iterated once; leaving an iteration
+ * Decoded chunks, pulled by the reader: the socket is paused while nobody reads. Can be iterated once; leaving an iteration
  * early destroys the body.
  */
 export interface BodyStream extends AsyncIterable<Uint8Array> {

@@ -46,7 +46,7 @@ const wrongLength = rule(
   ChunkedEncodingError,
   'the body is not as long as its Content-Length',
 )
-/** What undici calls a wrong length, too: whatever is wrong with headers, once there was a Content-Length. */
+/** undici reports all malformed headers as a wrong length, once there was a Content-Length. */
 const malformedHeaders =
   'the headers are malformed: a Content-Length that is repeated, too large or beside Transfer-Encoding, or a line that is no header'
 
@@ -105,12 +105,12 @@ const attemptTexts: Record<ExchangePhase, string> = {
   headers: 'No response from',
   body: 'Could not read the response of',
 }
-/** What is wrong with the request, whenever that is found. */
+/** Errors of the request itself, whenever they are found. */
 const requestFaults: readonly ErrorClass[] = [InvalidHeaderError, InvalidURLError, InvalidOptionError]
 
 /**
- * What exchanges on a caller's dispatchers were given up with. An interceptor that answers several together, such as
- * undici's `deduplicate`, tells it to all of them.
+ * Errors with which exchanges on a caller's dispatchers were aborted. An interceptor that answers several requests together,
+ * such as undici's `deduplicate`, passes one to all of them.
  */
 export const sharedAbortReasons = new WeakSet<Error>()
 
@@ -120,7 +120,8 @@ export const sharedAbortReasons = new WeakSet<Error>()
  * @param origin named in the message; never holds credentials
  * @param proxy the URL of the proxy in the way, without credentials
  * @param shortfall how much of a body is missing, for an error that says that it ended early
- * @returns an error of ours with the foreign one as its cause; one that is ours already, as it is, unless it is another's
+ * @returns an error of ours with the foreign one as its cause; one of ours is returned as it is, unless another exchange was
+ * aborted with it
  */
 export function translateFailure(
   error: unknown,
@@ -131,12 +132,12 @@ export function translateFailure(
 ): Error {
   const isAnothers = sharedAbortReasons.has(error as Error)
   if (error instanceof FuturesError && !isAnothers) return error
-  // What the parser had in hand: a piece of the response, cookies and all.
+  // `data` is a piece of the response, maybe with cookies.
   if ((error as Partial<Error> | null)?.name === 'HTTPParserError') Reflect.deleteProperty(error as Error, 'data')
   const { code, message, isSystem } = isAnothers ? anothers : readError(error)
   const text = `${code}: ${message}`
   const found = rules.find(({ pattern }) => pattern.test(text)) ?? fallback
-  // Node's own words for a socket that got no address.
+  // Node appends this for a socket without an address.
   const said = message.replace(' - Local (undefined:undefined)', '')
   const isOfHeaders = found === wrongLength && phase === 'headers'
   const reason = isOfHeaders ? malformedHeaders : (found.reason ?? (said === '' ? 'it failed' : said))

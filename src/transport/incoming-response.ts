@@ -14,7 +14,7 @@ const noBytes = Buffer.alloc(0)
 
 /** A response from its headers to its end: counts and collects the body, or passes it on to a stream. */
 export class IncomingResponse {
-  /** The headers are all there is. */
+  /** Whether it has no body, whatever its headers say. */
   readonly isBodiless: boolean
   readonly #response: Mutable<ExchangeResponse>
   readonly #stream: HttpBodyStream | undefined
@@ -50,13 +50,13 @@ export class IncomingResponse {
     }
   }
 
-  /** At the headers: what can be known now. */
+  /** What is known at the headers. */
   get response(): ExchangeResponse {
     return this.#response
   }
 
   /**
-   * Looks at the announced length.
+   * Checks the announced length, and tells the progress listener of the start.
    *
    * @param exchange fails with what a listener rejects with
    * @throws {ResponseTooLargeError} it is too much; and what the listener throws
@@ -83,7 +83,7 @@ export class IncomingResponse {
     this.#meter?.end()
     this.#stream?.end()
     if (this.#meter?.isAsync !== true) return this.#conclude()
-    // A listener that rejects at the last chunk is heard before the response is given away.
+    // Wait a turn for an `async` listener, which may reject for the last chunk.
     return new Promise((resolve) => setImmediate(resolve)).then(() => this.#conclude())
   }
 
@@ -97,14 +97,14 @@ export class IncomingResponse {
     return this.#decode(response.headers['content-encoding'])
   }
 
-  /** What is missing of a body whose length is known, for a message; else nothing. */
+  /** Text for a message: how much of the Content-Length is missing; empty if nothing is. */
   get shortfall(): string {
     const length = Number(this.#response.headers['content-length'])
     const missing = length - ((this.#stream ?? this.#body)?.bytes ?? 0)
     return !this.isBodiless && missing > 0 ? `, ${missing} of ${length} bytes are missing` : ''
   }
 
-  /** The rest of a buffered body does not come. */
+  /** Ends a buffered response whose body stays incomplete. */
   breakOff(failure: RequestError): ExchangeResponse {
     const response = this.#response
     response.failure = failure
@@ -143,7 +143,7 @@ export class IncomingResponse {
   }
 }
 
-/** Bytes of a backing buffer that are not the body's, and yet not worth a copy. */
+/** Unused bytes of a backing buffer that are not worth a copy. */
 const tolerableWaste = 1024
 
 /** Collects the chunks of a body. */
@@ -160,7 +160,7 @@ class BufferedBody {
     else this.#rest.push(chunk)
   }
 
-  /** The whole body: of one chunk as it is, if that is small enough. */
+  /** The whole body; a single chunk is not copied unless it wastes memory. */
   whole(): Buffer {
     const first = this.#first
     if (first === undefined) return Buffer.alloc(0)
@@ -178,7 +178,7 @@ function compact(bytes: Buffer): Buffer {
   return waste <= tolerableWaste || waste <= bytes.length ? bytes : unpooled([bytes], bytes.length)
 }
 
-/** In memory of its own: `Buffer.concat` shares a pool, whose neighbours `.buffer` would show. */
+/** Concatenates into memory of its own: `Buffer.concat` uses a pool, and `.buffer` would show the other data in it. */
 function unpooled(chunks: readonly Buffer[], size: number): Buffer {
   const whole = Buffer.allocUnsafeSlow(size)
   let end = 0

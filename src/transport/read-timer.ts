@@ -39,12 +39,12 @@ export class ReadTimer {
     if (this.#deadline?.isFake === true && this.#timeout !== Infinity) this.#arm(this.#timeout)
   }
 
-  /** Stands still; the timer of Node's is left to the next exchange. */
+  /** Pauses; Node's timer is left to the next exchange. */
   stop(): void {
     this.#listener = undefined
   }
 
-  /** Gives the timer back to Node: the connection is gone. */
+  /** Clears Node's timer: the connection is gone. */
   clear(): void {
     this.#listener = undefined
     this.#deadline?.clear()
@@ -58,7 +58,7 @@ export class ReadTimer {
 
   #look(): void {
     this.#deadline = undefined
-    // After a long pause of the event loop, timers come before the bytes that have arrived meanwhile: let those in first.
+    // After a long pause of the event loop, timers fire before bytes that arrived meanwhile are read: read those first.
     if (this.#isOver() && this.#listener !== undefined) setImmediate(ReadTimer.#expire, this)
   }
 
@@ -69,7 +69,7 @@ export class ReadTimer {
     listener.handleReadTimeout()
   }
 
-  /** Otherwise sleeps on, if there is anything to wait for. */
+  /** Whether the timeout has passed; otherwise waits for what is left. */
   #isOver(): boolean {
     if (this.#listener === undefined || this.#timeout === Infinity) return false
     const remaining = this.#lastActivity + this.#timeout - monotonicTime()

@@ -6,15 +6,17 @@ import { Deadline } from '../deadline.ts'
 type Push = (chunk: unknown, encoding?: BufferEncoding) => boolean
 
 /**
- * Responses below 200: how many may come before the response, and how many milliseconds a 100 is waited upon where there
- * was no body to go on with, if the read timeout does not pass before.
+ * Limits of responses below 200: how many may precede the response, and how many milliseconds it may take after a 100 to a
+ * request without a body (the read timeout may be shorter).
  */
 export const informational = { most: 100, patience: 2_000 } as const
 
-/** Names and values are the smaller part of short headers; undici counts only these. */
+/**
+ * How many times the limit all bytes of headers may be: undici counts names and values only, the smaller part of short ones.
+ */
 const overhead = 8
 const prefix = 'HTTP/'
-/** The least and the greatest that nearly all responses begin with, and how long the line is. */
+/** Bounds, byte by byte, of what nearly all responses begin with, and of how long their first line is. */
 const [least, greatest, longest] = ['HTTP/1.0 200', 'HTTP/1.1 999', 64]
 const [lf, cr, space, tilde] = [10, 13, 32, 126]
 const emptyChunk = Buffer.alloc(0)
@@ -39,13 +41,13 @@ export class ResponseHeads {
   readonly #push: Push
   /** The parser has the status line. */
   #isBegun = false
-  /** The beginning of a status line, or of an informational response. */
+  /** An incomplete status line, or informational response. */
   #held: Buffer | undefined = undefined
   /** Bytes since the request was sent, or since the last informational response. */
   #received = 0
   #passed = 0
   #hasBody = false
-  /** Runs while a 100 was the last that came, and there was nothing to go on with. */
+  /** Runs after a 100 to a request without a body. */
   #deadline: Deadline | undefined = undefined
 
   /**
@@ -70,7 +72,7 @@ export class ResponseHeads {
     this.#hasBody = hasBody
   }
 
-  /** A 100 is waited upon no longer than for anything else. @returns whether it was one, and nothing more: that fails now */
+  /** The read timeout has passed. @returns whether nothing but a bare 100 had come: the exchange fails with that now */
   handleSilence(): boolean {
     if (this.#deadline === undefined) return false
     this.#stopWaiting()
@@ -82,7 +84,7 @@ export class ResponseHeads {
     if (chunk === null) return this.#end()
     if (!this.#onBytes() || this.#socket.destroyed) return this.#push(chunk, encoding)
     this.#stopWaiting()
-    // What the parser has not read yet may be body.
+    // Bytes that the parser has not read yet may be body, and are not counted.
     if (this.#received - this.#socket.readableLength > overhead * this.#limit) return this.#fail(tooLarge)
     const bytes = toBuffer(chunk, encoding)
     this.#received += bytes.length
@@ -91,7 +93,7 @@ export class ResponseHeads {
     return isUsual(bytes) ? this.#begin(bytes) : this.#take(bytes)
   }
 
-  /** The parser knows what to make of half a line. */
+  /** The parser reports an incomplete line. */
   #end(): boolean {
     this.#stopWaiting()
     if (this.#held !== undefined) this.#begin(this.#held)
@@ -101,7 +103,7 @@ export class ResponseHeads {
   #take(bytes: Buffer): boolean {
     let at = 0
     for (;;) {
-      // Empty lines before a status line are no more to the parser.
+      // The parser skips empty lines before a status line, too.
       while (bytes[at] === cr || bytes[at] === lf) at++
       const end = bytes.indexOf(lf, at)
       if (end === -1) return this.#hold(bytes.subarray(at), this.#limit)
@@ -109,7 +111,7 @@ export class ResponseHeads {
       const line = bytes.toString('latin1', at, end)
       const status = statusOf(line)
       if (typeof status === 'string') return this.#fail(status)
-      // The parser complains of lines that end with a bare line feed.
+      // The parser rejects lines that end with a bare line feed.
       if (status >= 200 || !line.endsWith('\r')) return this.#begin(readable(bytes.subarray(at), line))
       const next = bytes.indexOf('\r\n\r\n', end - 1, 'latin1') + 4
       if (next < 4) return this.#hold(bytes.subarray(at), overhead * this.#limit)
@@ -124,18 +126,18 @@ export class ResponseHeads {
     if (bytes.length > most) return this.#fail(tooLarge)
     const start = bytes.toString('latin1', 0, prefix.length)
     if (!prefix.startsWith(start)) return this.#fail(notHttp(start))
-    // A bare carriage return: the parser complains of it at once, and a line feed may never come.
+    // The parser rejects a bare carriage return at once; a line feed might never come.
     const end = bytes.indexOf(cr)
     if (end !== -1 && end < bytes.length - 1 && bytes[end + 1] !== lf) return this.#begin(bytes)
     this.#held = bytes.length === 0 ? undefined : bytes
-    // Tells a stream that is pulled to go on.
+    // An empty chunk makes the stream read on.
     return this.#push(emptyChunk)
   }
 
-  /** What says that a body may come, where none will, and no more than that, is no HTTP server. */
+  /** Fails the exchange if nothing follows a 100 to a request without a body. */
   #losePatience(): void {
     const deadline = new Deadline(informational.patience, () => {
-      // After a long pause of the event loop, timers come before the bytes that have arrived meanwhile: let those in first.
+      // After a long pause of the event loop, timers fire before bytes that arrived meanwhile are read: read those first.
       setImmediate(() => this.#deadline === deadline && this.#fail(bareContinue))
     }).unref()
     this.#deadline = deadline
@@ -152,14 +154,14 @@ export class ResponseHeads {
     return this.#push(bytes)
   }
 
-  /** Comes back from undici, as what its parser says, and all that happens to its sockets. */
+  /** undici passes it on, as it does errors of its parser and of its sockets. */
   #fail(reason: string): boolean {
     this.#socket.destroy(Object.assign(new Error(reason), { name: 'HTTPParserError' }))
     return false
   }
 }
 
-/** Whether it begins with a whole status line, and one as nearly all are. Byte by byte: a text costs ten times as much. */
+/** Whether it begins with a complete, ordinary status line. Compared byte by byte: a string costs ten times as much. */
 function isUsual(bytes: Buffer): boolean {
   for (let index = 0; index < least.length; index++) {
     const byte = bytes[index] ?? 0
@@ -183,7 +185,7 @@ function statusOf(line: string): number | string {
   return status === 101 ? switched : status
 }
 
-/** Shows no more than a version: the rest may be what is left of somebody's response. */
+/** Shows the version only: the rest may be part of somebody's response. */
 function notHttp(line: string): string {
   const [version] = /^HTTP\/\d(?:\.\d)?(?=\s)/.exec(line) ?? []
   if (version === 'HTTP/1.1' || version === 'HTTP/1.0') return `${mismatch} (malformed status line)`
@@ -192,7 +194,7 @@ function notHttp(line: string): string {
   return `${mismatch} (it does not begin with HTTP/1${isTls ? ', but looks like TLS' : ''})`
 }
 
-/** undici takes reasons for UTF-8; those that are not are latin1, as headers are. */
+/** undici decodes reasons as UTF-8: one that is not is taken for latin1, as headers are, and encoded anew. */
 function readable(bytes: Buffer, line: string): Buffer {
   if (isUtf8(bytes.subarray(0, line.length))) return bytes
   return Buffer.concat([Buffer.from(line), bytes.subarray(line.length)])

@@ -4,7 +4,7 @@ import type { Socket } from 'node:net'
 
 /** Told of the end of a socket before undici is, whose parser must not be paused by then. */
 export interface SocketListener {
-  /** What the socket has received and nobody has read comes now or never. @returns whether there was more to come */
+  /** Takes what the socket has received, which is lost otherwise. @returns whether the body is still incomplete */
   takeRest(): boolean
   /** Set if it does not end by FIN. */
   loss: Error | undefined
@@ -12,7 +12,7 @@ export interface SocketListener {
 
 const watches = new WeakMap<Socket, SocketWatch>()
 
-/** @returns ends it */
+/** @returns stops watching */
 export function watchSocket(socket: Socket, listener: SocketListener): () => void {
   let watch = watches.get(socket)
   if (watch === undefined) watches.set(socket, (watch = new SocketWatch(socket)))
@@ -35,25 +35,24 @@ function resetOf(socket: Socket): Error | undefined {
     const isReset = socket.localAddress !== undefined && socket.remoteAddress === undefined
     return isReset ? connectionReset() : undefined
   }
-  // Behind what is being written still, it would have to wait.
+  // Behind pending writes it would have to wait.
   if (socket.writable && socket.writableLength === 0) socket.write('')
   const error: NodeJS.ErrnoException | null = socket.errored
   return error?.code === 'ECONNRESET' ? error : undefined
 }
 
-/** As Node says it. */
+/** The error that Node makes. */
 function connectionReset(): Error {
   return Object.assign(new Error('read ECONNRESET'), { code: 'ECONNRESET', syscall: 'read' })
 }
 
-/** Where undici tells, of every request, on which socket it writes it. */
+/** Where undici publishes, for every request, the socket that it is written to. */
 const sendHeadersChannel = 'undici:client:sendHeaders'
 
 /**
- * The same for the request that undici is about to write on a connection that is not ours: it tells of it before it
- * returns to us, or to whoever else is on the stack. What has no socket of its own, a mock or HTTP/2, never tells.
- *
- * @returns ends it
+ * Watches the socket of the request that a caller's dispatcher is about to write, which undici publishes before it returns.
+ * A mock, or HTTP/2, publishes none.
+ * @returns stops watching
  */
 export function watchNextSocket(listener: SocketListener): () => void {
   let end: (() => void) | undefined

@@ -2,7 +2,7 @@ import { isThenable } from '../checks.ts'
 import type { OutgoingBody } from './carrier.ts'
 import type { ExchangeRequest, ProgressListener, StreamSource, TransferProgress, WireBody } from './exchange.ts'
 
-/** Told how sending goes. */
+/** Told when an upload waits, goes on or fails. */
 export interface UploadListener {
   /** The source is asked for the next chunk: until it is there, the server can't be blamed for silence. */
   handleUploadPause(): void
@@ -16,7 +16,7 @@ const done: IteratorResult<Uint8Array, undefined> = { done: true, value: undefin
 
 /**
  * A body on its way to undici. undici's writer waits for the source however long that takes, even when the exchange is
- * over; this iterator lets it go at once, and tells the source.
+ * over; this iterator ends the wait at once, and the iteration of the source.
  */
 export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Array, undefined> {
   readonly #source: AsyncIterator<Uint8Array>
@@ -57,17 +57,17 @@ export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
     })
   }
 
-  /** undici leaves early when the source gives more than it has announced. */
+  /** Called by undici when the source gives more than it has announced. */
   async return(): Promise<IteratorResult<Uint8Array, undefined>> {
     this.stop()
     return done
   }
 
-  /** The exchange is over: the source is left, and whoever waits for it gets the end. */
+  /** The exchange is over: ends the iteration of the source, and a `next` that waits for it. */
   stop(): void {
     if (this.#isOver) return
     this.#end()
-    // Not awaited: a generator that is at work gets to it later. Nobody is left who could be told of an error.
+    // Not awaited: a generator that is at work returns later. Errors are ignored, for nobody is left to hear of them.
     Promise.resolve()
       .then(async () => this.#source.return?.())
       .catch(() => {})
@@ -99,7 +99,7 @@ export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
 
   #handleError(error: unknown): void {
     if (this.#isOver) return
-    // First the exchange, so that it does not take the missing rest for the reason.
+    // The exchange first: otherwise it would report that the body is too short.
     this.#listener.handleUploadFailure(error)
     this.#end()
   }
@@ -117,8 +117,8 @@ export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
 }
 
 /**
- * Counts one way of an exchange for a listener. Its methods throw what the listener throws; what an `async` one rejects with
- * fails the exchange as soon as it is known, if that is not over by then.
+ * Reports one direction of an exchange to a progress listener. Its methods throw what the listener throws; what an `async` one
+ * rejects with fails the exchange as soon as it is known, if that is not over by then.
  */
 export class ProgressMeter {
   readonly #listener: (progress: TransferProgress) => unknown
@@ -141,7 +141,7 @@ export class ProgressMeter {
     this.#report(this.#total === undefined ? 0 : Math.min(1, this.#transferred / this.#total))
   }
 
-  /** Where the total is not known, only now it can be said that this was all. */
+  /** Without a known total, only the end is 100 percent. */
   end(): void {
     if (this.#total === undefined) this.#report(1)
   }

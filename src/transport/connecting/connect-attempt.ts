@@ -14,8 +14,8 @@ const attemptGivenUp = new Error('The attempt to connect was given up')
 export type ConnectCallback = (error: Error | null, socket: Socket | null) => void
 
 /**
- * One way to a socket, however many steps it takes: look-up, TCP, proxy, TLS. It has one outcome, one timeout for all
- * steps, and can be given up at any moment: the socket in hand is destroyed, and what a step still brings is, too.
+ * An attempt to get a socket, in all its steps: look-up, TCP, proxy, TLS. It has one outcome and one timeout for all steps, and
+ * can be given up at any moment: its socket is destroyed, and so is one that a step still brings.
  */
 export class ConnectAttempt {
   readonly destination: Destination
@@ -79,15 +79,15 @@ type SocketOptions = TlsOptions & { readonly autoSelectFamilyAttemptTimeout?: nu
 /** As undici does it: dead peers are noticed after a minute of silence. */
 const tcpKeepAliveDelay = 60_000
 
-/** Of the time that each address of a host gets, from one round to the next; and ms that nobody waits longer than. */
+/** By what the time for each address grows from one round to the next, and up to how many ms. */
 const retryFactor = 4
 const longestRetry = 60_000
 
 /**
  * A TCP (or Unix domain) connection.
  *
- * Node gives each address of a host but the last 250 ms. One that is slower, or that has answered while the loop was busy
- * for as long, is given up for good, and what the last one says is the error: so they are tried once more, with more time.
+ * Node gives each address of a host but the last one 250 ms, and drops it for good if it is slower, or answers while the loop
+ * is busy. If the last one fails as well, all are tried once more, with more time.
  */
 export async function openSocket(attempt: ConnectAttempt, options: SocketOptions): Promise<Socket> {
   const { autoSelectFamilyAttemptTimeout: time = net.getDefaultAutoSelectFamilyAttemptTimeout() } = options
@@ -124,7 +124,7 @@ export async function secureSocket(
   return untilEvent(attempt, socket, 'secureConnect')
 }
 
-/** Waits for the event, or for what comes instead of it. */
+/** Resolves at the event, and rejects at an error or a close before it. */
 async function untilEvent<S extends Socket>(attempt: ConnectAttempt, socket: S, event: string): Promise<S> {
   attempt.hold(socket)
   return new Promise((resolve, reject) => {

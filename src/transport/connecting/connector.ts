@@ -49,7 +49,7 @@ export class Connector {
     try {
       let socket = await this.#openFirst(attempt, firstHop)
       if (proxy !== undefined) {
-        // As requests does it: whom to believe holds for the proxy too, our own certificate is for the origin.
+        // As in requests: the authorities we trust hold for the proxy, too; our own certificate is for the origin.
         if (firstHop.isSecure) socket = await this.#secure(attempt, socket, firstHop, false, undefined)
         if (isAbsoluteForm) return socket
         await this.#passThrough(attempt, socket, proxy)
@@ -65,12 +65,12 @@ export class Connector {
     const { target, proxyAuthorization } = attempt.destination
     if (proxy.protocol === 'http:' || proxy.protocol === 'https:') return openTunnel(socket, target, proxyAuthorization)
     const resolved = proxy.protocol === 'socks5:' ? await resolveHere(target, this.#options.socket.lookup) : target
-    // A look-up can't be stopped; the socket may be gone when it is over, and would not say so again.
+    // A look-up can't be stopped; the socket may have closed meanwhile, and emits nothing again.
     if (attempt.isOver) throw new Error('The attempt was given up')
     return openSocksTunnel(socket, resolved, proxy, attempt.timeout)
   }
 
-  /** Where there is no file descriptor left, idle connections have some. */
+  /** When no file descriptor is left, an idle connection is closed for one. */
   async #openFirst(attempt: ConnectAttempt, endpoint: Endpoint): Promise<Socket> {
     try {
       return await this.#open(attempt, endpoint)
@@ -87,7 +87,7 @@ export class Connector {
     const protocol = isSecure ? 'https:' : 'http:'
     return new Promise((resolve, reject) => {
       const returned = connector({ hostname, host, protocol, port: String(port) }, (error, socket?: Socket | null) => {
-        // undici's own give nothing but the error.
+        // undici's own connectors give nothing but the error.
         if (socket === null || socket === undefined) {
           return reject(error ?? new Error('`poolOptions.connect` gave no socket'))
         }
@@ -114,9 +114,9 @@ export class Connector {
     return secureSocket(
       attempt,
       {
-        // A name to ask for; addresses are none.
+        // SNI takes names only, not addresses.
         ...(net.isIP(to.hostname) === 0 && { servername: to.hostname }),
-        // Also where NODE_TLS_REJECT_UNAUTHORIZED says no: connections outlive it, and serve those who have not said so.
+        // Even with NODE_TLS_REJECT_UNAUTHORIZED=0: connections outlive it, and serve requests made without it.
         rejectUnauthorized: true,
         ...options,
         ...(tls && { rejectUnauthorized: tls.rejectUnauthorized }),
@@ -136,7 +136,7 @@ function isOutOfFiles(error: unknown): boolean {
   return code === 'EMFILE' || code === 'ENFILE'
 }
 
-/** What tells how many identities are remembered; a session rarely has more than two. */
+/** How many identities are remembered; a session rarely has more than two. */
 const maxContexts = 100
 
 /**

@@ -6,9 +6,9 @@ import type { Endpoint } from '../destination.ts'
 import type { ProxyTarget } from '../exchange.ts'
 
 /**
- * The client has a timer of its own, never clears it, and holds the socket with it. So it gets a bound, in milliseconds,
- * also where there is no connect timeout; otherwise it comes after that one, which is to tell what happened, and which may
- * be extended where the loop was busy.
+ * Milliseconds for the client's own timer, which it never clears, and which holds the socket: it is bounded even without a
+ * connect timeout. With one it fires later, because that one reports what happened, and may be extended where the loop was
+ * busy.
  */
 const longestHandshake = 300_000
 const margin = 30_000
@@ -25,30 +25,30 @@ export async function openSocksTunnel(
   { username, password }: ProxyTarget,
   timeout: number,
 ): Promise<void> {
-  // Few need it, and nobody else should load it.
+  // Loaded on demand, because few need it.
   const { SocksClient } = await import('socks')
-  // It may have ended meanwhile, and does not say so again.
+  // The socket may have closed meanwhile, and emits nothing again.
   if (socket.destroyed) throw closedEarly()
   const credentials =
     username === undefined && password === undefined ? undefined : { userId: username ?? '', password: password ?? '' }
   try {
     await SocksClient.createConnection({
       command: 'connect',
-      // Host and port are checked, and not used: the socket is there.
+      // Host and port are checked, but not used: there is a socket.
       proxy: { host: '127.0.0.1', port: 1080, type: 5, ...credentials },
       destination: { host: target.hostname, port: target.port },
       existing_socket: socket,
       timeout: Math.min(Math.ceil(timeout) + margin, longestHandshake),
     })
   } catch (error) {
-    // It carries its options, and they the password.
+    // Its `options` hold the password.
     if (error instanceof Error) Reflect.deleteProperty(error, 'options')
     throw error
   }
   await keepEarlyBytes(socket)
 }
 
-/** What came together with the proxy's last answer, the client emits one turn later, and lets the socket flow. */
+/** The client emits what came with the proxy's last answer one turn later, and lets the socket flow: puts that back. */
 async function keepEarlyBytes(socket: Socket): Promise<void> {
   const chunks: Buffer[] = []
   const onData = (chunk: Buffer): unknown => chunks.push(chunk)
@@ -61,7 +61,7 @@ async function keepEarlyBytes(socket: Socket): Promise<void> {
 
 const closedEarly = (): Error => new Error('it closed the connection')
 
-/** socks5 resolves here, socks5h there. */
+/** With socks5 we resolve the name, with socks5h the proxy does. */
 export async function resolveHere(target: Endpoint, lookup: LookupFunction | undefined): Promise<Endpoint> {
   if (net.isIP(target.hostname) !== 0) return target
   const hostname = await new Promise<string>((resolve, reject) => {

@@ -22,13 +22,13 @@ export async function openTunnel(socket: Socket, target: Endpoint, authorization
   let status = await readAnswer(socket)
   for (let passed = 0; isInformational(status); passed++) {
     if (passed === informational.most) throw new Error(`it answered CONNECT with ${tooManyInformational}`)
-    // CONNECT has no body to go on with: what says so, and no more, is no proxy.
+    // CONNECT has no body, so the answer has to follow a 100 soon.
     status = await readAnswer(socket, status === '100' ? informational.patience : undefined)
   }
   if (!status.startsWith('2')) throw new Error(`it answered ${status} ${STATUS_CODES[status] ?? ''}`.trimEnd())
 }
 
-/** There is more to come after these; after a 101 there is not. */
+/** Another answer follows them, but none follows a 101. */
 function isInformational(status: string): boolean {
   return status.startsWith('1') && status !== '101'
 }
@@ -68,13 +68,13 @@ async function readAnswerHead(socket: Socket, patience?: number): Promise<string
     const onImpatience = (): void => {
       if (received.length === 0) fail('it answered 100 Continue, and nothing more')
     }
-    // After a long pause of the event loop, timers come before the bytes that have arrived meanwhile: let those in first.
+    // After a long pause of the event loop, timers fire before bytes that arrived meanwhile are read: read those first.
     const deadline = patience === undefined ? undefined : new Deadline(patience, () => setImmediate(onImpatience))
     socket.on('readable', onReadable).once('close', onClose).once('end', onClose)
   })
 }
 
-/** What is no HTTP may never have an end to wait for. */
+/** Checked before the end is there: what is not HTTP may have none. */
 function startsHead(bytes: Buffer): boolean {
   return 'HTTP/1.'.startsWith(bytes.toString('latin1', 0, 7))
 }

@@ -5,20 +5,20 @@ import { ContentDecodingError, FuturesError, ResponseTooLargeError } from '../..
 import { gunzipMembers } from './gzip-members.ts'
 import { frameByFrame } from './zstd-frames.ts'
 
-/** A content coding, undone in three ways. They fail as zlib does; too much output is ERR_BUFFER_TOO_LARGE. */
+/** A content coding, and three ways to decode it. They fail as zlib does; too much output is ERR_BUFFER_TOO_LARGE. */
 export interface Coding {
   readonly name: string
   /** On this thread, now. */
   decodeSync(body: Buffer, limit: number): Buffer
   /** On a thread of libuv's pool. */
   decode(body: Buffer, limit: number): Promise<Buffer>
-  /** While it comes; `first` are its first bytes, to look at. */
+  /** As a stream; `first` are its first bytes, which may tell the format. */
   createStream(first: Uint8Array): Transform
-  /** The body in the pieces that the stream has to be given it in, if that matters. */
+  /** Cuts the body into the pieces that the stream needs, if that matters. */
   pieces?(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
-  /** Instead of the stream, where that is not enough. */
+  /** Used instead of the stream, if it is there. */
   decodeStream?(body: AsyncIterable<Uint8Array>): AsyncIterable<Uint8Array>
-  /** What `decodeSync` refuses, `decode` may take: it has more patience. */
+  /** Whether `decode` may accept what `decodeSync` refuses. */
   readonly isPatient?: boolean
 }
 
@@ -40,7 +40,7 @@ const inflate = coding('deflate', zlib.inflateSync, zlib.inflate, zlib.createInf
 const inflateRaw = coding('deflate', zlib.inflateRawSync, zlib.inflateRaw, zlib.createInflateRaw)
 const brotli = coding('br', zlib.brotliDecompressSync, zlib.brotliDecompress, zlib.createBrotliDecompress)
 
-/** Of a file that zlib has refused: nobody makes more, and each costs a run of zlib. */
+/** Members of a body that zlib has refused; nobody makes more, and each costs a run of zlib. */
 const mostMembers = 1000
 
 const gzip: Coding = {
@@ -65,7 +65,7 @@ const deflate: Coding = {
 const zstd =
   zstdDecompressSync && frameByFrame(coding('zstd', zstdDecompressSync, zstdDecompress, createZstdDecompress))
 
-/** What can be undone, by its name in HTTP. */
+/** All codings that we decode, by their names in HTTP. */
 export const codings: ReadonlyMap<string, Coding> = new Map(
   [gzip, deflate, brotli, ...(zstd ? [zstd] : [])].map((each) => [each.name, each]),
 )
@@ -118,7 +118,7 @@ export function isTooLarge(error: unknown): boolean {
   return (error as { code?: unknown } | null)?.code === 'ERR_BUFFER_TOO_LARGE'
 }
 
-/** What zlib says, in our words. What says it already, as it is. */
+/** Translates an error of zlib; one of ours is returned as it is. */
 export function decodingFailure(error: unknown, coding: { readonly name: string }, { origin, limit }: Decoding): Error {
   if (error instanceof FuturesError) return error
   if (isTooLarge(error)) return decodedTooLarge({ origin, limit }, error)

@@ -19,8 +19,8 @@ const syncOutput = 4 * 1024 * 1024
 /**
  * @param header Content-Encoding
  * @param origin for messages
- * @returns what to undo, first things first; nothing if one of them is unknown: as with `requests`, the body is left as
- * it is then
+ * @returns the codings in the order of decoding; none if one of them is unknown: as in `requests`, the body is left as it is
+ * then
  * @throws {ContentDecodingError} more codings than anybody uses
  */
 export function parseCodings(header: string | string[], origin: string): readonly Coding[] {
@@ -78,8 +78,7 @@ async function decodeLater(body: Buffer, todo: readonly Coding[], of: Decoding):
 const zlibHeaderSize = 2
 
 /**
- * Decodes while the body comes, as far as the reader has asked: zlib rests when nobody takes what it has made. Whatever
- * is wrong with the body, its reader gets to know.
+ * Decodes a streamed body as fast as it is read: zlib pauses when nobody takes its output. Errors of the body reach its reader.
  */
 export function bodyDecoder(
   { origin, maxResponseSize: limit }: ExchangeRequest,

@@ -25,7 +25,7 @@ export async function* gunzipMembers(
   } while (await startsMember(input))
 }
 
-/** One that breaks off at once is one, too. */
+/** Also true for the beginning of a truncated one. */
 async function startsMember(input: ByteInput): Promise<boolean> {
   const bytes = await input.peek(gzipMagic.length)
   return bytes.length > 0 && bytes.equals(gzipMagic.subarray(0, bytes.length))
@@ -47,7 +47,7 @@ async function skipHeader(input: ByteInput): Promise<void> {
   }
 }
 
-/** To behind the zero byte that ends it. @returns the checksum with it */
+/** Skips a text, with the zero byte that ends it. @returns the checksum with it */
 async function skipText(input: ByteInput, crc: number): Promise<number> {
   let sum = crc
   for (let bytes = await input.next(); bytes !== undefined; bytes = await input.next()) {
@@ -78,14 +78,14 @@ async function* readMember(input: ByteInput): AsyncGenerator<Uint8Array, void, v
   if (trailer.readUInt32LE(4) !== size % 2 ** 32) throw new Error('incorrect length check')
 }
 
-/** One chunk at a time: what is left of the last one belongs to whoever reads on. */
+/** Writes one chunk at a time, and puts back what is left of the last one. */
 async function feed(inflate: InflateRaw, input: ByteInput): Promise<void> {
   let given = 0
   while (!inflate.destroyed) {
     const chunk = await input.next()
     if (chunk === undefined) return void inflate.end()
     given += chunk.length
-    // An error comes out of the other end.
+    // An error is emitted to the reader of `inflate`.
     await new Promise<void>((resolve) => inflate.write(chunk, () => resolve()))
     const left = given - inflate.bytesWritten
     if (left <= 0) continue
@@ -94,7 +94,7 @@ async function feed(inflate: InflateRaw, input: ByteInput): Promise<void> {
   }
 }
 
-/** Bytes that come in chunks, read as they are needed. Only `next` waits for more than was asked for. */
+/** Reads bytes that come in chunks, as many as are needed. */
 export class ByteInput {
   readonly #chunks: AsyncIterator<Uint8Array>
   #held: Buffer = Buffer.alloc(0)
@@ -103,7 +103,7 @@ export class ByteInput {
     this.#chunks = body[Symbol.asyncIterator]()
   }
 
-  /** What is here, or the next chunk; `undefined` at the end. Never empty. */
+  /** The bytes that are held, or the next chunk; `undefined` at the end. Never empty. */
   async next(): Promise<Buffer | undefined> {
     while (this.#held.length === 0) {
       const next = await this.#chunks.next()
@@ -116,7 +116,7 @@ export class ByteInput {
     return bytes
   }
 
-  /** So many bytes; fewer only at the end. They have still to be taken. */
+  /** `count` bytes, without taking them; fewer only at the end. */
   async peek(count: number): Promise<Buffer> {
     let bytes = this.#held
     while (bytes.length < count) {
@@ -129,7 +129,7 @@ export class ByteInput {
     return bytes.subarray(0, count)
   }
 
-  /** @throws there are not so many */
+  /** @throws fewer are left */
   async take(count: number): Promise<Buffer> {
     const bytes = await this.peek(count)
     if (bytes.length < count) throw new Error('unexpected end of file')

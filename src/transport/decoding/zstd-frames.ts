@@ -1,6 +1,6 @@
 import type { Coding } from './codings.ts'
 
-/** What stands at the front of some bytes, as far as sizes go; nothing if they are too few to tell. */
+/** Reads the field that the bytes begin with: its size, and what follows; nothing if the bytes are too few to tell. */
 type FrameField = (bytes: Buffer) => { size: number; next: FrameField } | undefined
 
 /** RFC 8878: what frames start with, little-endian; skippable ones with any of sixteen numbers. */
@@ -45,13 +45,13 @@ function blockBefore(trailerSize: number): FrameField {
   return field
 }
 
-/** Each frame costs a run of zlib, and may be nine bytes: this many are fine, and one more for each KiB of the body. */
+/** Frames that a body may have, and one more for each KiB: each costs a run of zlib, and may have only nine bytes. */
 const manyFrames = 1000
 
 /** Cuts a zstd body where its frames end. What follows the last one and is no frame is left out, as with gzip. */
 class ZstdFrames {
   #field = startOfFrame
-  /** Bytes to pass over before the field. Infinity: what comes is no frame, and nothing comes after it. */
+  /** Bytes to skip before the field; Infinity if what follows is no frame. */
   #ahead = 0
   /** The part of the field that the last chunk ended with. */
   #held: Buffer = Buffer.alloc(0)
@@ -94,7 +94,7 @@ class ZstdFrames {
 }
 
 /**
- * What node:zlib has for zstd, a frame at a time: Node 22 takes a frame that breaks off for a whole one
+ * Decodes zstd by node:zlib, a frame at a time: Node 22 takes a frame that breaks off for a whole one
  * (nodejs/node#64592), and up to Node 24 all but the first frame of a buffer is lost without a word.
  */
 export function frameByFrame(zstd: Coding): Coding {

@@ -26,7 +26,7 @@ import {
 /** How often a request is sent again that the server has not processed. */
 const mostRefusals = 5
 /** The timer of exchanges that wait for a stream; it never runs. */
-const idleTimer = new ReadTimer()
+const noTimer = new ReadTimer()
 
 /** What happened to an exchange on its earlier streams. */
 export interface Http2History {
@@ -42,7 +42,7 @@ const noHistory: Http2History = { refusals: 0, wasLost: false, avoided: [] }
 
 /** Runs one exchange on a stream of an HTTP/2 connection, once its pool has one. It is also the exchange's controller. */
 export class Http2Carrier implements ExchangeCarrier, StreamListener {
-  timer = idleTimer
+  timer = noTimer
   readonly httpVersion = '2'
   readonly loss = undefined
   isUnseen = false
@@ -244,8 +244,8 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
 
   #leave(): void {
     const { timer } = this
-    this.timer = idleTimer
-    this.#connection?.leave(this, timer === idleTimer ? undefined : timer)
+    this.timer = noTimer
+    this.#connection?.leave(this, timer === noTimer ? undefined : timer)
     this.#pool.handleOver()
   }
 }
