@@ -9,6 +9,40 @@ import { executorTimes } from '../executor-times.ts'
 import type { Initializer, ThreadData } from './messages.ts'
 import { presentScarcity, scarcityIn } from './scarcity.ts'
 
+/**
+ * @param entry of the bundle that this file is part of, if it has one
+ * @throws {Error} Node's own: a permission is missing, a limit is no number
+ */
+export function startThread(
+  initializer: Initializer | undefined,
+  resourceLimits: ResourceLimits | undefined,
+  entry = entryOfBundle(import.meta.url),
+): Worker {
+  const workerData: ThreadData = { initializer }
+  const options: WorkerOptions = ownOptions({
+    name: 'undici-futures',
+    workerData,
+    ...(resourceLimits === undefined ? {} : { resourceLimits }),
+    // Threads inherit the options of the process, and Node refuses this one for a thread that runs a file.
+    ...(process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {}),
+  })
+  if (entry !== undefined) return new Worker(entry, options)
+  // Bundlers that know workers find the entry by exactly this form.
+  return new Worker(new URL('./worker-entry.js', import.meta.url), options)
+}
+
+/**
+ * Where a bundler has put the worker entry: beside this bundle, with the same extension. A CommonJS bundle has no
+ * `import.meta.url`.
+ *
+ * @returns `undefined` if the entry has its usual name
+ */
+export function entryOfBundle(moduleUrl: string | undefined): URL | undefined {
+  const file = moduleUrl ?? pathToFileURL(__filename).href
+  const extension = extname(new URL(file).pathname)
+  return moduleUrl !== undefined && extension !== '.mjs' ? undefined : new URL(`./worker-entry${extension}`, file)
+}
+
 export interface StartFailure {
   readonly error: unknown
   /** The initializer has failed: another start would fail, too. */
@@ -191,38 +225,4 @@ export class GracePeriod {
     this.#renewals++
     this.#timer = this.#arm()
   }
-}
-
-/**
- * @param entry of the bundle that this file is part of, if it has one
- * @throws {Error} Node's own: a permission is missing, a limit is no number
- */
-export function startThread(
-  initializer: Initializer | undefined,
-  resourceLimits: ResourceLimits | undefined,
-  entry = entryOfBundle(import.meta.url),
-): Worker {
-  const workerData: ThreadData = { initializer }
-  const options: WorkerOptions = ownOptions({
-    name: 'undici-futures',
-    workerData,
-    ...(resourceLimits === undefined ? {} : { resourceLimits }),
-    // Threads inherit the options of the process, and Node refuses this one for a thread that runs a file.
-    ...(process.execArgv.some((each) => each.startsWith('--input-type')) ? { execArgv: [] } : {}),
-  })
-  if (entry !== undefined) return new Worker(entry, options)
-  // Bundlers that know workers find the entry by exactly this form.
-  return new Worker(new URL('./worker-entry.js', import.meta.url), options)
-}
-
-/**
- * Where a bundler has put the worker entry: beside this bundle, with the same extension. A CommonJS bundle has no
- * `import.meta.url`.
- *
- * @returns `undefined` if the entry has its usual name
- */
-export function entryOfBundle(moduleUrl: string | undefined): URL | undefined {
-  const file = moduleUrl ?? pathToFileURL(__filename).href
-  const extension = extname(new URL(file).pathname)
-  return moduleUrl !== undefined && extension !== '.mjs' ? undefined : new URL(`./worker-entry${extension}`, file)
 }
