@@ -34,7 +34,7 @@ export class HttpBodyStream implements BodyStream {
   #chunks: Uint8Array[] = []
   #held = 0
   #reader: Reader | undefined = undefined
-  /** The last byte has arrived, or none will come any more. */
+  /** Whether no more bytes will arrive. */
   #isComplete = false
   #failure: { readonly error: unknown } | undefined = undefined
   #isRead = false
@@ -187,7 +187,7 @@ export class HttpBodyStream implements BodyStream {
     try {
       this.#listener.handleBodyDrained()
     } catch {
-      // undici's parser is at work on another response, and whoever gets that one destroys this connection: it is lost.
+      // undici's parser is busy with another response; the exchange of that one destroys this connection.
     }
   }
 

@@ -17,13 +17,13 @@ export interface DispatcherOwner {
   handleForeignOver(carrier: DispatcherCarrier): void
 }
 
-/** Runs one exchange on a dispatcher of the caller's. Its connections are its own affair. */
+/** Runs one exchange on a dispatcher of the caller's, which manages its connections itself. */
 export class DispatcherCarrier implements ExchangeCarrier, SocketListener, LinkedListElement<DispatcherCarrier> {
   readonly timer = new ReadTimer()
   readonly httpVersion = undefined
   readonly isUnseen = false
   loss: Error | undefined = undefined
-  /** In the list of its owner. */
+  /** Links in the list of its owner. */
   next: DispatcherCarrier | undefined = undefined
   previous: DispatcherCarrier | undefined = undefined
   readonly #dispatcher: Dispatcher
@@ -117,15 +117,15 @@ export class DispatcherCarrier implements ExchangeCarrier, SocketListener, Linke
   }
 }
 
-/** What a body is for undici. */
+/** A body in a form that undici takes. */
 export type OutgoingBody = string | Uint8Array | Upload | undefined
 
 /** Where an exchange runs: on a connection of ours, or on a dispatcher of the caller's. It has one exchange at a time. */
 export interface ExchangeCarrier {
   readonly timer: ReadTimer
-  /** What it speaks, if that is known. */
+  /** The protocol of its connection, if that is known. */
   readonly httpVersion: HttpVersion | undefined
-  /** How its connection has ended, if not by FIN. */
+  /** The error that its connection ended with, if it did not end by FIN. */
   readonly loss: Error | undefined
   /** The exchange has failed before the server processed it: it can be sent again, whatever its method. */
   readonly isUnseen: boolean

@@ -1,7 +1,7 @@
 import { setImmediate } from 'node:timers'
 import { Deadline, monotonicTime } from '../deadline.ts'
 
-/** Milliseconds by which a timer may be late without the loop having been busy. */
+/** Milliseconds that a timer may be late without counting as a busy event loop. */
 const usualDelay = 10
 /** The shortest extension, in milliseconds. */
 const shortestExtension = 50
@@ -34,10 +34,10 @@ export class ConnectTimer {
 
   #arm(delay: number): Deadline {
     this.#dueAt = monotonicTime() + delay
-    // Keeps the process alive: a look-up of the caller's own may have nothing else that does.
+    // This timer keeps the process alive: a look-up function of the caller's may have nothing else that does.
     return new Deadline(delay, () => {
       const lateness = monotonicTime() - this.#dueAt
-      // After a long pause of the event loop, timers come before what has arrived meanwhile.
+      // After a long pause of the event loop, timers run before bytes that have arrived meanwhile: let those in first.
       setImmediate(() => this.#expire(lateness))
     })
   }

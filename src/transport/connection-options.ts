@@ -71,7 +71,7 @@ export interface ResolvedConnectionOptions {
   readonly connector: ConnectFunction | undefined
   readonly connectTimeout: number
   readonly maxCachedSessions: number
-  /** HTTP/2 is offered to https destinations. */
+  /** Whether HTTP/2 is offered to https destinations. */
   readonly allowH2: boolean
 }
 
@@ -96,7 +96,7 @@ const socketOptions = new Set([
   'autoSelectFamily',
   'autoSelectFamilyAttemptTimeout',
 ])
-/** What becomes a timer of undici's or Node's. */
+/** Options that become timers of undici or Node. */
 const delayNames = [
   'keepAliveTimeout',
   'keepAliveMaxTimeout',
@@ -145,7 +145,7 @@ export function resolveConnectionOptions(given: ConnectionOptions = {}): Resolve
   }
 }
 
-/** Delays as long as a timer can be, at most. */
+/** Caps delays at the longest that a timer can have. */
 function withFeasibleDelays(options: Record<string, unknown>): Record<string, unknown> {
   for (const name of delayNames) {
     const delay = options[name]
@@ -154,7 +154,7 @@ function withFeasibleDelays(options: Record<string, unknown>): Record<string, un
   return options
 }
 
-/** undici: 0 and nothing are "no timeout". */
+/** As in undici, 0 and `undefined` mean no timeout. */
 const limit = (timeout: number | undefined): number => timeout || Infinity
 
 function checkOptions(
@@ -171,7 +171,7 @@ function checkOptions(
   if (![0, 1].includes(pipelining)) throw unfit('pipelining', '0 or 1', pipelining)
   const { path, localAddress, autoSelectFamilyAttemptTimeout } = socket
   try {
-    // undici checks its options when a Client is made; that must not wait for the first request.
+    // undici checks options when a Client is made: makes one here, so that the error does not wait for the first request.
     const all = {
       ...client,
       ...({ socketPath: path, localAddress, autoSelectFamily, autoSelectFamilyAttemptTimeout } as Client.Options),
@@ -190,8 +190,7 @@ function unfit(name: string, expected: string, value: unknown): TypeError {
 type IdentityCheck = NonNullable<TlsOptions['checkServerIdentity']>
 
 /**
- * Functions of the caller's that sockets call. Nobody would hear what they throw there, or reject with: it becomes the
- * error of the connection.
+ * Guards the caller's functions that sockets call: what they throw or reject with becomes the error of the connection.
  */
 function withGuardedCallbacks(options: TlsOptions): TlsOptions {
   const { lookup, checkServerIdentity } = options
@@ -214,7 +213,7 @@ function guardedLookup(lookup: (...args: Parameters<LookupFunction>) => unknown)
   }
 }
 
-/** Node wants errors returned, and would take a promise for one. */
+/** Node wants the error returned, and would take a promise for one. */
 function guardedIdentityCheck(check: IdentityCheck): IdentityCheck {
   return (hostname, certificate) => {
     try {

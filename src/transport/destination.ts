@@ -1,6 +1,6 @@
 import type { ProxyTarget, TlsIdentity } from './exchange.ts'
 
-/** Where a socket goes to. */
+/** The host and port that a socket connects to. */
 export interface Endpoint {
   readonly isSecure: boolean
   /** IPv6 addresses without brackets. */
@@ -25,7 +25,7 @@ export interface Destination {
   readonly isAbsoluteForm: boolean
 }
 
-/** Equal keys are interchangeable. The usual request pays no concatenation for it. */
+/** Destinations with equal keys share connections. For most requests this is the origin itself, so that nothing is built. */
 export function destinationKey(origin: string, proxy: ProxyTarget | undefined, tls: TlsIdentity | undefined): string {
   if (proxy === undefined && tls === undefined) return origin
   const identity = origin.startsWith('https:') || proxy?.protocol === 'https:' ? tls?.id : undefined
@@ -59,8 +59,8 @@ export function destinationOf(
 }
 
 /**
- * A request that is sent to the proxy has the target's Host, and the credentials. One that is sent through it has
- * nothing that is meant for the proxy: Proxy-Authorization written by hand is no business of the origin.
+ * Adapts the headers to a proxy. A request in absolute form gets the target's Host and the proxy's credentials. One that
+ * goes through a tunnel, or to no proxy, loses a Proxy-Authorization of the caller's: the origin must not see it.
  */
 export function proxiedHeaders(headers: string[], to: Destination): string[] {
   if (!to.isAbsoluteForm) {

@@ -13,18 +13,18 @@ import {
 } from '../errors.ts'
 import type { RequestError, RequestErrorOptions } from '../errors.ts'
 
-/** How far the exchange had come: what a reset means depends on it. */
+/** How far the exchange had come; the meaning of an error such as a reset depends on it. */
 export type ExchangePhase = 'connect' | 'proxy' | 'tls' | 'headers' | 'body'
 
 type ErrorClass = new (message: string, options: RequestErrorOptions) => RequestError
 
 interface Rule {
-  /** Of the error's code; where codes are too coarse, of `code: message`. */
+  /** Is tested on `code: message`, for where codes are too coarse. */
   readonly pattern: RegExp
   readonly connect: ErrorClass
   readonly headers: ErrorClass
   readonly body: ErrorClass
-  /** Said instead of the foreign message. */
+  /** Replaces the foreign message. */
   readonly reason?: string
 }
 
@@ -35,7 +35,7 @@ function rule(pattern: RegExp, connect: ErrorClass, headers: ErrorClass, body: E
   return reason === undefined ? { pattern, connect, headers, body } : { pattern, connect, headers, body, reason }
 }
 
-/** What Node calls a certificate it does not accept (the codes of X509_V_ERR), and what OpenSSL calls a bad handshake. */
+/** Codes of Node for a certificate that it rejects (those of X509_V_ERR), and of OpenSSL for a failed handshake. */
 const tlsCodes =
   /^(?:ERR_TLS_|ERR_SSL_|ERR_OSSL_|EPROTO:|CERT_|UNABLE_TO_|SELF_SIGNED_|DEPTH_ZERO_|HOSTNAME_MISMATCH|INVALID_(?:CA|PURPOSE)|CRL_|ERROR_IN_(?:CERT|CRL)|PATH_LENGTH)/
 
@@ -50,7 +50,7 @@ const wrongLength = rule(
 const malformedHeaders =
   'the headers are malformed: a Content-Length that is repeated, too large or beside Transfer-Encoding, or a line that is no header'
 
-/** The first rule that matches holds. */
+/** The first rule that matches applies. */
 const rules: readonly Rule[] = [
   always(/^ECONNREFUSED:/, ConnectionError, 'the connection was refused'),
   always(/^ENOTFOUND:/, ConnectionError, 'no such host'),
@@ -76,7 +76,7 @@ const rules: readonly Rule[] = [
   rule(/^HPE_|: Response does not match the HTTP/, ConnectionError, ConnectionError, ChunkedEncodingError),
   always(/^UND_ERR_RES_EXCEEDED_MAX_SIZE:/, ResponseTooLargeError, 'the body is too large'),
   always(/^UND_ERR_REQ_CONTENT_LENGTH_MISMATCH:/, InvalidOptionError, 'the body is not as long as its Content-Length'),
-  // undici's own proxy agents, as a caller's dispatcher. Refusals have no code of their own there.
+  // undici's own proxy agents, used as a caller's dispatcher; they have no special code for refusals.
   always(/^UND_ERR_(?:PRX|SOCKS5)/, ProxyError),
   always(/^UND_ERR_ABORTED: Proxy response|^UND_ERR_INVALID_ARG: Proxy Auth/, ProxyError),
   always(
@@ -85,7 +85,7 @@ const rules: readonly Rule[] = [
     'undici sends no Expect, Keep-Alive, Transfer-Encoding or Upgrade header of a caller',
   ),
   always(/^UND_ERR_INVALID_ARG: .*header|^UND_ERR_NOT_SUPPORTED:/, InvalidHeaderError),
-  // node:http2, of a request.
+  // Errors of node:http2 about a request.
   always(
     /^ERR_HTTP2_(?:HEADER|INVALID_(?:HEADER|CONNECTION_HEADER|PSEUDO))|^ERR_INVALID_HTTP_TOKEN:/,
     InvalidHeaderError,
@@ -115,7 +115,7 @@ const requestFaults: readonly ErrorClass[] = [InvalidHeaderError, InvalidURLErro
 export const sharedAbortReasons = new WeakSet<Error>()
 
 /**
- * The one place where errors of undici, Node, OpenSSL and proxies become ours.
+ * Translates errors of undici, Node, OpenSSL and proxies to ours; nothing else does.
  *
  * @param origin named in the message; never holds credentials
  * @param proxy the URL of the proxy in the way, without credentials
@@ -156,24 +156,24 @@ const anothers = {
 }
 
 function classOf(found: Rule, phase: ExchangePhase, isSystem: boolean): ErrorClass {
-  // Whatever keeps us from the proxy is a ProxyError; but a timeout is a timeout.
+  // Every failure on the way to the proxy is a ProxyError, except a timeout.
   if (phase === 'proxy') return found.connect === ConnectTimeoutError ? ConnectTimeoutError : ProxyError
-  // Whatever ends a handshake is an SSLError, a hang-up too; but a network that breaks is a network that breaks.
+  // Every failure of a handshake is an SSLError, a hang-up too, except errors of the system, such as a broken network.
   if (phase === 'tls') return isSystem ? found.connect : SSLError
   return found[phase]
 }
 
-/** Whether a connection that looked idle was closed by the other side, so that nobody has seen the request. */
+/** Whether this is the error of a stale connection: one that the server had closed while it was idle. */
 export function isDeadConnection(error: unknown): boolean {
   return /^(?:UND_ERR_SOCKET|ECONNRESET|ECONNABORTED|EPIPE)$/.test(readError(error).code)
 }
 
-/** Of an attempt at several addresses, the first one's error. */
+/** Reads code and message of an error; of an attempt at several addresses, those of the first. */
 function readError(error: unknown): { code: string; message: string; isSystem: boolean } {
   if (typeof error !== 'object' || error === null) return { code: '', message: String(error), isSystem: false }
   const { code, message, reason, errors, syscall } = error as Record<string, unknown>
   if (message === '' && Array.isArray(errors)) return readError(errors[0])
-  // OpenSSL's message is a line of its error stack; `reason` says it in words.
+  // OpenSSL's `message` is a line of its error stack, `reason` is readable.
   const words = typeof reason === 'string' ? reason : message
   return {
     code: typeof code === 'string' ? code : '',

@@ -50,7 +50,7 @@ export class IncomingResponse {
     }
   }
 
-  /** What is known at the headers. */
+  /** The response with what the headers tell. */
   get response(): ExchangeResponse {
     return this.#response
   }
@@ -59,7 +59,8 @@ export class IncomingResponse {
    * Checks the announced length, and tells the progress listener of the start.
    *
    * @param exchange fails with what a listener rejects with
-   * @throws {ResponseTooLargeError} it is too much; and what the listener throws
+   * @throws {ResponseTooLargeError} the announced length exceeds the limit
+   * @throws what the listener throws
    */
   begin({ onDownloadProgress }: ExchangeRequest, exchange: Pick<Exchange, 'abort'>): void {
     if (this.#limit === Infinity && onDownloadProgress === undefined) return
@@ -70,7 +71,7 @@ export class IncomingResponse {
     this.#meter = new ProgressMeter(onDownloadProgress, length, (error) => exchange.abort(error))
   }
 
-  /** @throws {ResponseTooLargeError} more than the limit; and what the listener throws */
+  /** @throws {ResponseTooLargeError} the body exceeds the limit; also throws what the listener throws */
   push(chunk: Buffer): void {
     const sink = this.#stream ?? (this.#body ??= new BufferedBody())
     sink.push(chunk)
@@ -148,7 +149,7 @@ const tolerableWaste = 1024
 
 /** Collects the chunks of a body. */
 class BufferedBody {
-  /** So far. */
+  /** How many bytes have arrived so far. */
   bytes = 0
   #first: Buffer | undefined = undefined
   #rest: Buffer[] | undefined = undefined
@@ -170,8 +171,8 @@ class BufferedBody {
 }
 
 /**
- * A chunk is a view on what one read of the socket (or one run of zlib) brought. Whoever keeps a small body must not
- * keep a large buffer alive with it.
+ * Copies a small chunk out of a large buffer: it is a view on what one read of the socket (or run of zlib) gave, and would
+ * keep all of that alive.
  */
 function compact(bytes: Buffer): Buffer {
   const waste = bytes.buffer.byteLength - bytes.length

@@ -7,14 +7,14 @@ export interface ReadTimeoutListener {
 }
 
 /**
- * The read timeouts of all exchanges that follow each other on one connection, on one timer of Node's. A byte only
- * stamps the time; when the timer fires it looks at the stamp and sleeps on for what is left. With the default of five
- * minutes that is one timer per connection and five minutes, whatever the number of requests.
+ * Serves the read timeouts of all successive exchanges on a connection with one timer of Node's. Received bytes only
+ * store the time; when the timer fires, it is armed again for what is left. With the default of five minutes, that is one
+ * timer per connection and five minutes, whatever the number of requests.
  *
- * The timer never keeps the process alive: the socket that is being waited for does.
+ * The timer does not keep the process alive; the socket does.
  */
 export class ReadTimer {
-  /** When the last byte came. */
+  /** When the last byte was received. */
   #lastActivity = 0
   #listener: ReadTimeoutListener | undefined = undefined
   #timeout = Infinity

@@ -12,7 +12,8 @@ type Push = (chunk: unknown, encoding?: BufferEncoding) => boolean
 export const informational = { most: 100, patience: 2_000 } as const
 
 /**
- * How many times the limit all bytes of headers may be: undici counts names and values only, the smaller part of short ones.
+ * All bytes of headers may be so many times the limit, because undici counts names and values only, which are the smaller
+ * part of short headers.
  */
 const overhead = 8
 const prefix = 'HTTP/'
@@ -28,18 +29,17 @@ const bareContinue = 'a 100 Continue that nobody asked for, and nothing more'
 const mismatch = 'Response does not match the HTTP/1.1 protocol'
 
 /**
- * Sees what comes on a socket before undici's parser does, as long as headers are awaited. The parser is strict about
- * headers and bodies, but not about what precedes them: it fails an assertion at a status of 099, takes RTSP for HTTP and
- * the last segment of a status line for its reason, and breaks off at a 100 that nobody asked for, which is legal (RFC
- * 9110, 15.2). So a status line gets there whole, and only if it is one; informational responses do not get there at all;
- * and what never ends is ended.
+ * Filters what arrives on a socket before undici's parser gets it, while headers are awaited. The parser is strict about
+ * headers and bodies, but not about status lines: it fails an assertion at a status of 099, accepts RTSP as HTTP, takes the
+ * last segment of a split status line for the reason, and fails at an unexpected 100, which is legal (RFC 9110, 15.2). So
+ * only complete, valid status lines are passed on, informational responses are not, and endless ones are an error.
  */
 export class ResponseHeads {
   readonly #socket: Socket
   readonly #limit: number
   readonly #onBytes: () => boolean
   readonly #push: Push
-  /** The parser has the status line. */
+  /** Whether the parser has got the status line. */
   #isBegun = false
   /** An incomplete status line, or informational response. */
   #held: Buffer | undefined = undefined
@@ -52,13 +52,13 @@ export class ResponseHeads {
 
   /**
    * @param limit bytes of a status line; all headers together may be a few times as long
-   * @param onBytes called for whatever comes; says whether headers are still to come
+   * @param onBytes called for each chunk; returns whether headers are still awaited
    */
   constructor(socket: Socket, limit: number, onBytes: () => boolean) {
     this.#socket = socket
     this.#limit = limit
     this.#onBytes = onBytes
-    // Every byte comes this way, whatever kind of stream the socket is, and however it is read.
+    // Every byte passes `push`, whatever kind of stream the socket is, and however it is read.
     this.#push = socket.push.bind(socket) as Push
     socket.push = (chunk: unknown, encoding?: BufferEncoding) => this.#handle(chunk, encoding)
   }
@@ -176,7 +176,7 @@ function isUsual(bytes: Buffer): boolean {
   return false
 }
 
-/** Of a status line; or what is wrong with it. */
+/** The status in a status line, or a text that says what is wrong with the line. */
 function statusOf(line: string): number | string {
   const [, digits] = /^HTTP\/1\.[01] (\d{3})(?:[ \r]|$)/.exec(line) ?? []
   if (digits === undefined) return notHttp(line)

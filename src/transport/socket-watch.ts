@@ -2,11 +2,11 @@ import diagnostics from 'node:diagnostics_channel'
 import net from 'node:net'
 import type { Socket } from 'node:net'
 
-/** Told of the end of a socket before undici is, whose parser must not be paused by then. */
+/** Told of the end of a socket before undici is: its parser must not be paused by then, or it drops bytes. */
 export interface SocketListener {
   /** Takes what the socket has received, which is lost otherwise. @returns whether the body is still incomplete */
   takeRest(): boolean
-  /** Set if it does not end by FIN. */
+  /** Set by the watch if the socket does not end by FIN. */
   loss: Error | undefined
 }
 
@@ -22,12 +22,12 @@ export function watchSocket(socket: Socket, listener: SocketListener): () => voi
 }
 
 /**
- * Up to Node 22, libuv takes a connection for ended that was reset before the last bytes were read (in `uv__stream_io`).
- * Nothing is sent by an empty write, but the system says what it knows: ECONNRESET, or EPIPE where a FIN came first.
- * Below TLS nothing can be written; a connection that was reset has no peer any more.
+ * Tells a reset from a FIN. Up to Node 22, libuv reports the end of a connection that was reset before its last bytes were
+ * read (in `uv__stream_io`). An empty write sends nothing, but makes the system report ECONNRESET, or EPIPE after a FIN.
+ * Below TLS nothing can be written; there, a connection that was reset has no peer address any more.
  *
- * @param socket it has just ended
- * @returns what it should have failed with
+ * @param socket a socket that has just ended
+ * @returns the error that it should have failed with; `undefined` after a FIN
  */
 function resetOf(socket: Socket): Error | undefined {
   if (!(socket instanceof net.Socket)) return undefined
@@ -35,7 +35,7 @@ function resetOf(socket: Socket): Error | undefined {
     const isReset = socket.localAddress !== undefined && socket.remoteAddress === undefined
     return isReset ? connectionReset() : undefined
   }
-  // Behind pending writes it would have to wait.
+  // With pending writes, an empty one would have to wait.
   if (socket.writable && socket.writableLength === 0) socket.write('')
   const error: NodeJS.ErrnoException | null = socket.errored
   return error?.code === 'ECONNRESET' ? error : undefined
@@ -71,8 +71,8 @@ export function watchNextSocket(listener: SocketListener): () => void {
 }
 
 /**
- * `destroy` is replaced, because no event is early enough: the first one comes when the socket has been destroyed, and
- * from then on undici's parser refuses what the socket still holds.
+ * Tells the listeners of a socket's end. It replaces `destroy`, because no event is early enough: once a socket is
+ * destroyed, undici's parser refuses the bytes that it still holds.
  */
 class SocketWatch {
   readonly listeners = new Set<SocketListener>()
@@ -84,7 +84,7 @@ class SocketWatch {
     })
     const destroy = socket.destroy.bind(socket)
     socket.destroy = (reason) => {
-      // Reading what is left ends in another attempt to destroy it: by Node, by undici.
+      // Node and undici call `destroy` again when the listeners have read what is left.
       if (this.#isBeingLost) return socket
       if (!socket.destroyed) this.#tellLoss(reason ?? connectionReset())
       return destroy(reason)

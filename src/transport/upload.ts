@@ -4,9 +4,9 @@ import type { ExchangeRequest, ProgressListener, StreamSource, TransferProgress,
 
 /** Told when an upload waits, goes on or fails. */
 export interface UploadListener {
-  /** The source is asked for the next chunk: until it is there, the server can't be blamed for silence. */
+  /** The upload waits for a chunk of its source: until it arrives, silence of the server does not count. */
   handleUploadPause(): void
-  /** A chunk goes to the socket, or the body is complete. */
+  /** A chunk is passed to the socket, or the body is complete. */
   handleUploadResume(): void
   /** The source, or the listener, threw this. */
   handleUploadFailure(error: unknown): void
@@ -25,7 +25,7 @@ export class Upload implements AsyncIterable<Uint8Array>, AsyncIterator<Uint8Arr
   readonly #total: number | undefined
   #meter: ProgressMeter | undefined = undefined
   #isOver = false
-  /** Bytes of the chunk that was handed out last; they are sent when the next one is asked for. */
+  /** Bytes of the last chunk; they count as sent when the next one is requested. */
   #inHand = 0
   #waiting: ((result: IteratorResult<Uint8Array, undefined>) => void) | undefined = undefined
 
@@ -125,10 +125,10 @@ export class ProgressMeter {
   readonly #total: number | undefined
   readonly #fail: (error: unknown) => void
   #transferred = 0
-  /** The listener has given a promise. */
+  /** Whether the listener has returned a promise. */
   isAsync = false
 
-  /** Tells the listener that it starts. */
+  /** Reports the start to the listener. */
   constructor(listener: ProgressListener, total: number | undefined, fail: (error: unknown) => void) {
     this.#listener = listener
     this.#total = total
@@ -151,16 +151,16 @@ export class ProgressMeter {
     const returned = this.#listener(progress)
     if (!isThenable(returned)) return
     this.isAsync = true
-    // Nobody waits for it: a listener must not slow down what it watches.
+    // Not awaited: a listener must not slow the transfer down.
     returned.then(undefined, this.#fail)
   }
 }
 
-/** Bytes that are handed to the socket at once; more of them go chunk by chunk, so that progress can be seen. */
+/** The most bytes that are passed to the socket at once; larger bodies go in chunks. */
 const wholeSize = 1024 * 1024
 const chunkSize = 64 * 1024
 
-/** What undici gets: text and bytes as they are, everything else as an `Upload`. */
+/** The body in a form that undici takes: small texts and bytes as they are, everything else as an `Upload`. */
 export function outgoingBody(
   body: WireBody | undefined,
   listener: UploadListener,
@@ -184,7 +184,7 @@ export function bodyLength(body: WireBody | undefined): number | undefined {
   return typeof body === 'string' ? Buffer.byteLength(body) : body instanceof Uint8Array ? body.byteLength : body.length
 }
 
-/** Bytes in memory as a source. */
+/** A source of bytes that are in memory. */
 class Chunks implements StreamSource {
   readonly length: number
   readonly #bytes: Uint8Array
@@ -199,7 +199,7 @@ class Chunks implements StreamSource {
   }
 }
 
-/** The headers of the request, with the length of a body that undici can't see by itself. */
+/** The headers of the request, with a Content-Length for bodies whose length undici can't tell. */
 export function requestHeaders({ headers, body }: ExchangeRequest, open: OutgoingBody): string[] {
   if (!(open instanceof Upload)) return headers
   const length = bodyLength(body)

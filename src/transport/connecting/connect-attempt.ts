@@ -7,10 +7,10 @@ import { ConnectTimeoutError } from '../../errors.ts'
 import { ConnectTimer } from '../connect-timer.ts'
 import type { Destination } from '../destination.ts'
 
-/** Given to undici when an attempt is given up; nobody sees it. */
+/** Passed to undici when an attempt is given up; no caller sees it. */
 const attemptGivenUp = new Error('The attempt to connect was given up')
 
-/** Called once, with one of both. */
+/** Called once, with either an error or a socket. */
 export type ConnectCallback = (error: Error | null, socket: Socket | null) => void
 
 /**
@@ -19,7 +19,7 @@ export type ConnectCallback = (error: Error | null, socket: Socket | null) => vo
  */
 export class ConnectAttempt {
   readonly destination: Destination
-  /** Milliseconds for all steps together; Infinity = none. */
+  /** Milliseconds for all steps together; Infinity for no timeout. */
   readonly timeout: number
   #callback: ConnectCallback | undefined
   #socket: Socket | undefined = undefined
@@ -36,7 +36,7 @@ export class ConnectAttempt {
     return this.#callback === undefined
   }
 
-  /** The socket that the steps work on from now on. */
+  /** Sets the socket that is destroyed if the attempt ends without success. */
   hold(socket: Socket): void {
     this.#socket = socket
     if (this.isOver) socket.destroy()
@@ -76,7 +76,7 @@ export class ConnectAttempt {
 
 type SocketOptions = TlsOptions & { readonly autoSelectFamilyAttemptTimeout?: number | undefined }
 
-/** As undici does it: dead peers are noticed after a minute of silence. */
+/** Milliseconds of silence before TCP probes the peer, as in undici. */
 const tcpKeepAliveDelay = 60_000
 
 /** By what the time for each address grows from one round to the next, and up to how many ms. */
@@ -84,7 +84,7 @@ const retryFactor = 4
 const longestRetry = 60_000
 
 /**
- * A TCP (or Unix domain) connection.
+ * Opens a TCP (or Unix domain) connection.
  *
  * Node gives each address of a host but the last one 250 ms, and drops it for good if it is slower, or answers while the loop
  * is busy. If the last one fails as well, all are tried once more, with more time.
@@ -106,14 +106,14 @@ async function connect(attempt: ConnectAttempt, options: SocketOptions): Promise
   return untilEvent(attempt, socket, 'connect')
 }
 
-/** Whether there were several addresses, and one before the last got too little time. */
+/** Whether an address other than the last one timed out. */
 function wasCutShort(error: unknown): boolean {
   const { errors } = error as { errors?: unknown }
   if (!Array.isArray(errors)) return false
   return errors.slice(0, -1).some((each: NodeJS.ErrnoException) => each.code === 'ETIMEDOUT')
 }
 
-/** The TLS handshake, on a socket that `options` bring or make. */
+/** Performs the TLS handshake on the socket in `options`, or on one made with them. */
 export async function secureSocket(
   attempt: ConnectAttempt,
   options: TlsOptions,
@@ -128,7 +128,7 @@ export async function secureSocket(
 async function untilEvent<S extends Socket>(attempt: ConnectAttempt, socket: S, event: string): Promise<S> {
   attempt.hold(socket)
   return new Promise((resolve, reject) => {
-    // This listener stays: an error between two steps must not be an uncaught one.
+    // This listener stays: without one, an error between two steps would be an uncaught exception.
     socket.on('error', reject)
     const onClose = (): void => reject(Object.assign(new Error('The socket was closed'), { code: 'ECONNRESET' }))
     socket.once('close', onClose)

@@ -11,13 +11,13 @@ import { ConnectAttempt, type ConnectCallback, openSocket, secureSocket } from '
 import { openSocksTunnel, resolveHere } from './socks.ts'
 import { openTunnel } from './tunnel.ts'
 
-/** Makes sockets that requests can be written to: TCP, then the proxy's part, then TLS. */
+/** Makes sockets that requests can be written to: opens TCP, passes the proxy, performs the TLS handshake. */
 export class Connector {
   readonly #options: ResolvedConnectionOptions
   readonly #makeRoom: () => boolean
   readonly #contexts: TlsContexts
 
-  /** @param makeRoom closes an idle connection, if there is one, and says whether there was */
+  /** @param makeRoom closes an idle connection and returns true, or false if there is none */
   constructor(options: ResolvedConnectionOptions, makeRoom: () => boolean) {
     this.#options = options
     this.#makeRoom = makeRoom
@@ -25,9 +25,9 @@ export class Connector {
   }
 
   /**
-   * @param timeout milliseconds for all steps; Infinity = none
-   * @param callback gets errors of ours only
-   * @param protocols what the target may choose from (ALPN); by default what the options say, else HTTP/1.1
+   * @param timeout milliseconds for all steps; Infinity for none
+   * @param callback gets errors that are already translated to ours
+   * @param protocols offered to the target (ALPN); default: those of the options, else HTTP/1.1
    */
   connect(
     destination: Destination,
@@ -106,7 +106,7 @@ export class Connector {
     protocols: readonly string[] | undefined,
   ): Promise<Socket> {
     const { key, tls, proxy } = attempt.destination
-    // A connector of the caller's own has done the first hop's TLS as well.
+    // A connector of the caller's does the TLS of the first hop itself.
     if (this.#options.connector !== undefined && isTarget === (proxy === undefined)) return socket
     const sessionKey = isTarget ? key : `proxy of ${key}`
     const session = this.#contexts.session(sessionKey)
@@ -140,8 +140,8 @@ function isOutOfFiles(error: unknown): boolean {
 const maxContexts = 100
 
 /**
- * What TLS handshakes can share: the parsed certificates of an identity, and sessions to resume. A session is resumed
- * only towards the same destination under the same identity: a resumed handshake checks no certificate again.
+ * Keeps what TLS handshakes can share: the parsed certificates of an identity, and sessions to resume. A session is resumed
+ * only for the same destination and identity, because a resumed handshake does not check certificates again.
  */
 export class TlsContexts {
   readonly #options: TlsOptions
@@ -155,8 +155,8 @@ export class TlsContexts {
   }
 
   /**
-   * @param withCertificate whether our own certificate is offered
-   * @throws what OpenSSL says of a certificate or key that it can't read
+   * @param withCertificate whether the client certificate is offered
+   * @throws OpenSSL's error for a certificate or key that it can't read
    */
   context(identity: TlsIdentity | undefined, withCertificate: boolean): SecureContext {
     const key = `${withCertificate ? 'own' : 'no'} ${identity?.id ?? ''}`
@@ -179,7 +179,7 @@ export class TlsContexts {
   }
 }
 
-/** Puts the newest last and drops the oldest. */
+/** Adds an entry as the newest, and drops the oldest if there are too many. */
 function put<Value>(map: Map<string, Value>, key: string, value: Value, limit: number): void {
   map.delete(key)
   if (map.size >= limit) map.delete(map.keys().next().value as string)

@@ -14,10 +14,10 @@ const longestHandshake = 300_000
 const margin = 30_000
 
 /**
- * Asks a SOCKS 5 proxy for a connection to `target`. Afterwards the socket is as if it was connected there.
+ * Asks a SOCKS 5 proxy for a connection to `target`. Afterwards the socket behaves as if it was connected there.
  *
- * @param target its name is resolved by the proxy
- * @throws what the proxy answered instead, as a plain error; the socket is to be destroyed then
+ * @param target a name in it is resolved by the proxy
+ * @throws a plain error with the answer of the proxy; the caller destroys the socket then
  */
 export async function openSocksTunnel(
   socket: Socket,

@@ -5,15 +5,15 @@ import { Deadline } from '../../deadline.ts'
 import type { Endpoint } from '../destination.ts'
 import { informational, tooManyInformational } from '../response-heads.ts'
 
-/** Bytes of the proxy's answer to CONNECT; as much as Node allows for headers. */
+/** The most bytes of the proxy's answer to CONNECT; Node's own default for headers. */
 const maxHeadSize = 16 * 1024
 const tooLarge = `the headers of its answer to CONNECT exceed ${maxHeadSize / 1024} KiB`
 const headEnd = Buffer.from('\r\n\r\n')
 
 /**
- * Asks an HTTP proxy for a tunnel to `target`. Afterwards the socket is as if it was connected there.
+ * Asks an HTTP proxy for a tunnel to `target`. Afterwards the socket behaves as if it was connected there.
  *
- * @throws what the proxy answered instead, as a plain error; the socket is to be destroyed then
+ * @throws a plain error with the answer of the proxy; the caller destroys the socket then
  */
 export async function openTunnel(socket: Socket, target: Endpoint, authorization: string | undefined): Promise<void> {
   const authority = `${target.hostname.includes(':') ? `[${target.hostname}]` : target.hostname}:${target.port}`
@@ -39,7 +39,7 @@ async function readAnswer(socket: Socket, patience?: number): Promise<string> {
   return status
 }
 
-/** Reads up to the empty line and puts back what follows it. Within `patience`, in milliseconds, it has to begin. */
+/** Reads up to the empty line and puts back what follows it. Fails if nothing arrives within `patience` milliseconds. */
 async function readAnswerHead(socket: Socket, patience?: number): Promise<string> {
   let received: Buffer = Buffer.alloc(0)
   return new Promise((resolve, reject) => {

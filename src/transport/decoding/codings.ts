@@ -8,9 +8,9 @@ import { frameByFrame } from './zstd-frames.ts'
 /** A content coding, and three ways to decode it. They fail as zlib does; too much output is ERR_BUFFER_TOO_LARGE. */
 export interface Coding {
   readonly name: string
-  /** On this thread, now. */
+  /** Decodes on this thread and returns when it is done. */
   decodeSync(body: Buffer, limit: number): Buffer
-  /** On a thread of libuv's pool. */
+  /** Decodes on a thread of libuv's pool. */
   decode(body: Buffer, limit: number): Promise<Buffer>
   /** As a stream; `first` are its first bytes, which may tell the format. */
   createStream(first: Uint8Array): Transform
@@ -28,7 +28,7 @@ interface Options {
 type SyncMethod = (body: Buffer, options: Options) => Buffer
 type AsyncMethod = (body: Buffer, options: Options, callback: (error: Error | null, decoded: Buffer) => void) => void
 
-/** What node:zlib has from Node 22.15 on. */
+/** zstd is in node:zlib from Node 22.15 on. */
 const { zstdDecompressSync, zstdDecompress, createZstdDecompress } = zlib as unknown as {
   zstdDecompressSync?: SyncMethod
   zstdDecompress: AsyncMethod
@@ -54,7 +54,7 @@ const gzip: Coding = {
   decodeStream: (body) => gunzipMembers(body, Infinity),
 }
 
-/** HTTP means the zlib format by "deflate"; servers that send bare deflate data are old, and still there. */
+/** In HTTP, "deflate" means the zlib format (RFC 9110, 8.4.1.2), but some servers still send raw deflate data. */
 const deflate: Coding = {
   name: 'deflate',
   decodeSync: (body, limit) => (hasZlibHeader(body) ? inflate : inflateRaw).decodeSync(body, limit),
@@ -84,7 +84,7 @@ async function* bytesIn(body: Buffer): AsyncGenerator<Buffer, void, void> {
   yield body
 }
 
-/** In one piece; fails as zlib does where it is more than `limit`. */
+/** Concatenates the chunks; fails with zlib's code if they are more than `limit` bytes. */
 async function collect(chunks: AsyncIterable<Uint8Array>, limit: number): Promise<Buffer> {
   const collected: Uint8Array[] = []
   let size = 0
@@ -100,13 +100,13 @@ function optionsFor(limit: number): Options {
   return limit === Infinity ? {} : { maxOutputLength: Math.max(1, limit) }
 }
 
-/** RFC 1950: method 8, and the two bytes are a multiple of 31. */
+/** Whether the bytes begin as RFC 1950 has it: with method 8, and two bytes that make a multiple of 31. */
 function hasZlibHeader(bytes: Uint8Array): boolean {
   const [first = 0, second = 0] = bytes
   return (first & 0x0f) === 8 && ((first << 8) | second) % 31 === 0
 }
 
-/** What decoding has to know of the exchange. */
+/** What decoders need to know about the exchange. */
 export interface Decoding {
   /** For messages. */
   readonly origin: string

@@ -5,15 +5,15 @@ import type { ExchangeRequest } from '../exchange.ts'
 import type { ResponseHeaders } from '../incoming-response.ts'
 import { type Coding, codings, decodedTooLarge, type Decoding, decodingFailure, isTooLarge } from './codings.ts'
 
-/** What can be decoded, as the value of an Accept-Encoding header. */
+/** The supported codings as the value of an Accept-Encoding header. */
 export const acceptEncoding: string = [...codings.keys()].join(', ')
 
-/** Nobody nests more; a long list is an attack. */
+/** The most nested codings: no server needs more, and a long list is an attack. */
 const maxCodings = 5
 
-/** Compressed bytes that are decoded at once; more go to a thread of libuv's pool, so that the loop stays free. */
+/** The most compressed bytes that are decoded on this thread; larger bodies would block the event loop. */
 const syncInput = 256 * 1024
-/** Decoded bytes at which a small input that grows a thousandfold goes there, too. */
+/** The most decoded bytes on this thread: a small input can grow a thousandfold. */
 const syncOutput = 4 * 1024 * 1024
 
 /**
@@ -39,20 +39,20 @@ export function parseCodings(header: string | string[], origin: string): readonl
 }
 
 /**
- * @returns the decoded body; a promise if that is much work
- * @throws {ContentDecodingError} corrupt or truncated (also what the promise rejects with)
- * @throws {ResponseTooLargeError} more than the limit
+ * @returns the decoded body; a promise if decoding would block the event loop
+ * @throws {ContentDecodingError} the body is corrupt or truncated (the promise may reject with it, too)
+ * @throws {ResponseTooLargeError} the decoded body exceeds the limit (likewise)
  */
 export function decodeBody(body: Buffer, todo: readonly Coding[], of: Decoding): Buffer | Promise<Buffer> {
   const { limit } = of
   const [coding, ...rest] = todo
-  // An empty body is empty in every coding.
+  // An empty body needs no decoding, whatever the coding is.
   if (coding === undefined || body.length === 0) return body
   if (body.length > syncInput) return decodeLater(body, todo, of)
   try {
     return decodeBody(coding.decodeSync(body, Math.min(limit, syncOutput)), rest, of)
   } catch (error) {
-    // A FuturesError is that of a coding further in.
+    // A FuturesError comes from a nested coding, and can't be mended here.
     const mayBeDecoded = isTooLarge(error)
       ? limit > syncOutput
       : coding.isPatient === true && !(error instanceof FuturesError)
@@ -74,7 +74,7 @@ async function decodeLater(body: Buffer, todo: readonly Coding[], of: Decoding):
   return decoded
 }
 
-/** Bytes that tell zlib's format from bare deflate data. */
+/** How many bytes tell zlib's format from raw deflate data. */
 const zlibHeaderSize = 2
 
 /**
@@ -101,7 +101,7 @@ export function bodyDecoder(
 async function* undoCoding(source: AsyncIterable<Uint8Array>, coding: Coding, of: Decoding): AsyncIterable<Uint8Array> {
   const chunks = source[Symbol.asyncIterator]()
   const first = await readStart(chunks)
-  // An empty body is empty in every coding.
+  // An empty body needs no decoding, whatever the coding is.
   if (first.byteLength === 0) return
   const body = withFirst(first, chunks)
   try {

@@ -7,9 +7,9 @@ const trailerSize = 8
 const gzipFlag = { headerCrc: 2, extra: 4, name: 8, comment: 16, reserved: 0xe0 }
 
 /**
- * Decodes a gzip file (RFC 1952) while it comes, member after member. What follows the last one and is no member itself is
- * ignored, as by `requests` and browsers: zlib's own decoder fails there, and loses what stands before it. A member that
- * breaks off, or whose checksum is wrong, is an error.
+ * Decodes a gzip file (RFC 1952) as it arrives, member by member. Bytes behind the last member that do not begin another
+ * one are ignored, as `requests` and browsers do; zlib's own decoder fails there and loses output. A member that is
+ * truncated, or has a wrong checksum, is an error.
  */
 export async function* gunzipMembers(
   body: AsyncIterable<Uint8Array>,
@@ -137,7 +137,7 @@ export class ByteInput {
     return bytes
   }
 
-  /** Puts back what was taken and not used. */
+  /** Puts bytes back in front of the rest. */
   unread(bytes: Buffer): void {
     this.#held = this.#held.length === 0 ? bytes : Buffer.concat([bytes, this.#held])
   }

@@ -3,7 +3,7 @@ import type { Coding } from './codings.ts'
 /** Reads the field that the bytes begin with: its size, and what follows; nothing if the bytes are too few to tell. */
 type FrameField = (bytes: Buffer) => { size: number; next: FrameField } | undefined
 
-/** RFC 8878: what frames start with, little-endian; skippable ones with any of sixteen numbers. */
+/** Magic numbers of frames, little-endian (RFC 8878); a skippable frame has any of sixteen. */
 const zstdMagic = { frame: 0xfd2fb528, skippable: 0x184d2a50 }
 const zstdFlag = { checksum: 4, singleSegment: 32 }
 const runLengthBlock = 1
@@ -34,7 +34,7 @@ const frameHeader: FrameField = (bytes) => {
 const block = blockBefore(0)
 const checkedBlock = blockBefore(4)
 
-/** @param trailerSize what comes after the last block */
+/** @param trailerSize bytes after the last block, which hold the checksum */
 function blockBefore(trailerSize: number): FrameField {
   const field: FrameField = (bytes) => {
     if (bytes.length < 3) return undefined
@@ -48,24 +48,24 @@ function blockBefore(trailerSize: number): FrameField {
 /** Frames that a body may have, and one more for each KiB: each costs a run of zlib, and may have only nine bytes. */
 const manyFrames = 1000
 
-/** Cuts a zstd body where its frames end. What follows the last one and is no frame is left out, as with gzip. */
+/** Splits a zstd body at the ends of its frames. Bytes behind the last frame that begin no other are dropped, as with gzip. */
 class ZstdFrames {
   #field = startOfFrame
   /** Bytes to skip before the field; Infinity if what follows is no frame. */
   #ahead = 0
-  /** The part of the field that the last chunk ended with. */
+  /** The incomplete field at the end of the last chunk. */
   #held: Buffer = Buffer.alloc(0)
   #hasEnded = false
   #frames = 0
   #bytes = 0
 
-  /** @throws the body ends within a frame */
+  /** Called at the end of the body. @throws it ends within a frame */
   end(): void {
     const isBetweenFrames = this.#field === startOfFrame && this.#ahead === 0 && this.#hasEnded
     if (!isBetweenFrames && this.#ahead !== Infinity) throw new Error('unexpected end of file')
   }
 
-  /** The chunk in pieces, none of which goes on behind the end of a frame. @throws more frames than there is any use for */
+  /** Splits a chunk so that no piece holds bytes of two frames. @throws the body has too many frames */
   *cut(chunk: Buffer): Iterable<Buffer> {
     this.#bytes += chunk.length
     const bytes = this.#held.length === 0 ? chunk : Buffer.concat([this.#held, chunk])
@@ -88,7 +88,7 @@ class ZstdFrames {
       this.#field = found.next
     }
     this.#held = bytes.subarray(end)
-    // A body that is no zstd at all is left to zlib, which knows what to say.
+    // A body that begins with no frame is passed to zlib, which reports the error.
     if (end > start && !(this.#ahead === Infinity && this.#hasEnded)) yield bytes.subarray(start, end)
   }
 }
