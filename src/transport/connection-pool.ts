@@ -1,5 +1,6 @@
 import { clearImmediate as clearOwn, setImmediate as setOwn } from 'node:timers'
 import type { Client } from 'undici'
+import { LinkedList } from '../linked-list.ts'
 import type { ConnectAttempt, ConnectCallback } from './connecting/connect-attempt.ts'
 import type { ExchangeCarrier } from './carrier.ts'
 import { Connection } from './connection.ts'
@@ -49,8 +50,8 @@ export class ConnectionPool implements DestinationPool {
   readonly #options: Client.Options
   readonly #listener: PoolListener
   readonly #connections = new Set<Connection>()
-  /** The one that was used last is on top; those at the bottom reach their keep-alive timeout. */
-  readonly #idleConnections: Connection[] = []
+  /** Last used last, and taken first: so the first ones reach their keep-alive timeout. */
+  readonly #idleConnections = new LinkedList<Connection>()
   #isClosed = false
 
   constructor(destination: Destination, connector: SocketOpener, options: Client.Options, listener: PoolListener) {
@@ -65,12 +66,13 @@ export class ConnectionPool implements DestinationPool {
   }
 
   get idleSince(): number {
-    return this.#idleConnections[0]?.idleSince ?? Infinity
+    return this.#idleConnections.first?.idleSince ?? Infinity
   }
 
   /** An idle connection, or a new one. */
   take(): Connection {
-    for (let idle = this.#idleConnections.pop(); idle !== undefined; idle = this.#idleConnections.pop()) {
+    for (let idle = this.#idleConnections.last; idle !== undefined; idle = this.#idleConnections.last) {
+      this.#idleConnections.remove(idle)
       if (idle.isAlive && !areImmediatesFake()) return idle
       // undici waits for an immediate before it writes to a used socket; a fake one never comes by itself.
       if (idle.isAlive) idle.discard()
@@ -105,7 +107,8 @@ export class ConnectionPool implements DestinationPool {
   }
 
   closeLongestIdle(): void {
-    this.#idleConnections.shift()?.discard()
+    const longest = this.#idleConnections.first
+    if (longest !== undefined) this.#discardIdle(longest)
   }
 
   /** The connection no longer counts, though it may take a moment to end. */
@@ -119,19 +122,23 @@ export class ConnectionPool implements DestinationPool {
   forget(connection: Connection): void {
     if (!this.#connections.delete(connection)) return
     this.evict(connection)
-    const index = this.#idleConnections.indexOf(connection)
-    if (index !== -1) this.#idleConnections.splice(index, 1)
+    this.#idleConnections.remove(connection)
     if (this.#connections.size === 0) this.#listener.handleEmpty(this)
   }
 
   close(): void {
     this.#isClosed = true
-    for (const idle of this.#idleConnections.splice(0)) idle.discard()
+    for (const idle of [...this.#idleConnections]) this.#discardIdle(idle)
   }
 
   destroy(error: unknown): void {
     this.close()
     for (const connection of [...this.#connections]) connection.destroy(error)
+  }
+
+  #discardIdle(connection: Connection): void {
+    this.#idleConnections.remove(connection)
+    connection.discard()
   }
 }
 

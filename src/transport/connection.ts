@@ -3,6 +3,7 @@ import type { Socket } from 'node:net'
 import { Client } from 'undici/index.js'
 import type { Dispatcher } from 'undici'
 import { ownOptions } from '../checks.ts'
+import type { LinkedListElement } from '../linked-list.ts'
 import type { ExchangeCarrier, OutgoingBody } from './carrier.ts'
 import type { ConnectAttempt, ConnectCallback } from './connecting/connect-attempt.ts'
 import type { ExchangeHandler } from './exchange-handler.ts'
@@ -24,11 +25,14 @@ const lostEarly = (): Error =>
  * One socket at a time, in an undici Client of its own. A Client with one request never queues; with a connector of ours it
  * can be stopped while it connects, and a fresh connection be told from a used one.
  */
-export class Connection implements ExchangeCarrier, SocketListener {
+export class Connection implements ExchangeCarrier, SocketListener, LinkedListElement<Connection> {
   readonly timer = new ReadTimer()
   readonly httpVersion = '1.1'
   readonly isUnseen = false
   loss: Error | undefined = undefined
+  /** Its neighbours among the idle connections. */
+  next: Connection | undefined = undefined
+  previous: Connection | undefined = undefined
   /** For its pool: when it became idle, and whether it still counts. */
   idleSince = 0
   isEvicted = false
