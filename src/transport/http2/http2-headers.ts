@@ -58,7 +58,7 @@ export function requestFields(request: ExchangeRequest, length: number | undefin
 }
 
 /** The header of a response. */
-export interface Head {
+interface Head {
   readonly status: number
   readonly headers: ResponseHeaders
   /** Bytes of all names and values. */

@@ -187,7 +187,7 @@ export function resetFailure(code: number): Error {
 }
 
 /** A failure that undici detects by itself over HTTP/1.1, with undici's code. */
-export function undiciFailure(
+function undiciFailure(
   name: `${'REQ' | 'RES'}_CONTENT_LENGTH_MISMATCH` | 'HEADERS_OVERFLOW' | 'RES_EXCEEDED_MAX_SIZE',
 ): Error {
   return withCode(`UND_ERR_${name}`, `As undici's ${name}`)

@@ -79,7 +79,7 @@ function plain({ hasParts }: Encoder, parts: readonly Uint8Array[]): Buffer {
   return Buffer.concat(hasParts ? parts : parts.slice(0, 1))
 }
 
-describe('decodeBody() and decoderFor()', () => {
+describe('decodeBody() and bodyDecoder()', () => {
   it('undo what zlib has made, in whatever pieces it comes', async () => {
     await fc.assert(
       fc.asyncProperty(encoder, contents, places, async (given, parts, at) => {
