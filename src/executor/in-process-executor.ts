@@ -24,6 +24,9 @@ export interface InProcessExecutorOptions {
   maxQueue?: number | undefined
 }
 
+/** On an executor that calls a function with its controller as `this`. Registered: two copies of the package may meet. */
+export const callsOnController = Symbol.for('undici-futures.callsOnController')
+
 /**
  * Runs tasks in this thread, at most `maxWorkers` at a time.
  *
@@ -42,6 +45,11 @@ export class InProcessExecutor implements Executor {
   #heldWorkers: HeldWorkers | undefined
   #isShutDown = false
   #isPaused = false
+
+  static {
+    // Not declared: it is for requests of ours.
+    Object.defineProperty(this.prototype, callsOnController, { value: true })
+  }
 
   /** @throws {TypeError | RangeError} bad numbers, an unknown option */
   constructor(options: InProcessExecutorOptions = {}) {
@@ -138,7 +146,7 @@ export class InProcessExecutor implements Executor {
 function perform(task: QueuedTask, context: TaskContext): unknown {
   const { work, controller } = task
   // The controller of a request tells by itself when it is in users' code.
-  if (userScope in controller) return task.runInAsyncScope(work as Task<unknown>, undefined, context)
+  if (userScope in controller) return task.runInAsyncScope(work as Task<unknown>, controller, context)
   return task.runInAsyncScope(performScoped, undefined, task, work, context)
 }
 

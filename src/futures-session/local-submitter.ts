@@ -1,4 +1,5 @@
 import type { SubmitOptions, Task } from '../executor/executor.ts'
+import { callsOnController } from '../executor/in-process-executor.ts'
 import { type AttemptMaker, ForeignCall, LocalRun } from './request-run.ts'
 import { RequestSubmitter } from './request-submitter.ts'
 import { ResponseController } from './response-controller.ts'
@@ -16,8 +17,9 @@ export class LocalSubmitter<R> extends RequestSubmitter<R, LocalController<R>> {
   }
 
   protected override submitAttempt(controller: LocalController<R>, options: SubmitOptions<R>): void {
-    // A bound function takes half the memory of an arrow function, and each waiting request has one.
-    this.executor.submit(controller.perform.bind(controller) as Task<R>, options)
+    // A function of its own would take 48 bytes of each waiting request.
+    const task = callsOnController in this.executor ? performThis : controller.perform.bind(controller)
+    this.executor.submit(task as Task<R>, options)
   }
 
   override open(controller: LocalController<R>): LocalRun {
@@ -102,4 +104,8 @@ class LocalController<R> extends ResponseController<R> {
     await bodyEnd
     unlisten(signal, listener)
   }
+}
+
+function performThis(this: LocalController<unknown>): PromiseLike<unknown> {
+  return this.perform()
 }

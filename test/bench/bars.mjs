@@ -23,7 +23,7 @@ export const bars = {
     { of: 'futures', to: 'undici-request', column: 'active', atMost: 1.15 },
   ],
   queued: [
-    { of: 'futures', column: 'bytes', atMost: 400 },
+    { of: 'futures', column: 'bytes', atMost: 350 },
     { of: 'futures', column: 'dispose', atMost: 300 },
   ],
   // No step faster than n log n: log 100 000 / log 1 000.
