@@ -122,6 +122,11 @@ export function refusePromise(name: string, value: unknown): void {
   throw new TypeError(`Expected \`${name}\` to be a value, got ${describe(value)}: is an \`await\` missing?`)
 }
 
+/** Whether it is neither `undefined` nor `null`. */
+export function isGiven(value: unknown): boolean {
+  return value !== undefined && value !== null
+}
+
 /** Whether `await` would wait for the value. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (

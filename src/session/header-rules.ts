@@ -29,6 +29,12 @@ function shownName(name: unknown): string {
   return `${describe(name.slice(0, end))} followed by ${describe(name.slice(end, end + 1))}`
 }
 
+/** What a header holds beyond ASCII, read as UTF-8 where it is that; its bytes came as latin1. */
+export function fromLatin1(text: string): string {
+  const decoded = Buffer.from(text, 'latin1').toString()
+  return decoded.includes('\ufffd') ? text : decoded
+}
+
 /**
  * Numbers become text. A leading blank is refused, as in requests: it would be lost on the way.
  *

@@ -4,7 +4,7 @@ import { InvalidHeaderError } from '../errors.ts'
 import { checkHeaderName, checkHeaderValue, isSecretHeader } from './header-rules.ts'
 import type { HeadersOption } from './options/options.ts'
 
-/** Names of one word that are headers, and not likely to be asked of anything else. */
+/** Header names of one word that are unlikely to be properties of anything else. */
 const commonNames = new Set(
   ['accept', 'age', 'allow', 'authorization', 'connection', 'cookie', 'date', 'etag', 'expires', 'host', 'link'].concat(
     [
@@ -25,9 +25,9 @@ const commonNames = new Set(
 )
 
 /**
- * Tells whoever takes headers for an object what they are: what a class inherits from this, `headers['x']` is a TypeError
- * with a hint instead of a silent `undefined`. Only names that look like a header: much asks objects for `then`, `toJSON` and
- * the like, whatever a server may have sent by that name.
+ * A prototype that makes `headers['x']` a TypeError with a hint, instead of a silent `undefined`. It does so only for names
+ * that look like a header: much code asks objects for `then`, `toJSON` and the like, whatever a server may have sent by that
+ * name.
  *
  * @param isHeaders whether this is an instance
  */

@@ -1,7 +1,7 @@
 import { describe } from '../checks.ts'
 import type { FailedRequest } from '../errors.ts'
 import { isTaskReference } from '../task-reference.ts'
-import type { OrReference } from './options/options.ts'
+import type { OrPromise, OrReference } from './options/options.ts'
 import type { PreparedRequest } from './prepared-request.ts'
 import type { Response } from './response/response.ts'
 import type { Session } from './session.ts'
@@ -26,7 +26,6 @@ export interface SentHookContext<C = unknown> extends HookContext<C> {
   readonly request: PreparedRequest
 }
 
-type OrPromise<T> = T | PromiseLike<T>
 type MaybeResponse = OrPromise<Response | void | undefined>
 
 // Written as methods, so that a hook may name the types of `data` and `context` that it expects.

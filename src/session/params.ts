@@ -7,7 +7,7 @@ type QueryEntry = readonly [string, string]
 
 /**
  * The query that a request's `params` and its session's make together. Per key: the request's values take the place of
- * the session's, `null` removes them. A string is no keys: the request's `params` then count alone.
+ * the session's, `null` removes them. A string has no keys: then only the request's `params` count.
  *
  * @returns encoded, without the question mark; empty if there is none
  * @throws {InvalidOptionError} what can't be written as a query

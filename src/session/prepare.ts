@@ -15,7 +15,7 @@ export interface Preparation {
   readonly request: PreparedRequest
   /** The URL of the request, parsed. */
   readonly location: Location
-  /** From the URL, that holds them no longer. */
+  /** Taken out of the URL. */
   readonly credentials: Credentials | undefined
 }
 
@@ -49,7 +49,7 @@ function join(baseUrl: string, url: string): string {
   return /^[?#]|^$/.test(relative) ? baseUrl + relative : `${withoutSlashes(baseUrl)}/${relative}`
 }
 
-/** At the end. (A regular expression would begin anew at each slash of a run.) */
+/** Without slashes at its end. (A regular expression would begin anew at each slash of a run.) */
 function withoutSlashes(url: string): string {
   let end = url.length
   while (url.charAt(end - 1) === '/') end--
@@ -80,7 +80,7 @@ function bodyOf({ data, json, files }: ResolvedOptions): TypedBody | undefined {
     : prepareBody({ data, json, files })
 }
 
-/** A stream of unknown length goes by a Content-Length of the caller's own; any other body knows better. */
+/** A stream of unknown length takes the caller's Content-Length. Any other body knows its length. */
 function withOwnLength(body: PreparedBody, headers: HeaderMap): PreparedBody {
   const length = headers.get('content-length')
   if (!(body instanceof StreamBody) || length === undefined || body.length !== undefined) return body

@@ -112,7 +112,7 @@ export class SessionCore {
     return clone
   }
 
-  /** A call begins; counted, for a Set would keep it alive long after it has ended (see TaskList). */
+  /** A call begins; counted, for a Set would keep it alive long after it has ended (see LinkedList). */
   enter(): void {
     this.#runningCalls++
   }
@@ -160,7 +160,7 @@ function withHttp2(options: ConnectionOptions | undefined, http2: boolean | unde
   if (http2 === undefined) return options
   checkBoolean('http2', http2)
   const { allowH2 } = (options ?? {}) as { allowH2?: unknown }
-  // What is wrong there is told by whom it is for.
+  // What is wrong with these options, the transport says.
   const isFit = options === undefined || (typeof options === 'object' && (options as unknown) !== null)
   return isFit && (allowH2 === undefined || typeof allowH2 === 'boolean') ? { ...options, allowH2: http2 } : options
 }

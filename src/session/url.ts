@@ -1,7 +1,7 @@
 import { describe } from '../checks.ts'
 import { InvalidSchemaError, InvalidURLError, MissingSchemaError } from '../errors.ts'
 
-/** Nothing in it that a URL parser and requests see differently. */
+/** A URL that a URL parser and requests read alike. */
 const undisputed = /^https?:\/\/[a-z0-9[][^\0-\x1f\s\\%@?#]*(?:\?[^\0-\x1f\s\\%?#]+)?(?:#[^\0-\x1f\s\\%#]+)?$/i
 
 /**
@@ -25,10 +25,10 @@ export function parseUrl(text: string, base?: string): URL {
   return url
 }
 
-/** What is asked of the URL of a request on its way. A URL is one. */
+/** What is read from the URL of a request. A URL has it. */
 export type Location = Pick<URL, 'href' | 'origin' | 'protocol' | 'hostname' | 'port'>
 
-/** The location of a text that is its own `href`: it was not parsed, for another one of its origin was. */
+/** The location of a text that is its own `href`. It was not parsed: its parts are those of another URL of its origin. */
 export class PlainLocation implements Location {
   readonly href: string
   readonly origin: string
@@ -47,7 +47,7 @@ export class PlainLocation implements Location {
 
 /** Of the URL that was parsed last. Most requests of a program go to few origins, one after the other. */
 let lastOrigin: Location | undefined
-/** Path and query as no parser changes them, but for segments of dots. */
+/** A path and a query that no parser changes, unless there are dot segments. */
 const plainPath = /\/[\w\-.~!$&()*+,;=:/]*(?:\?[\w\-.~!$&()*+,;=:/]+)?$/y
 
 /**
@@ -78,7 +78,7 @@ export function textOfUrl(url: unknown): string {
   throw new InvalidURLError(`Expected \`url\` to be a string or a URL, got ${describe(url)}`)
 }
 
-/** For messages: whatever may be user and password in a text that may be no URL is left out. */
+/** For messages: leaves out whatever may be user and password in a text, be it a URL or not. */
 export function withoutCredentials(text: string): string {
   const at = text.lastIndexOf('@')
   if (at < 0) return text
@@ -118,7 +118,7 @@ function checkScheme(text: string): void {
   throw new MissingSchemaError(`Invalid URL ${shown}: no scheme${hint}`)
 }
 
-/** What the web's parser would drop or turn around is escaped first. */
+/** Escapes what the web's parser would drop or turn around. */
 function escapeOddities(text: string): string {
   return text
     .replace(/^(https?:\/\/[^\\/?#]*)\\/i, '$1/\\')
@@ -141,12 +141,12 @@ function invalidUrl(text: string, problem: string): InvalidURLError {
 }
 
 /**
- * More characters than the name of a host can have (RFC 1035), and then some. To write a long one in ASCII takes time that
- * grows with the square of its length, and a Location may hold any.
+ * More characters than the name of a host can have (RFC 1035). Converting a long one to ASCII takes time that grows with the
+ * square of its length, and a Location may hold any.
  */
 export const longestHost = 1000
 
-/** Whether nobody needs to look at this URL. */
+/** Whether its host is too long to be a name. Such a URL is not parsed. */
 export function hasLongHost(url: string): boolean {
   if (url.length <= longestHost) return false
   const authority = /^(?:[a-z][a-z0-9+.-]*:)?\/\/([^\\/?#]*)/i.exec(url)?.[1] ?? ''

@@ -4,7 +4,7 @@ import { describe } from '../checks.ts'
 /** Of this package; a test compares it with package.json. */
 const version = '0.1.0'
 
-/** What a session calls itself. */
+/** The User-Agent of a session. */
 export const defaultUserAgent = `undici-futures/${version}`
 
 /**

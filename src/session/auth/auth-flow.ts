@@ -1,12 +1,10 @@
 import { describe, isThenable } from '../../checks.ts'
 import { isTaskReference, loadTaskReference } from '../../task-reference.ts'
 import type { UserScope } from '../../user-scope.ts'
-import type { OrReference } from '../options/options.ts'
+import type { OrPromise, OrReference } from '../options/options.ts'
 import { PreparedRequest } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
 import type { NonceCounts } from './nonce-counts.ts'
-
-type OrPromise<T> = T | PromiseLike<T>
 
 /** Edits the request in place; may return it, or another one to send instead. */
 type AuthResult = PreparedRequest | void | undefined
@@ -35,7 +33,7 @@ export type AuthFunction = PlainAuth | GeneratorAuth
 /** `[user, password]` is Basic. */
 export type AuthOption = readonly [user: string, password: string] | OrReference<AuthFunction>
 
-/** What a conversation needs of the call that it is part of. */
+/** What auth functions need of the call: it sends for them. */
 export interface AuthTransport {
   /** The auth function is about to be called, or to go on. @returns the scope that it shall run in, if somebody wants to know */
   enterUserCode(): UserScope | undefined
@@ -58,7 +56,7 @@ export function checkAuth(auth: unknown): AuthOption {
 }
 
 /**
- * Lets an auth function loose on a request, and sends what it leaves. A generator decides itself what is sent and when;
+ * Calls an auth function on a request, and sends what it leaves. A generator decides itself what is sent and when;
  * if it sends nothing, the request is sent when it is done.
  *
  * @throws {TypeError} it returned or yielded something else than a request
@@ -68,7 +66,7 @@ export async function sendWithAuth(
   request: PreparedRequest,
   call: AuthTransport,
 ): Promise<Response> {
-  // Ours wait for nothing.
+  // Our own functions run no code of users, and need no scope.
   const ask = recipeOf(auth) === undefined ? askInScope(call) : askHere
   const result = isTaskReference(auth)
     ? await ask(async () => {

@@ -77,7 +77,7 @@ class Scanner {
   }
 }
 
-/** What a server asks for (RFC 7616, 3.3), if we can give it. */
+/** A digest challenge (RFC 7616, 3.3) that we can answer. */
 export interface DigestChallenge {
   /** As they stand on the wire: they go back as they came. */
   readonly raw: {

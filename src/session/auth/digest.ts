@@ -8,7 +8,7 @@ import { type AuthFunction, withRecipe } from './auth-flow.ts'
 import { type DigestChallenge, parseParameters, strongestChallenge, unquote } from './challenges.ts'
 import { type NonceCount, NonceCounts } from './nonce-counts.ts'
 
-/** Another request may use up a nonce before ours arrives; a server that finds every nonce stale gets its way in the end. */
+/** Another request may use up a nonce before ours arrives; where a server finds every nonce stale, its last response counts. */
 const maxAnswers = 4
 
 /** Origins that are remembered; the oldest is forgotten. */
@@ -189,7 +189,7 @@ class DigestAnswers {
     return `username="${this.#user.replace(/["\\]/g, '\\$&')}"`
   }
 
-  /** A server that speaks of UTF-8 compares characters that are composed. */
+  /** Where the server announces UTF-8, characters are composed (NFC), as RFC 7616 has it. */
   #encode(text: string): string {
     return Buffer.from(this.challenge.isUtf8 ? text.normalize('NFC') : text).toString('latin1')
   }

@@ -43,10 +43,10 @@ function readNetrc({ NETRC, HOME }: NodeJS.ProcessEnv): ReadonlyMap<string, Netr
   return undefined
 }
 
-/** Asked for each request, with the same answer. */
+/** The paths of the last call: each request asks for the same ones. */
 let knownPaths: { netrc: string | undefined; home: string | undefined; paths: readonly string[] } | undefined
 
-/** Milliseconds for which a home without such a file is believed to have none: two looks cost a fifth of a request. */
+/** How long a file that is not there is not looked for again, in ms: two looks cost a fifth of a request. */
 const absenceLasts = 1000
 
 let absent: { readonly paths: readonly string[]; readonly until: number } | undefined
@@ -66,7 +66,7 @@ interface NetrcEntry {
   readonly password: string
 }
 
-/** Under this name stands what counts for every other host. */
+/** The key of the entry for every other host. */
 const defaultMachine = ''
 
 /**

@@ -14,7 +14,7 @@ export interface NonceCount {
  * How often each nonce was used, in all threads together: many servers give several clients the same one, and take a count
  * that they have seen before for a replay (RFC 7616, 3.4).
  *
- * The memory holds one word for each nonce: 32 bits of its hash, and its count. A word is replaced at a stroke or not at all,
+ * The memory holds one word for each nonce: 32 bits of its hash, and its count. A word is replaced atomically,
  * so that threads may be ended at any time. Where a set is full a nonce takes the place of another: of that, each thread counts
  * on from what it knows itself.
  */

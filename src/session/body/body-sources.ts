@@ -98,8 +98,8 @@ function iterableSource(iterable: Iterable<unknown> | AsyncIterable<unknown>, op
 }
 
 /**
- * What waits with its request: streams, and promises that somebody forgot to await. Their errors must not be uncaught ones
- * meanwhile: the request will tell when its turn comes.
+ * Keeps errors of streams, and of promises that somebody forgot to await, from being uncaught ones while their request waits:
+ * it fails with them when its turn comes.
  */
 export function holdInputs(request: RequestSpec): void {
   for (const stream of streamsOf(request)) holdStream(stream)

@@ -10,6 +10,7 @@ import {
 } from './multipart.ts'
 import { encodeForm, formEntries, fieldsOf } from './form.ts'
 import { type BodySource, bytesOf, invalidBody, StreamBody } from './stream-body.ts'
+import { isGiven } from '../../checks.ts'
 
 /** A body as a prepared request holds it. Text is sent as UTF-8. */
 export type PreparedBody = string | Uint8Array | StreamBody
@@ -42,8 +43,6 @@ export function prepareBody({ data, json, files }: BodyOptions, boundary?: strin
   const body = isGiven(data) ? dataBody(data, boundary) : undefined
   return body ?? (json === undefined ? undefined : { body: encodeJson(json), contentType: 'application/json' })
 }
-
-const isGiven = (value: unknown): boolean => value !== undefined && value !== null
 
 /** @returns `undefined` where there are no files */
 function multipartParts(files: unknown, data: unknown): FormPart[] | undefined {
@@ -89,7 +88,7 @@ export function isFormData(value: unknown): value is FormData {
   )
 }
 
-/** The header of the first send has to fit the later ones: they all have one boundary. */
+/** All sends have one boundary, because they have one Content-Type. */
 function repeatedBody(make: () => unknown): TypedBody {
   const boundary = makeBoundary()
   const produce = (): TypedBody => {
@@ -101,7 +100,7 @@ function repeatedBody(make: () => unknown): TypedBody {
   return { body: new StreamBody(repeatedSource(body, () => produce().body)), contentType }
 }
 
-/** Produces when the next send is prepared: when its length is asked for, at the latest when it is read. */
+/** Calls `produce` for the next send once its length is asked for, at the latest when it is read. */
 function repeatedSource(first: PreparedBody, produce: () => PreparedBody): BodySource {
   let next: PreparedBody | undefined = first
   const prepare = (): PreparedBody => {
@@ -128,7 +127,7 @@ function repeatedSource(first: PreparedBody, produce: () => PreparedBody): BodyS
   }
 }
 
-/** Sending is where its error is expected. */
+/** A body that throws this error when it is sent. */
 function failing(error: unknown): StreamBody {
   const read = (): never => {
     throw error

@@ -4,6 +4,7 @@ import { checkHeaderName } from '../header-rules.ts'
 import { fileNameOf, isBlob, sourceOf } from './body-sources.ts'
 import type { FormPair } from './form.ts'
 import { type BodySource, bytesOf, invalidBody, StreamBody } from './stream-body.ts'
+import { isGiven } from '../../checks.ts'
 
 type Piece = Uint8Array | BodySource
 
@@ -17,7 +18,7 @@ export interface FormPart {
   readonly content: Uint8Array | BodySource
 }
 
-/** @returns what no body contains by chance: 128 random bits */
+/** @returns 128 random bits, which no body contains by chance */
 export function makeBoundary(): string {
   return randomBytes(16).toString('hex')
 }
@@ -113,10 +114,10 @@ export function partsOfFields(pairs: readonly FormPair[]): FormPart[] {
 export function partsOfFiles(files: readonly (readonly [unknown, unknown])[]): FormPart[] {
   return files.flatMap(([field, file]) => {
     if (typeof field !== 'string') throw invalidBody('files', 'named by strings', field)
-    if (!Array.isArray(file)) return isMissing(file) ? [] : [filePart(field, fileNameOf(file) ?? field, file)]
+    if (!Array.isArray(file)) return !isGiven(file) ? [] : [filePart(field, fileNameOf(file) ?? field, file)]
     if (file.length < 2 || file.length > 4) throw invalidBody('files', expectedFile, file)
     const [filename, content, type, headers] = file as unknown[]
-    return isMissing(content) ? [] : [filePart(field, filename, content, type, headers)]
+    return !isGiven(content) ? [] : [filePart(field, filename, content, type, headers)]
   })
 }
 
@@ -128,8 +129,6 @@ export function partsOfFormData(form: FormData): FormPart[] {
   })
 }
 
-const isMissing = (value: unknown): boolean => value === null || value === undefined
-
 /** The multipart algorithm of the HTML standard: every line break of a field is CRLF. */
 const withLineBreaks = (text: string): string => text.replace(/\r\n|\r|\n/g, '\r\n')
 
@@ -139,14 +138,14 @@ function filePart(name: string, filename: unknown, content: unknown, type?: unkn
   return {
     name,
     filename: textOrNone(filename),
-    type: textOrNone(type ?? typeHeader) ?? typeOf(content, !isMissing(filename)),
+    type: textOrNone(type ?? typeHeader) ?? typeOf(content, isGiven(filename)),
     headers: rest.filter(([key]) => !/^content-(?:type|disposition)$/i.test(key)),
     content: fileContent(content),
   }
 }
 
 function textOrNone(value: unknown): string | undefined {
-  if (isMissing(value)) return undefined
+  if (!isGiven(value)) return undefined
   if (typeof value === 'string') return value
   throw invalidBody('files', 'given names and types that are strings', value)
 }
@@ -157,11 +156,11 @@ function typeOf(content: unknown, isFile: boolean): string | undefined {
 }
 
 function headerPairs(headers: unknown): [string, unknown][] {
-  if (isMissing(headers)) return []
+  if (!isGiven(headers)) return []
   if (typeof headers !== 'object' || Array.isArray(headers)) {
     throw invalidBody('files', 'given headers that are an object', headers)
   }
-  return Object.entries(headers as object).filter(([, value]) => !isMissing(value))
+  return Object.entries(headers as object).filter(([, value]) => isGiven(value))
 }
 
 function fileContent(content: unknown): FormPart['content'] {

@@ -25,7 +25,7 @@ export function holdStream(stream: Readable): void {
 }
 
 function ignoreError(): void {
-  // See above.
+  // See `holdStream`.
 }
 
 /** @throws {InvalidOptionError} a stream that is over already, or that somebody else reads */
@@ -40,7 +40,7 @@ export function readableSource(stream: Readable, option: string): BodySource {
     check,
     read() {
       check()
-      // It waits to take chunks between ours.
+      // Such a listener would take chunks between ours.
       if (stream.listenerCount('readable') > 0) throw invalidBody(option, readByNobodyElse, stream)
       begunStreams.add(stream)
       return length === undefined ? stream : upToLength(stream, length)

@@ -34,7 +34,7 @@ export class CallHooks {
     this.#call = call
   }
 
-  /** The request's own, and its `context`: before anything else of it may fail, so that its error hooks hear of that. */
+  /** Takes the request's own hooks and its `context`, before anything of it can fail, so that its error hooks hear of that. */
   adopt({ hooks, context }: ResolvedOptions): void {
     this.#own = hooks
     this.#context = context
@@ -73,7 +73,7 @@ export class CallHooks {
     return hooks.map((hook) => (subject) => this.#run(hook, subject, context))
   }
 
-  /** None begins once the call is aborted, be it while its module was loaded: nobody could stop it any more. */
+  /** No hook begins once the call is aborted, be it while its module was loaded: nothing could stop it any more. */
   #run(hook: AnyHook, subject: unknown, context: HookContext): unknown {
     this.#call.throwIfAborted()
     if (!isTaskReference(hook)) return (hook as (...args: unknown[]) => unknown)(subject, context)
@@ -99,7 +99,7 @@ export class CallHooks {
 
 type ClassOf<T> = abstract new (...args: never[]) => T
 
-/** With all that it is told besides its subject. */
+/** A hook with its context filled in. */
 type BoundHook = (subject: unknown) => unknown
 
 /**

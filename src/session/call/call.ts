@@ -40,10 +40,10 @@ export class Call implements AuthTransport {
   readonly #hooks: CallHooks
   #options = packageDefaults
   #hop: Hop | undefined
-  /** Nobody but us has a hand in what is sent. */
+  /** Whether no hook and no auth function can change what is sent. */
   #isPlain = true
   #followsRedirects = true
-  /** Among the calls that its session waits for. */
+  /** Whether its session counts it among the calls that `close()` waits for. */
   #isCounted = false
   #deadline: Deadline | undefined
   #retries: Retries | undefined
@@ -52,7 +52,7 @@ export class Call implements AuthTransport {
   /** The number of the attempt that has begun last, from 1; 0: none has. */
   attempts = 0
   #nextNumber: number
-  /** What the last sending failed with, where others have a hand in it: the only failure that may be tried again. */
+  /** What the last sending failed with, where hooks and auth functions may throw, too: only this may be retried. */
   #sendFailure: { readonly error: unknown } | undefined
 
   constructor(core: SessionCore, session: Session, subject: CallInput, observer: CallObserver) {
@@ -76,7 +76,7 @@ export class Call implements AuthTransport {
       this.#hop = this.#hop === undefined ? this.#open() : this.#openAgain(this.#hop)
       for (;;) {
         const { request } = this.#hop
-        // The usual case makes no promise of its own.
+        // In the usual case no further promise is made.
         const received = this.#isPlain
           ? this.#receive(request, await this.#start(request))
           : await this.#sendCopy(this.#hop)
@@ -161,7 +161,7 @@ export class Call implements AuthTransport {
     return hop
   }
 
-  /** What the attempt before has sent stays as it was: its response and its error show it. */
+  /** A copy, because the response and the error of the attempt before show what was sent then. */
   #openAgain(hop: Hop): Hop {
     return this.#isPlain ? { ...hop, request: hop.request.copy() } : hop
   }
@@ -258,14 +258,14 @@ export class Call implements AuthTransport {
     } catch (final) {
       attachRequest(final, request)
       if (final instanceof HTTPError) await this.#exchanges.finish()
-      // A body that was still coming in: nobody gets it.
+      // Nobody gets a body that is still coming in.
       this.#exchanges.stop(final)
       this.#end()
       throw final
     }
   }
 
-  /** Only that may be tried again: not what hooks and auth functions throw. */
+  /** Whether the sending failed. What hooks and auth functions throw is not retried. */
   #isOfSending(error: unknown): boolean {
     if (error === this.#exchanges.failure) return true
     return this.#isPlain ? this.#exchanges.isSending : this.#sendFailure?.error === error

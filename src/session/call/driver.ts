@@ -20,7 +20,7 @@ export class Driver implements AbortListener, CallObserver {
   #resolve!: (response: Response) => void
   #reject!: (error: unknown) => void
 
-  /** @param signal what is no AbortSignal is passed over: the call rejects it */
+  /** @param signal ignored where it is no AbortSignal: the call rejects that */
   constructor(signal: unknown) {
     const { addEventListener } = (signal ?? {}) as Partial<AbortSignal>
     if (typeof addEventListener === 'function') this.#signal = signal as AbortSignal
@@ -61,7 +61,7 @@ export class Driver implements AbortListener, CallObserver {
     else void body.ended.then(() => this.#leave())
   }
 
-  /** Nobody here makes redirects wait. */
+  /** A redirect goes on at once: without an executor no origin has a limit. */
   #waitFor(next: NextAttempt): void {
     const delay = next.kind === 'retry' ? next.delay : 0
     if (!this.#isOver) this.#wait = new Deadline(delay, () => this.#attempt())

@@ -19,7 +19,7 @@ import type { UnreadBody, SessionCore } from '../session-core.ts'
 import type { Location } from '../url.ts'
 import { idempotentMethods } from './retry-policy.ts'
 
-/** Bytes of a body nobody wants that are still read, so that its connection can be used again. */
+/** How many bytes of an unwanted body are read, so that its connection can be used again. */
 const drainLimit = 64 * 1024
 
 interface ExchangeObserver {
@@ -70,7 +70,7 @@ export class Exchanges implements UnreadBody, HeadersListener {
     this.stop(error)
   }
 
-  /** The running exchange fails with this error, and nothing more is sent; but there may still be a response from elsewhere. */
+  /** The running exchange fails with this error, and nothing more is sent; but an error hook may still answer. */
   expire(error: unknown): void {
     this.#expired = { error }
     this.stop(error)
@@ -216,7 +216,7 @@ function proxyFor(core: SessionCore, options: ResolvedOptions, location: Locatio
   return resolveProxy(location, sources)
 }
 
-/** Not the caller's to say: the body tells how it is framed, and the connection how it is kept. */
+/** Drops what is not the caller's to say: the body tells how it is framed, and the connection how it is kept. */
 function wireHeaders(flat: readonly string[]): string[] {
   for (let index = 0; index < flat.length; index += 2) {
     if (isFraming(flat[index] as string)) return flat.filter((_, each) => !isFraming(flat[each - (each % 2)] as string))

@@ -3,6 +3,7 @@ import { dropJarCookie } from '../cookies/request-cookies.ts'
 import { type PreparedRequest, addNotes, requestNotes } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
 import { keepsCredentials, parseUrl, takeCredentials } from '../url.ts'
+import { fromLatin1 } from '../header-rules.ts'
 
 /**
  * The request that a redirect asks for.
@@ -35,7 +36,7 @@ export function redirectRequest(
   return next
 }
 
-/** Leaves the request of a redirect that is not followed in `response.next`. What can't be followed need not be. */
+/** Leaves the request of a redirect that is not followed in `response.next`. One that can't be followed leaves nothing. */
 export function showNext(response: Response, hop: PreparedRequest | undefined): void {
   try {
     const next = hop && redirectRequest(hop, response.request, response)
@@ -50,7 +51,7 @@ function methodAfter(status: number, method: string): string {
   return (status === 301 || status === 302) && method === 'POST' ? 'GET' : method
 }
 
-/** What describes a body, and says nothing without one. */
+/** Headers that describe a body: they are dropped with it. */
 const bodyHeaders = [
   'content-type',
   'content-length',
@@ -59,7 +60,7 @@ const bodyHeaders = [
   'content-language',
   'content-location',
 ]
-/** What is meant for one server. */
+/** Headers that are meant for one origin. */
 export const originHeaders = ['authorization', 'cookie', 'proxy-authorization', 'host']
 
 function dropHeaders(
@@ -71,7 +72,7 @@ function dropHeaders(
   dropJarCookie(request)
 }
 
-/** Whoever sends it himself (`response.next`) sends it to somebody that was not asked for: what is left unsaid is no auth. */
+/** For whoever sends `response.next`: another origin gets no `auth` and no `cookies`, unless they are given anew. */
 function dropOptions(request: PreparedRequest): void {
   const { options } = request[requestNotes]
   request[addNotes]({ options: { ...options, auth: null, cookies: undefined } })
@@ -88,9 +89,4 @@ export function resolveLocation(location: string, base: string): URL {
   if (url.hash === '') url.hash = new URL(base).hash
   takeCredentials(url, text)
   return url
-}
-
-function fromLatin1(text: string): string {
-  const decoded = Buffer.from(text, 'latin1').toString()
-  return decoded.includes('\ufffd') ? text : decoded
 }

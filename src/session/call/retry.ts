@@ -10,10 +10,7 @@ import {
 import { StreamBody, unrewindable } from '../body/stream-body.ts'
 import type { PreparedRequest } from '../prepared-request.ts'
 import type { Response } from '../response/response.ts'
-import { resolveRetry, type RetryClass, type RetryPolicy } from './retry-policy.ts'
-
-export { resolveRetry }
-export type { RetryPolicy }
+import type { RetryClass, RetryPolicy } from './retry-policy.ts'
 
 /** How many retries a call has had, by class. */
 export type RetryCounts = Readonly<Record<RetryClass, number>>

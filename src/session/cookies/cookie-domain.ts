@@ -2,6 +2,7 @@ import { isIP } from 'node:net'
 import { domainToASCII } from 'node:url'
 import { getPublicSuffix, type CookieJar } from 'tough-cookie'
 import { longestHost, type Location } from '../url.ts'
+import { fromLatin1 } from '../header-rules.ts'
 
 /**
  * A URL as jars see it. A dot at the end of a host says that the name is complete, and is no part of it: tough-cookie would
@@ -53,12 +54,6 @@ function canonical(domain: string): string | undefined {
   const name = fromLatin1(domain).replace(/\.$/, '')
   if (name.length > longestHost || name.startsWith('.')) return undefined
   return domainToASCII(isIP(name) === 6 ? `[${name}]` : name) || undefined
-}
-
-/** Names beyond ASCII come as UTF-8, or as latin1. */
-function fromLatin1(text: string): string {
-  const decoded = Buffer.from(text, 'latin1').toString()
-  return decoded.includes('\ufffd') ? text : decoded
 }
 
 /** Whether no cookie may be for all that is below this host. */

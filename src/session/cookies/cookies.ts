@@ -67,7 +67,7 @@ export function responseCookies(url: string | URL, setCookie: string | readonly 
 function storeCookie(jar: CookieJar, url: URL, text: string): void {
   // Loose jars would make a name of the value; requests drops it.
   if (/^\s*=/.test(text)) return
-  // It could not be sent, and no other cookie beside it.
+  // Such a cookie could not be sent, nor any other beside it.
   if (/[\0-\x08\x0a-\x1f\x7f\u0100-\uffff]/.test(text) || !mayHavePrefix(url, text)) return
   const own = withOwnDomain(text, url, jar)
   if (own === undefined || touchesSecureCookie(jar, url, own)) return

@@ -19,7 +19,7 @@ export function mayHold(jar: CookieJar, host: string): boolean {
   return false
 }
 
-/** To look takes longer the more domains there are, and what has had one keeps its place. */
+/** Indexes that have held a domain: they keep its key. Looking takes longer the more domains there are. */
 const filled = new WeakSet<Index>()
 
 function isEmpty(index: Index): boolean {

@@ -13,15 +13,15 @@ const allVariables = [
   'CURL_CA_BUNDLE',
 ]
 
-/** Without a prototype, that of the environment included: a variable is what was set as one. */
+/** Without a prototype: only what was set as a variable is one. */
 const noVariables: NodeJS.ProcessEnv = Object.freeze(Object.create(null) as NodeJS.ProcessEnv)
 
-/** Milliseconds for which what was read is believed. */
+/** How long a snapshot of the variables is reused, in ms. */
 const freshness = 1
 
 /**
- * The environment as one session sees it. To read a variable is a system call of a kind, and each request needs several:
- * they are read together, at most a thousand times a second. (requests reads them for every request.)
+ * The environment as one session sees it. Reading a variable is slow, and each request needs several: all are
+ * read together, at most a thousand times a second. (requests reads them for every request.)
  */
 export class Environment {
   #variables = noVariables

@@ -14,7 +14,7 @@ const timeAtRest = 100
 
 const maxEntries = 100
 
-/** What was made of files (or directories), made anew once they change: told by modification time, size and inode. */
+/** Keeps what is made of files (or directories), and makes it anew once their modification time, size or inode changes. */
 export class FileCache<T> {
   readonly #make: (path: string) => T
   readonly #entries = new Map<string, CachedFile<T>>()

@@ -91,7 +91,7 @@ const schemes: Readonly<Record<string, readonly [protocol: ProxyTarget['protocol
   'socks5h:': ['socks5h:', 1080],
 }
 
-/** Bytes of a user or a password of SOCKS (RFC 1929); the shortest is 1. */
+/** The most bytes that a user or a password of SOCKS can have (RFC 1929); it has at least 1. */
 const longestSocksField = 255
 
 const maxTargets = 1000
@@ -162,14 +162,14 @@ function urlOf(text: string): URL | undefined {
   }
 }
 
-/** Nothing well-formed: what stands before the last @ may be user and password, all of it but a scheme. */
+/** The URL is malformed, so everything before the last `@` except a scheme may be credentials. */
 function invalidProxy(key: string, text: string, problem: string): InvalidProxyURLError {
   const start = /^(?:[a-z][a-z0-9+.-]*:)?\/\//i.exec(text)?.[0] ?? ''
   const shown = text.includes('@') ? start + text.slice(text.lastIndexOf('@') + 1) : text
   return new InvalidProxyURLError(`Invalid proxy URL for \`${key}\`: ${problem}, got ${describe(shown)}`)
 }
 
-/** What a `no_proxy` list says, ready for looking up. */
+/** A `no_proxy` list, parsed. */
 interface DirectHosts {
   readonly isAll: boolean
   /** Hosts, which stand for everything below them too; of one port, or of all. */
@@ -184,7 +184,7 @@ const lists = new Map<string, DirectHosts>()
 /**
  * Whether a `no_proxy` list lets a URL be reached directly. The list is separated by commas or blanks and holds host names
  * (with or without a leading dot or `*.`; what is below counts too), `host:port`, addresses, blocks of addresses (CIDR) and
- * `*`. Host names are not looked up. What is nothing of this is passed over.
+ * `*`. Host names are not looked up. Other entries are ignored.
  */
 export function isDirect(url: Location, noProxy: string): boolean {
   if (noProxy === '') return false

@@ -94,7 +94,7 @@ function checkCertificate(option: unknown): GivenCertificate {
   )
 }
 
-/** Here and not in the middle of a handshake: a wrong passphrase, a key that does not belong to it, no key at all. */
+/** Refuses what would fail in the middle of a handshake: a wrong passphrase, a key that does not belong to it, no key at all. */
 function tryCertificate({ cert, key, passphrase }: TlsIdentity, given: GivenCertificate): void {
   try {
     createSecureContext({ ca: [], cert, key: key ?? cert, passphrase })
@@ -107,7 +107,7 @@ function tryCertificate({ cert, key, passphrase }: TlsIdentity, given: GivenCert
   }
 }
 
-/** PEM text, and what tells it from any other. */
+/** PEM text, and its hash. */
 interface Pem {
   readonly text: string
   readonly id: string

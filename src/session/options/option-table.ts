@@ -2,7 +2,7 @@
  * Every option of requests and of sessions, one a row. Made of it: the defaults, the checks, the names (for hints, too), the
  * attributes of sessions and what crosses to threads. The types, for users, are in `options.ts`.
  */
-import { checkBoolean, checkCount, checkSignal, checkType, describe } from '../../checks.ts'
+import { checkBoolean, checkCount, checkSignal, checkType, describe, isGiven } from '../../checks.ts'
 import type { ProgressListener } from '../../transport/exchange.ts'
 import { checkAuth } from '../auth/auth-flow.ts'
 import { resolveRetry, type RetryPolicy } from '../call/retry-policy.ts'
@@ -159,10 +159,6 @@ function ofSession<K extends 'session' | 'connection'>(kind: K): Row<K, unknown>
 
 function asGiven(value: unknown): unknown {
   return value
-}
-
-function isGiven(value: unknown): boolean {
-  return value !== undefined && value !== null
 }
 
 function checkObject<T extends object>(value: unknown, name: string): T {

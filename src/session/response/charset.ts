@@ -135,7 +135,7 @@ function guess(bytes: Uint8Array): string | undefined {
   return guesses.get(zeros)
 }
 
-/** What two characters, or one, look like. */
+/** Where the zeros stand in two characters, or in one. */
 const guesses = new Map([
   ['0x0x', 'utf-16be'],
   ['0x', 'utf-16be'],

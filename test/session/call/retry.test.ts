@@ -7,8 +7,8 @@ import {
   noRetries,
   type AttemptOutcome,
   parseRetryAfter,
-  resolveRetry,
 } from '../../../src/session/call/retry.ts'
+import { resolveRetry } from '../../../src/session/call/retry-policy.ts'
 
 const headers = (retryAfter?: string): { get(name: string): string | undefined } => ({
   get: (name) => (name === 'retry-after' ? retryAfter : undefined),
