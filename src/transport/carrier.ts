@@ -10,6 +10,34 @@ import { ReadTimer } from './read-timer.ts'
 import { type SocketListener, watchNextSocket } from './socket-watch.ts'
 import { requestHeaders, type Upload } from './upload.ts'
 
+/** A body in a form that undici takes. */
+export type OutgoingBody = string | Uint8Array | Upload | undefined
+
+/** Where an exchange runs: on a connection of ours, or on a dispatcher of the caller's. It has one exchange at a time. */
+export interface ExchangeCarrier {
+  readonly timer: ReadTimer
+  /** The protocol of its connection, if that is known. */
+  readonly httpVersion: HttpVersion | undefined
+  /** The error that its connection ended with, if it did not end by FIN. */
+  readonly loss: Error | undefined
+  /** The exchange has failed before the server processed it: it can be sent again, whatever its method. */
+  readonly isUnseen: boolean
+  /** Hands the exchange to undici. Throws what undici throws. */
+  dispatch(exchange: ExchangeHandler, body: OutgoingBody): void
+  /** The exchange is being written from now on. */
+  handleStart(): void
+  /** The read timeout has passed. @returns whether the exchange fails with what is wrong with the connection, instead */
+  handleSilence?(): boolean
+  /** The exchange is given up before anything was written. */
+  giveUp(): void
+  /** The exchange is over, and another may follow if the socket is still good. */
+  release(): void
+  /** The exchange ended early: its connection can't be used again. */
+  discard(): void
+  /** A new carrier to the same destination, if the error is not the exchange's own fault. */
+  renew(error: Error): ExchangeCarrier | undefined
+}
+
 /** Keeps the carriers that are at work. */
 export interface DispatcherOwner {
   /** @param renewedFor the error, where it replaces another one */
@@ -115,32 +143,4 @@ export class DispatcherCarrier implements ExchangeCarrier, SocketListener, Linke
     this.timer.clear()
     this.#owner.handleForeignOver(this)
   }
-}
-
-/** A body in a form that undici takes. */
-export type OutgoingBody = string | Uint8Array | Upload | undefined
-
-/** Where an exchange runs: on a connection of ours, or on a dispatcher of the caller's. It has one exchange at a time. */
-export interface ExchangeCarrier {
-  readonly timer: ReadTimer
-  /** The protocol of its connection, if that is known. */
-  readonly httpVersion: HttpVersion | undefined
-  /** The error that its connection ended with, if it did not end by FIN. */
-  readonly loss: Error | undefined
-  /** The exchange has failed before the server processed it: it can be sent again, whatever its method. */
-  readonly isUnseen: boolean
-  /** Hands the exchange to undici. Throws what undici throws. */
-  dispatch(exchange: ExchangeHandler, body: OutgoingBody): void
-  /** The exchange is being written from now on. */
-  handleStart(): void
-  /** The read timeout has passed. @returns whether the exchange fails with what is wrong with the connection, instead */
-  handleSilence?(): boolean
-  /** The exchange is given up before anything was written. */
-  giveUp(): void
-  /** The exchange is over, and another may follow if the socket is still good. */
-  release(): void
-  /** The exchange ended early: its connection can't be used again. */
-  discard(): void
-  /** A new carrier to the same destination, if the error is not the exchange's own fault. */
-  renew(error: Error): ExchangeCarrier | undefined
 }

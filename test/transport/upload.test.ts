@@ -10,7 +10,7 @@ const chunk = Buffer.from('chunk')
 /** An upload of what `source` does, and what it tells of itself. */
 function make(source: Partial<AsyncIterator<Uint8Array>>, listener?: () => void) {
   const told: unknown[] = []
-  const observer = {
+  const uploadListener = {
     handleUploadPause: () => void told.push('pause'),
     handleUploadResume: () => void told.push('resume'),
     handleUploadFailure: (error: unknown) => void told.push(error),
@@ -19,7 +19,7 @@ function make(source: Partial<AsyncIterator<Uint8Array>>, listener?: () => void)
     length: undefined,
     open: () => ({ [Symbol.asyncIterator]: () => source }) as AsyncIterable<Uint8Array>,
   }
-  return { told, upload: new Upload(body, observer, listener) }
+  return { told, upload: new Upload(body, uploadListener, listener) }
 }
 
 describe('Upload', () => {
@@ -87,11 +87,13 @@ describe('Upload', () => {
   it('counts no chunk that is empty', async () => {
     const chunks = [chunk, Buffer.alloc(0), chunk]
     const counted: number[] = []
-    const observer = { handleUploadPause() {}, handleUploadResume() {}, handleUploadFailure() {} }
+    const uploadListener = { handleUploadPause() {}, handleUploadResume() {}, handleUploadFailure() {} }
     async function* open() {
       yield* chunks
     }
-    const upload = new Upload({ length: 10, open }, observer, ({ transferredBytes }) => counted.push(transferredBytes))
+    const upload = new Upload({ length: 10, open }, uploadListener, ({ transferredBytes }) =>
+      counted.push(transferredBytes),
+    )
     for await (const each of upload) expect(chunks).toContain(each)
     expect(counted).toEqual([0, 5, 10])
   })

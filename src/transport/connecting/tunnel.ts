@@ -7,7 +7,7 @@ import { informational, tooManyInformational } from '../response-heads.ts'
 
 /** The most bytes of the proxy's answer to CONNECT; Node's own default for headers. */
 const maxHeadSize = 16 * 1024
-const tooLarge = `the headers of its answer to CONNECT exceed ${maxHeadSize / 1024} KiB`
+const answerTooLarge = `the headers of its answer to CONNECT exceed ${maxHeadSize / 1024} KiB`
 const headEnd = Buffer.from('\r\n\r\n')
 
 /**
@@ -52,12 +52,12 @@ async function readAnswerHead(socket: Socket, patience?: number): Promise<string
       reject(new Error(reason))
     }
     const onReadable = (): void => {
-      for (let chunk = read(socket); chunk !== null; chunk = read(socket)) {
+      for (let chunk = readChunk(socket); chunk !== null; chunk = readChunk(socket)) {
         deadline?.clear()
         received = Buffer.concat([received, chunk])
         const end = received.indexOf(headEnd)
         if (!startsHead(received)) return fail('its answer to CONNECT was not HTTP')
-        if (end === -1 && received.length > maxHeadSize) return fail(tooLarge)
+        if (end === -1 && received.length > maxHeadSize) return fail(answerTooLarge)
         if (end === -1) continue
         stop()
         if (received.length > end + headEnd.length) socket.unshift(received.subarray(end + headEnd.length))
@@ -79,6 +79,6 @@ function startsHead(bytes: Buffer): boolean {
   return 'HTTP/1.'.startsWith(bytes.toString('latin1', 0, 7))
 }
 
-function read(socket: Socket): Buffer | null {
+function readChunk(socket: Socket): Buffer | null {
   return socket.read() as Buffer | null
 }

@@ -38,7 +38,7 @@ export interface Http2History {
   readonly avoided: readonly Http2Connection[]
 }
 
-const noHistory: Http2History = { refusals: 0, wasLost: false, avoided: [] }
+const noEarlierStreams: Http2History = { refusals: 0, wasLost: false, avoided: [] }
 
 /** Runs one exchange on a stream of an HTTP/2 connection, once its pool has one. It is also the exchange's controller. */
 export class Http2Carrier implements ExchangeCarrier, StreamListener {
@@ -59,7 +59,7 @@ export class Http2Carrier implements ExchangeCarrier, StreamListener {
   #isTakenBack = false
   #isOver = false
 
-  constructor(pool: NegotiatedPool, history = noHistory) {
+  constructor(pool: NegotiatedPool, history = noEarlierStreams) {
     this.#pool = pool
     this.#history = history
   }

@@ -12,8 +12,6 @@ import { Http2Carrier } from './http2-carrier.ts'
 import type { Http2History } from './http2-carrier.ts'
 import { Http2Connection } from './http2-connection.ts'
 
-type ErrorClass = new (message: string, options: ErrorOptions) => Error
-
 /**
  * All connections to one https destination that may speak HTTP/2. Until the protocol is known, all exchanges wait for one
  * attempt to connect, whose ALPN decides. With HTTP/2 they get streams, and a connection is opened when no stream is free.
@@ -243,7 +241,7 @@ export class NegotiatedPool implements DestinationPool, PoolListener, ConnectLis
 
 function errorLike(error: Error): Error {
   const { message, cause } = error
-  return new (error.constructor as ErrorClass)(message, { cause })
+  return new (error.constructor as new (message: string, options: ErrorOptions) => Error)(message, { cause })
 }
 
 /** The most streams that we open at once on a connection, even if the server allows more. */

@@ -110,7 +110,7 @@ describe('Connections of HTTP/2', () => {
   })
 })
 
-describe('What a dial comes to', () => {
+describe('What an attempt to connect comes to', () => {
   /** Sockets of the test's own making. */
   const connecting = (connect: ConnectFunction): TestConnections => start({ connect })
 

@@ -22,7 +22,7 @@ class FakeStream extends EventEmitter {
   }
 }
 
-function open(method = 'GET'): { stream: FakeStream; intake: StreamReader; told: string[] } {
+function open(method = 'GET'): { stream: FakeStream; reader: StreamReader; told: string[] } {
   const stream = new FakeStream()
   const told: string[] = []
   const exchange = {
@@ -32,7 +32,7 @@ function open(method = 'GET'): { stream: FakeStream; intake: StreamReader; told:
     onResponseData: (_controller: unknown, chunk: Buffer) => told.push(String(chunk)),
     onResponseEnd: () => told.push('end'),
   } as unknown as ExchangeHandler
-  const observer = {
+  const listener = {
     abort: () => {},
     pause: () => {},
     resume: () => {},
@@ -40,8 +40,8 @@ function open(method = 'GET'): { stream: FakeStream; intake: StreamReader; told:
     handleClose: () => told.push('closed'),
   }
   const limits = { maxHeaderSize: 100, maxResponseSize: 20 }
-  const intake = new StreamReader(stream as unknown as ClientHttp2Stream, observer, exchange, limits)
-  return { stream, intake, told }
+  const reader = new StreamReader(stream as unknown as ClientHttp2Stream, listener, exchange, limits)
+  return { stream, reader, told }
 }
 
 describe('StreamIntake', () => {
@@ -74,21 +74,21 @@ describe('StreamIntake', () => {
   })
 
   it('lets the peer send on, unless it is paused', () => {
-    const { stream, intake } = open()
+    const { stream, reader } = open()
     stream.head()
     expect(stream.reads).toBe(1)
     expect(stream.push(Buffer.from('x'))).toBe(true)
-    intake.pause()
+    reader.pause()
     expect(stream.push(Buffer.from('x'))).toBe(false)
-    intake.resume()
+    reader.resume()
     expect(stream.reads).toBe(2)
     expect(stream.push(Buffer.from('x'))).toBe(true)
   })
 
   it('passes nothing on once it is stopped', () => {
-    const { stream, intake, told } = open()
+    const { stream, reader, told } = open()
     stream.head()
-    intake.stop()
+    reader.stop()
     expect(stream.push(Buffer.from('late'))).toBe(true)
     stream.push(null)
     stream.head()
@@ -106,10 +106,10 @@ describe('StreamIntake', () => {
   })
 
   it('keeps the first reason of a failure', () => {
-    const { stream, intake } = open()
+    const { stream, reader } = open()
     stream.emit('error', new Error('first'))
     stream.emit('error', new Error('second'))
-    expect(intake.failure?.message).toBe('first')
+    expect(reader.failure?.message).toBe('first')
   })
 
   it('is over at the header where there is no body', () => {
