@@ -39,7 +39,10 @@ class Line {
     socket.once('close', () => redis.destroy())
     socket.on('data', (chunk) => {
       const subscribes = /subscribe/i.test(chunk.toString('latin1'))
-      if (subscribes && this.isSilent) return void this.unanswered++
+      if (subscribes && this.isSilent) {
+        this.unanswered++
+        return
+      }
       if (subscribes) {
         this.#subscribed.push(socket)
         this.answered++
