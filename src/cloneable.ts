@@ -158,7 +158,7 @@ class Search {
   #inspectProperties(object: object): Uncloneable | undefined {
     for (const key of Object.keys(object)) {
       const found = this.inspect((object as Record<string, unknown>)[key])
-      if (found !== undefined) return { path: step(key) + found.path, what: found.what }
+      if (found !== undefined) return { path: pathStep(key) + found.path, what: found.what }
     }
     return undefined
   }
@@ -190,7 +190,7 @@ function isPortable(value: object, tag: string): boolean {
   return !types.isKeyObject(value) && !types.isExternal(value)
 }
 
-function step(key: string): string {
+function pathStep(key: string): string {
   return /^[\p{ID_Start}$_][\p{ID_Continue}$]*$/u.test(key) ? `.${key}` : `[${JSON.stringify(key)}]`
 }
 

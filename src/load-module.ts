@@ -14,7 +14,7 @@ export type ModuleNamespace = Readonly<Record<string, unknown>>
 /** Registered, so that a table limits every copy of this package in the isolate. */
 const limitsName = Symbol.for('undici-futures.moduleLimits')
 const registry = globalThis as { [limitsName]?: Set<ModuleTable> | undefined }
-const limits = (registry[limitsName] ??= new Set<ModuleTable>())
+const moduleLimits = (registry[limitsName] ??= new Set<ModuleTable>())
 
 /**
  * Limits the modules that references (of tasks, hooks, auth functions and initializers) may name in this isolate to those of
@@ -23,8 +23,8 @@ const limits = (registry[limitsName] ??= new Set<ModuleTable>())
  * @returns a function that removes the table
  */
 export function limitModules(table: ModuleTable): () => void {
-  limits.add(table)
-  return () => void limits.delete(table)
+  moduleLimits.add(table)
+  return () => void moduleLimits.delete(table)
 }
 
 /**
@@ -32,8 +32,8 @@ export function limitModules(table: ModuleTable): () => void {
  * @returns the location of the module
  * @throws {ModuleNotAllowedError} the module is in no table
  */
-export function locateModule(name: string, tables: Iterable<ModuleTable> = limits): string {
-  if (tables === limits && limits.size === 0) return name
+export function locateModule(name: string, tables: Iterable<ModuleTable> = moduleLimits): string {
+  if (tables === moduleLimits && moduleLimits.size === 0) return name
   for (const table of tables) {
     const location = table.get(name)
     if (location !== undefined) return location

@@ -89,11 +89,11 @@ export class TaskScheduler implements TaskOwner {
     const untyped = controller as FutureController<unknown>
     const task = signal === undefined ? new QueuedTask(work, untyped) : new SignalledTask(work, untyped, signal)
     this.#admit(task)
-    if (isNextAttempt(task)) this.#waitingNextAttempts++
+    if (isLaterAttempt(task)) this.#waitingNextAttempts++
     else this.#stats.pending++
     // Attached after it was added: a task that is done already, or cancelled by its signal, is removed again at once.
     const limit = Math.min(this.#maxPerGroup, maxPerGroup)
-    this.#waiting.add(task, { priority, group, maxPerGroup: limit, atFront: isNextAttempt(task) })
+    this.#waiting.add(task, { priority, group, maxPerGroup: limit, atFront: isLaterAttempt(task) })
     task.attach()
     this.#scheduleBalance()
     return controller.future
@@ -125,7 +125,7 @@ export class TaskScheduler implements TaskOwner {
   begin(task: QueuedTask): boolean {
     const { controller } = task
     if (controller.future.done()) return false
-    if (isNextAttempt(task)) return true
+    if (isLaterAttempt(task)) return true
     task.countedAs = 'running'
     this.#stats.pending--
     this.#stats.running++
@@ -172,7 +172,7 @@ export class TaskScheduler implements TaskOwner {
     const alive = [...this.#alive]
     const pending = cancelPending ? [...waiting, ...alive].filter(isPending) : []
     const begun = alive.filter((task) => !isPending(task))
-    const running = cancelRunning ? [...begun, ...this.#betweenAttempts, ...waiting.filter(isNextAttempt)] : []
+    const running = cancelRunning ? [...begun, ...this.#betweenAttempts, ...waiting.filter(isLaterAttempt)] : []
     for (const { controller } of [...pending, ...running]) controller.future.cancel(reason)
     this.#scheduleBalance()
     return wait ? this.onIdle() : Promise.resolve()
@@ -195,7 +195,7 @@ export class TaskScheduler implements TaskOwner {
   #admit(task: QueuedTask): void {
     if (this.#brokenBy !== undefined) throw brokenError(this.#brokenBy.cause)
     // A next attempt belongs to work that was accepted before; after the shutdown is over, there is none.
-    if (isNextAttempt(task) && !(this.#isClosed && this.#isIdle)) return
+    if (isLaterAttempt(task) && !(this.#isClosed && this.#isIdle)) return
     if (this.#isClosed) throw new ExecutorClosedError("Can't submit a task: the executor was shut down")
     const isLate = this.#host.startsLate === true
     const waiting = isLate ? this.#stats.pending : this.#waiting.size - this.#waitingNextAttempts
@@ -207,7 +207,7 @@ export class TaskScheduler implements TaskOwner {
   /** @returns false if the task must not run: it was cancelled, or settled by somebody else */
   #start(task: QueuedTask): boolean {
     const { controller } = task
-    if (isNextAttempt(task)) this.#waitingNextAttempts--
+    if (isLaterAttempt(task)) this.#waitingNextAttempts--
     return this.#host.startsLate === true ? !controller.future.done() : this.begin(task)
   }
 
@@ -266,7 +266,7 @@ export class TaskScheduler implements TaskOwner {
   }
 }
 
-function isNextAttempt(task: QueuedTask): boolean {
+function isLaterAttempt(task: QueuedTask): boolean {
   return task.countedAs === 'nextAttempt'
 }
 

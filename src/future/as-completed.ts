@@ -120,7 +120,7 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
   #pull(): void {
     if (this.#isPulling || this.#source === undefined) return
     this.#isPulling = true
-    read(this.#source).then(
+    readNext(this.#source).then(
       (result) => this.#receive(result),
       (error: unknown) => this.#fail(error),
     )
@@ -166,6 +166,6 @@ class CompletedFutures<F extends Future<unknown>> extends AsyncQueue<F> implemen
 }
 
 /** Handwritten iterators may throw synchronously, or return what is no promise: `async` makes that a rejection. */
-async function read<F>(source: Input<F>): Promise<IteratorResult<F>> {
+async function readNext<F>(source: Input<F>): Promise<IteratorResult<F>> {
   return source.context.run(() => source.next())
 }

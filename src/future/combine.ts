@@ -32,7 +32,7 @@ export async function any(futures: Iterable<Future<unknown>>, options?: WaitOpti
     cancelRest(list, new FuturesError('Another future of Future.any() was fulfilled first'))
     return winner.resultNow()
   }
-  throw new AggregateError(list.map(failureOf), 'Future.any: none of the futures was fulfilled')
+  throw new AggregateError(list.map(firstFailureOf), 'Future.any: none of the futures was fulfilled')
 }
 
 const conditions = ['ALL_COMPLETED', 'FIRST_COMPLETED', 'FIRST_EXCEPTION'] as const
@@ -148,7 +148,7 @@ function cancelRest(list: readonly Future<unknown>[], reason: unknown): void {
   }
 }
 
-function failureOf(future: Future<unknown>): unknown {
+function firstFailureOf(future: Future<unknown>): unknown {
   try {
     return future.exceptionNow()
   } catch (cancelled) {

@@ -117,7 +117,7 @@ export class PageTrail<R> {
 
   /** Removes what another origin than the first must not get, unless the request itself names it. */
   #publicOnly({ auth, cookies, headers }: Partial<RequestSpec>): RequestOptions {
-    const given = headerPairs(headers ?? this.#options.headers ?? [])
+    const given = pairsOfHeaders(headers ?? this.#options.headers ?? [])
     const own = headers === undefined ? given.filter(([name]) => !originHeaders.includes(name.toLowerCase())) : given
     if (this.#session === undefined) return { auth, cookies, headers: own }
     const removed = originHeaders.map((name) => [name, null] as const)
@@ -184,6 +184,6 @@ const withoutHash = (url: string): string => url.replace(/#.*/s, '')
 
 type Pair = readonly [string, string | number | null | undefined]
 
-function headerPairs(headers: HeadersOption): Pair[] {
+function pairsOfHeaders(headers: HeadersOption): Pair[] {
   return Symbol.iterator in headers ? [...headers] : Object.entries(headers)
 }

@@ -10,7 +10,7 @@ import { FleetDispatcher } from './fleet-dispatcher.ts'
 import { resolveExecutorOptions, type BullMQExecutorOptions, type BullMQSubmitOptions } from './fleet-options.ts'
 import { FleetTask } from './fleet-task.ts'
 
-const noLink: RemoteLink = {}
+const withoutLink: RemoteLink = {}
 const idempotentLink: RemoteLink = { isIdempotent: true }
 
 /**
@@ -60,7 +60,7 @@ export class BullMQExecutor implements Executor {
   submit<T>(task: Task<T> | TaskReference<T>, options: BullMQSubmitOptions<T> = {}): Future<T> {
     const { idempotent, ...common } = options
     if (idempotent !== undefined) checkType('idempotent', idempotent, 'boolean')
-    return this.#submit(task, common, idempotent === true ? idempotentLink : noLink)
+    return this.#submit(task, common, idempotent === true ? idempotentLink : withoutLink)
   }
 
   /** @internal */

@@ -16,7 +16,7 @@ const bytesTag = 100
 const blobTag = 101
 
 /** The structured clone as bytes. All versions of Node from 20 on read each other's. */
-class Encoder extends Serializer {
+class ValueEncoder extends Serializer {
   declare _setTreatArrayBufferViewsAsHostObjects: (value: boolean) => void
   readonly _getDataCloneError = Error
 
@@ -83,7 +83,7 @@ class Decoder extends Deserializer {
 
 /** @throws {Error} something in there can't be cloned */
 export function encodeValue(value: unknown): Buffer {
-  const encoder = new Encoder()
+  const encoder = new ValueEncoder()
   encoder.writeValue(value)
   return encoder.releaseBuffer()
 }

@@ -4,7 +4,7 @@ import type { QueuedTask } from '../queued-task.ts'
 import type { RemoteLink } from '../remote.ts'
 import { SubmittedTask, type TaskDestination } from '../remote/submitted-task.ts'
 
-const destination: TaskDestination = { name: 'another process', reach: 'process' }
+const fleetDestination: TaskDestination = { name: 'another process', reach: 'process' }
 
 /** 'unsent': handed over by the scheduler, not yet in Redis. 'taken': a worker has it, and has not begun it. */
 export type Stage = 'unsent' | 'sent' | 'taken' | 'begun' | 'over'
@@ -88,7 +88,7 @@ export class FleetTask extends SubmittedTask implements DoneListener {
   }
 
   protected destination(): TaskDestination {
-    return destination
+    return fleetDestination
   }
 
   protected get wasTold(): boolean {

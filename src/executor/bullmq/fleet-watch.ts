@@ -187,7 +187,7 @@ export class FleetWatch {
     const replies = (await pipeline.exec()) as [error: Error | null, reply: unknown][]
     const looks = jobs.map((job, index) => {
       const [exists, token] = replies.slice(2 * index, 2 * index + 2)
-      return { job, exists: exists?.[1] !== 0, owner: ownerOf(token?.[1]) }
+      return { job, exists: exists?.[1] !== 0, owner: workerOf(token?.[1]) }
     })
     const sightings = await this.#see([...new Set(looks.flatMap(({ owner }) => owner ?? []))])
     for (const { job, exists, owner } of looks) {
@@ -228,6 +228,6 @@ export class FleetWatch {
 }
 
 /** The token of a lock begins with the worker's id. */
-function ownerOf(token: unknown): string | undefined {
+function workerOf(token: unknown): string | undefined {
   return typeof token === 'string' ? token.slice(0, 36) : undefined
 }

@@ -8,7 +8,7 @@ export type EntryFields = readonly Buffer[]
 type Entry = readonly [id: Buffer, fields: EntryFields]
 
 /** The most entries of one read, and after how many entries the stream is trimmed. */
-const mostEntries = 256
+const entriesAtOnce = 256
 
 export interface InboxOwner {
   /** Must not throw. */
@@ -39,7 +39,7 @@ export class Inbox {
 
   /** @returns the id up to which the stream may be trimmed; `undefined`: not worth it yet */
   takeTrim(): string | undefined {
-    if (this.#read < mostEntries) return undefined
+    if (this.#read < entriesAtOnce) return undefined
     this.#read = 0
     return this.#lastId
   }
@@ -63,7 +63,7 @@ export class Inbox {
 
   async #wait(): Promise<readonly Entry[]> {
     const lastId = this.#lastId
-    const args = ['COUNT', mostEntries, 'BLOCK', times.longestBlock, 'STREAMS', this.#key, lastId] as const
+    const args = ['COUNT', entriesAtOnce, 'BLOCK', times.longestBlock, 'STREAMS', this.#key, lastId] as const
     const reply: unknown = await this.#connection.redis.callBuffer('XREAD', ...args)
     // `restart` was called meanwhile.
     return lastId === this.#lastId ? entriesOf(reply) : []

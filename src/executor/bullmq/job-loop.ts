@@ -10,7 +10,7 @@ import { times } from './times.ts'
 /** An answer within so many ms means that BullMQ did not look; after so many in a row it is asked less often. */
 const instant = 3
 const mostInstants = 2
-const pause = 5
+const restingTime = 5
 
 /** A BullMQ job that this worker holds until it removes it. */
 export class TakenJob {
@@ -145,7 +145,7 @@ export class JobLoop {
       const hasCome = await this.#takeNext(bull)
       // While the queue is paused or its rate is limited, BullMQ answers at once.
       instants = hasCome || realTime() - began > instant ? 0 : instants + 1
-      if (instants > mostInstants) await new Promise((resolve) => setTimeout(resolve, pause))
+      if (instants > mostInstants) await new Promise((resolve) => setTimeout(resolve, restingTime))
     }
   }
 

@@ -99,9 +99,9 @@ export function sealLetter(sealer: Sealer, { from, number, said }: Letter<unknow
 
 /** @throws it is none, or was sealed otherwise */
 export function openLetter<Said>(sealer: Sealer, bytes: Buffer, context: string): Letter<Said> {
-  const [from, number, said] = listOf(decodeValue(sealer.open(bytes, context)))
+  const [from, number, said] = arrayOf(decodeValue(sealer.open(bytes, context)))
   if (typeof from !== 'string' || typeof number !== 'number') throw new TypeError('Found a letter that is none')
-  return { from, number, said: listOf(said) as readonly Said[] }
+  return { from, number, said: arrayOf(said) as readonly Said[] }
 }
 
 /** @throws it is none */
@@ -119,7 +119,7 @@ export function problemOf({ why, version }: RefusedJob): string {
   return `a worker speaks ${versions}: install the same undici-futures on both sides`
 }
 
-function listOf(value: unknown): readonly unknown[] {
+function arrayOf(value: unknown): readonly unknown[] {
   return Array.isArray(value) ? value : []
 }
 

@@ -10,7 +10,7 @@ import { requestModule } from './keys.ts'
 import type { ResolvedWorkerOptions } from './worker-options.ts'
 import type { WorkerTask } from './worker-task.ts'
 
-type TaskFunction = (...args: unknown[]) => unknown
+type TaskCallable = (...args: unknown[]) => unknown
 
 /** Calls the functions that tasks name. */
 export interface Runner {
@@ -30,7 +30,7 @@ export function makeRunner(options: ResolvedWorkerOptions): Runner {
 }
 
 /** @throws {ModuleNotAllowedError} */
-function locate(module: string, { modules, requests }: ResolvedWorkerOptions): string {
+function locateAllowed(module: string, { modules, requests }: ResolvedWorkerOptions): string {
   if (module !== requestModule) return locateModule(module, [modules])
   if (requests) return requestEntry()
   throw new ModuleNotAllowedError("Can't do a request: the worker was started with `requests: false`")
@@ -40,7 +40,7 @@ function locate(module: string, { modules, requests }: ResolvedWorkerOptions): s
 class LocalRunner implements Runner {
   readonly #options: ResolvedWorkerOptions
   readonly #executor: Executor | undefined
-  readonly #functions = new Map<string, TaskFunction>()
+  readonly #functions = new Map<string, TaskCallable>()
   readonly #lift: () => void
 
   constructor(options: ResolvedWorkerOptions, executor: Executor | undefined) {
@@ -67,11 +67,11 @@ class LocalRunner implements Runner {
     )
   }
 
-  async #load(module: string, name: string): Promise<TaskFunction> {
-    return loadFunction(locate(module, this.#options), { module, name })
+  async #load(module: string, name: string): Promise<TaskCallable> {
+    return loadFunction(locateAllowed(module, this.#options), { module, name })
   }
 
-  #start(fn: TaskFunction, task: WorkerTask): void {
+  #start(fn: TaskCallable, task: WorkerTask): void {
     if (this.#executor === undefined) return call(fn, task)
     let hasStarted = false
     const work = (): Promise<void> => {
@@ -98,7 +98,7 @@ function errorOf(future: Future<unknown>, task: WorkerTask): unknown {
 }
 
 /** Calls the function in an async context of its own, so that its `enterWith` does not reach other tasks. */
-function call(fn: TaskFunction, task: WorkerTask, onEnd: () => void = nothing): void {
+function call(fn: TaskCallable, task: WorkerTask, onEnd: () => void = nothing): void {
   // It may have been aborted while its module was loaded.
   if (task.isAborted) {
     task.reject(task.signal.reason)
@@ -149,7 +149,7 @@ class RemoteRunner implements Runner {
   run(task: WorkerTask): void {
     const [module, name] = task.fn
     try {
-      const limited = [this.#table, locate(module, this.#options), { module, name }, ...task.args]
+      const limited = [this.#table, locateAllowed(module, this.#options), { module, name }, ...task.args]
       const reference = taskReference(limitedEntry(), 'runLimited', ...limited)
       let isAtWork = false
       const finish = (): void => {

@@ -45,14 +45,14 @@ export interface ResolvedWorkerOptions extends ResolvedFleetOptions {
   readonly stalledInterval: number
 }
 
-const own = [
+const workerOptionNames = [
   ...['concurrency', 'executor', 'modules', 'requests', 'limiter', 'workerTimeout', 'lockDuration', 'stalledInterval'],
 ]
 
 /** @throws {TypeError | RangeError} bad options */
 export function resolveWorkerOptions(options: FleetWorkerOptions): ResolvedWorkerOptions {
   const given = ownOptions(options)
-  checkNames(given, own)
+  checkNames(given, workerOptionNames)
   const { concurrency = 64, executor, modules, requests = true, limiter } = given
   const { workerTimeout = 30_000, lockDuration = 30_000, stalledInterval = 30_000 } = given
   checkType('requests', requests, 'boolean')

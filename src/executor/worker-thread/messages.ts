@@ -3,11 +3,11 @@ import type { TaskReference } from '../../task-reference.ts'
 import type { Encoded } from '../remote/error-codec.ts'
 
 /** The function that a thread calls before it takes tasks. */
-export type Initializer = Required<Pick<TaskReference, 'module' | 'name' | 'args'>>
+export type InitializerReference = Required<Pick<TaskReference, 'module' | 'name' | 'args'>>
 
 /** `workerData` of a thread. */
 export interface ThreadData {
-  readonly initializer: Initializer | undefined
+  readonly initializer: InitializerReference | undefined
 }
 
 /** A tuple and not an object, whose property names would be sent each time. `fn` and `shared` are keys. */

@@ -5,11 +5,11 @@ import { messageOf, textOf } from '../../checks.ts'
 /** The codes of a system that has no file descriptors, threads or memory left for now. */
 const codes = /\b(?:EMFILE|ENFILE|EAGAIN|ENOMEM)\b/
 /** More file descriptors than a thread needs to start. */
-const enough = 16
+const enoughTries = 16
 
 /** @returns the system's code for what is lacking, if that caused the error; `undefined` if not */
 export function scarcityIn(error: unknown): string | undefined {
-  const code = codeOf(error)
+  const code = errnoOf(error)
   const said = `${code} ${messageOf(error)}`
   const lacking = codes.exec(said)?.[0]
   if (lacking !== undefined) return lacking
@@ -22,7 +22,7 @@ export function scarcityIn(error: unknown): string | undefined {
 export function presentScarcity(): string | undefined {
   const opened: number[] = []
   try {
-    while (opened.length < enough) opened.push(fs.openSync(devNull, 'r'))
+    while (opened.length < enoughTries) opened.push(fs.openSync(devNull, 'r'))
     return undefined
   } catch (error) {
     return scarcityIn(error)
@@ -31,7 +31,7 @@ export function presentScarcity(): string | undefined {
   }
 }
 
-function codeOf(error: unknown): string {
+function errnoOf(error: unknown): string {
   try {
     return textOf((error as { code?: unknown } | null | undefined)?.code)
   } catch {

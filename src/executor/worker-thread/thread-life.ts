@@ -6,7 +6,7 @@ import { messageOf, ownOptions } from '../../checks.ts'
 import { Deadline, monotonicTime } from '../../deadline.ts'
 import { WorkerCrashedError } from '../../errors.ts'
 import { executorTimes } from '../executor-times.ts'
-import type { Initializer, ThreadData } from './messages.ts'
+import type { InitializerReference, ThreadData } from './messages.ts'
 import { presentScarcity, scarcityIn } from './scarcity.ts'
 
 /**
@@ -14,7 +14,7 @@ import { presentScarcity, scarcityIn } from './scarcity.ts'
  * @throws {Error} Node's own: a permission is missing, a limit is no number
  */
 export function startThread(
-  initializer: Initializer | undefined,
+  initializer: InitializerReference | undefined,
   resourceLimits: ResourceLimits | undefined,
   entry = entryOfBundle(import.meta.url),
 ): Worker {

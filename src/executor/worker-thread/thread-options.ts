@@ -3,11 +3,11 @@ import { checkTimeout, checkType, describe } from '../../checks.ts'
 import { checkCloneable } from '../../cloneable.ts'
 import { TaskNotCloneableError } from '../../errors.ts'
 import { isTaskReference } from '../../task-reference.ts'
-import type { Initializer } from './messages.ts'
+import type { InitializerReference } from './messages.ts'
 
 /** The options that all threads of an executor share. */
 export interface ThreadOptions {
-  readonly initializer: Initializer | undefined
+  readonly initializer: InitializerReference | undefined
   readonly resourceLimits: ResourceLimits | undefined
   /** After how many ms without a task the thread ends; Infinity = never. */
   readonly idleTimeout: number
@@ -36,7 +36,7 @@ export function functionInThread(path: string): TaskNotCloneableError {
 }
 
 /** @returns only the properties that are sent to threads */
-function checkInitializer(initializer: unknown): Initializer {
+function checkInitializer(initializer: unknown): InitializerReference {
   if (typeof initializer === 'function') throw functionInThread('initializer')
   if (!isTaskReference(initializer)) {
     throw new TypeError(`Expected \`initializer\` to be a task reference, got ${describe(initializer)}`)

@@ -7,7 +7,7 @@ import { loadTaskReference, type TaskReference } from '../../task-reference.ts'
 import type { SharedCopy } from '../remote.ts'
 import { findUncloneable, notCloneable } from '../../cloneable.ts'
 import { decode, encode } from '../remote/error-codec.ts'
-import type { FromThread, Initializer, PackedTask, ThreadData, ToThread } from './messages.ts'
+import type { FromThread, InitializerReference, PackedTask, ThreadData, ToThread } from './messages.ts'
 import { ResultSender, ThreadTaskContext } from './thread-task-context.ts'
 import { scarcityIn } from './scarcity.ts'
 import { TaskTable } from './task-table.ts'
@@ -47,12 +47,12 @@ class ThreadRuntime {
   }
 
   /** Listens only after the initializer, so that one that waits for nothing that can happen ends the thread. */
-  async start(initializer: Initializer | undefined): Promise<void> {
+  async start(initializer: InitializerReference | undefined): Promise<void> {
     let isFinal = false
     try {
       const fn = initializer === undefined ? undefined : await loadTaskReference(initializer)
       isFinal = true
-      await fn?.(...(initializer as Initializer).args)
+      await fn?.(...(initializer as InitializerReference).args)
     } catch (error) {
       isFinal ||= scarcityIn(error) === undefined
       this.#post({ kind: 'initializer-failed', error: encode(error), isFinal })

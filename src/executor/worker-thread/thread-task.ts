@@ -9,7 +9,7 @@ export interface TaskHolder {
   abort(task: ThreadTask, reason: unknown): void
 }
 
-const destination: TaskDestination = { name: 'a worker thread', reach: 'thread' }
+const threadDestination: TaskDestination = { name: 'a worker thread', reach: 'thread' }
 
 /** A task that runs in a thread. */
 export class ThreadTask extends SubmittedTask {
@@ -33,7 +33,7 @@ export class ThreadTask extends SubmittedTask {
   }
 
   protected destination(): TaskDestination {
-    return destination
+    return threadDestination
   }
 
   /** Tasks are numbered when they are sent. */

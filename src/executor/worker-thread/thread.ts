@@ -19,7 +19,7 @@ export interface ThreadOwner {
   handleGone(thread: Thread, unsentTasks: Iterable<ThreadTask>, failure: StartFailure | undefined): void
 }
 
-const settled = Promise.resolve()
+const nothingToDo = Promise.resolve()
 
 type Phase = 'starting' | 'ready' | 'ending' | 'gone'
 
@@ -84,7 +84,7 @@ export class Thread implements TaskHolder {
     task.holder = this
     this.#unsentTasks.add(task)
     // In a microtask, together with those assigned after it: each message wakes the thread.
-    if (this.#phase === 'ready' && this.#unsentTasks.size === 1) void settled.then(this.#sendLater)
+    if (this.#phase === 'ready' && this.#unsentTasks.size === 1) void nothingToDo.then(this.#sendLater)
   }
 
   tell(task: ThreadTask, message: unknown, transfer?: readonly unknown[]): void {

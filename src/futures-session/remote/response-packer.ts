@@ -70,7 +70,7 @@ export class ResponsePacker {
     const known = this.#numbers.get(response)
     if (known !== undefined) return known
     const { status, statusText, url, elapsed, history, next, data, httpVersion } = response
-    const content = bodyOf(response)
+    const content = bodyBytesOf(response)
     const { fields, encoding } = response[receivedParts]
     const request = this.packRequest(response.request)
     const packed: Writable<PackedResponse> = {
@@ -135,7 +135,7 @@ function latin1Of({ buffer, byteOffset, byteLength }: Uint8Array): string {
   return Buffer.from(buffer, byteOffset, byteLength).toString('latin1')
 }
 
-function bodyOf(response: Response): Uint8Array {
+function bodyBytesOf(response: Response): Uint8Array {
   try {
     return response.content
   } catch {

@@ -46,7 +46,7 @@ export class BoardServer {
     this.#sockets.add(socket)
     socket.on('close', () => this.#sockets.delete(socket))
     for (const task of this.#board.openGates()) say(socket, ['open', task])
-    hear<Report>(socket, (report) => {
+    receive<Report>(socket, (report) => {
       if (report[0] === 'tell') this.#board.tell(report[1], report[2])
       else this.#board[report[0]](report[1])
       say(socket, ['read'])
@@ -78,7 +78,7 @@ export class BoardLine {
       this.#openGates.add(null)
       for (const resolve of this.#waiting) resolve()
     })
-    hear<News>(this.#socket, (news) => {
+    receive<News>(this.#socket, (news) => {
       if (news[0] === 'read') this.#waiting.shift()?.()
       else this.#openGates.add(news[1])
     })
@@ -117,7 +117,7 @@ function say(socket: Socket, message: Report | News): void {
   socket.write(`${JSON.stringify(message)}\n`)
 }
 
-function hear<Message>(socket: Socket, fn: (message: Message) => void): void {
+function receive<Message>(socket: Socket, fn: (message: Message) => void): void {
   let rest = ''
   socket.setEncoding('utf8')
   socket.on('error', () => undefined)
