@@ -1,18 +1,10 @@
 import { Deadline } from '../../deadline.ts'
-import { HTTPError, TooManyRedirectsError, attachRequest } from '../../errors.ts'
-import type { FailedRequest } from '../../errors.ts'
+import { attachRequest, type FailedRequest, HTTPError, TooManyRedirectsError } from '../../errors.ts'
 import type { ExchangeResponse } from '../../transport/exchange.ts'
 import { sendWithAuth, type AuthTransport } from '../auth/auth-flow.ts'
 import { CallHooks } from './call-hooks.ts'
-import {
-  type CallObserver,
-  type Checkpoint,
-  type CallInput,
-  describeRequest,
-  hushInputs,
-  resolvedOptionsOf,
-  totalTimeout,
-} from './call-input.ts'
+import type { CallInput, CallObserver, Checkpoint } from './call-input.ts'
+import { describeRequest, hushInputs, resolvedOptionsOf, totalTimeout } from './call-input.ts'
 import { type NextAttempt, RedirectAttempt, Retries, type RetryAttempt } from './retry.ts'
 import { Exchanges } from './exchanges.ts'
 import { nextHop, openRequest, type Hop } from './open-request.ts'
@@ -216,7 +208,7 @@ export class Call implements AuthTransport {
 
   #conclude(response: Response): Response | Promise<Response | NextAttempt> {
     const next = this.#retryAfter({ response }, response.request)
-    if (next !== undefined) return this.#exchanges.release(response).then(() => next)
+    if (next !== undefined) return this.#exchanges.release(response).then(() => this.#leave(next))
     this.#exchanges.demandBody()
     return this.#hooks.has('response') ? this.#show(response) : this.#finish(response)
   }
@@ -224,6 +216,13 @@ export class Call implements AuthTransport {
   #retryAfter(end: Parameters<Retries['after']>[0], request: PreparedRequest): RetryAttempt | undefined {
     const next = this.#retries?.after(end, request)
     if (next !== undefined) this.#nextNumber = this.attempts + 1
+    return next
+  }
+
+  /** Keeps nothing of an attempt while the next one is waited for. */
+  #leave(next: RetryAttempt): RetryAttempt {
+    this.#sendFailure = undefined
+    this.#exchanges.forget()
     return next
   }
 
@@ -249,7 +248,7 @@ export class Call implements AuthTransport {
       this.#exchanges.throwIfAborted()
       attachRequest(error, request)
       const next = isOfSending && this.#hop ? this.#retryAfter({ error }, this.#hop.request) : undefined
-      if (next !== undefined) return next
+      if (next !== undefined) return this.#leave(next)
       const response = this.#hooks.has('error') ? await this.#hooks.runError(error, request) : undefined
       this.#exchanges.throwIfAborted()
       if (response === undefined) throw error

@@ -148,6 +148,13 @@ export class Exchanges implements UnreadBody, HeadersListener {
     if (this.#streamed !== undefined) await this.release(this.#streamed)
   }
 
+  /** The attempt is over, and its response with it: what waits for the next one, which may take long, does not keep it. */
+  forget(): void {
+    this.#current = undefined
+    this.#streamed = undefined
+    this.#failure = undefined
+  }
+
   dropUnread(error: unknown): void {
     const body = this.#streamed && this.#streamed[incomingBody]
     if (body?.isBeingRead === false) body.destroy(error)
