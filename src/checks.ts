@@ -127,6 +127,9 @@ export function isGiven(value: unknown): boolean {
   return value !== undefined && value !== null
 }
 
+/** A value, or a promise of one. */
+export type OrPromise<T> = T | PromiseLike<T>
+
 /** Whether `await` would wait for the value. */
 export function isThenable(value: unknown): value is PromiseLike<unknown> {
   return (

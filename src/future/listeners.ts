@@ -4,7 +4,11 @@ import type { Future } from './future.ts'
 
 /** Is told once when a future is cancelled: cheaper than a function where there is an object anyway. Must not throw. */
 export interface CancelHandler {
-  /** @param reason the argument of `cancel()` */
+  /**
+   * The future was cancelled.
+   *
+   * @param reason the argument of `cancel()`
+   */
   handleCancel(reason: unknown): void
 }
 

@@ -262,5 +262,3 @@ export interface SessionOptions {
 
 /** What a hook, an auth function or an initializer may be instead of a function: named by where it lives. */
 export type OrReference<F> = F | TaskReference
-
-export type OrPromise<T> = T | PromiseLike<T>
