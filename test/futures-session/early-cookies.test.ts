@@ -183,7 +183,7 @@ describe('Cookies of a response', () => {
     const busy = session.get(`${server.url}/`, { hooks: { request: hook('spin', memory) as never } })
     await expect.poll(() => Atomics.load(new Int32Array(memory), 0), patient).toBe(1)
     busy.cancel()
-    await expect(future.result()).rejects.toThrow('ended')
+    await expect(future.result()).rejects.toThrow('terminated')
     expect(cookies()).toBe('new=1')
     await session.executor.shutdown()
   })
