@@ -24,7 +24,10 @@ export interface InProcessExecutorOptions {
   maxQueue?: number | undefined
 }
 
-/** On an executor that calls a function with its controller as `this`. Registered: two copies of the package may meet. */
+/**
+ * On a `submit` that has functions called with their controller as `this`; one that a caller has put in its place may not.
+ * Registered: two copies of the package may meet.
+ */
 export const callsOnController = Symbol.for('undici-futures.callsOnController')
 
 /**
@@ -48,7 +51,8 @@ export class InProcessExecutor implements Executor {
 
   static {
     // Not declared: it is for requests of ours.
-    Object.defineProperty(this.prototype, callsOnController, { value: true })
+    // eslint-disable-next-line @typescript-eslint/unbound-method -- it is not called
+    Object.assign(this.prototype.submit, { [callsOnController]: true })
   }
 
   /** @throws {TypeError | RangeError} bad numbers, an unknown option */

@@ -15,7 +15,11 @@ import {
   ResponseFuture,
   Session,
   SessionClosedError,
+  type Executor,
   type RequestOptions,
+  type SubmitOptions,
+  type Task,
+  type TaskReference,
 } from '../../src/index.ts'
 import { GatedSession } from '../helpers/gated-session.ts'
 import { turn, until } from '../helpers/gate.ts'
@@ -37,6 +41,51 @@ function open<R = Response>(options?: ConstructorParameters<typeof FuturesSessio
   cleanups.push(() => session[Symbol.asyncDispose]())
   return session
 }
+
+describe('FuturesSession on an executor of the caller', () => {
+  /** Calls what it is given as a plain function. */
+  const wrap = <T>(task: Task<T> | TaskReference<T>): Task<T> => {
+    const call = task as Task<T>
+    return (context) => call(context)
+  }
+
+  test.each<[string, () => Executor]>([
+    [
+      'that wraps tasks in a subclass',
+      () =>
+        new (class extends InProcessExecutor {
+          override submit<T>(task: Task<T> | TaskReference<T>, options?: SubmitOptions<T>): Future<T> {
+            return super.submit(wrap(task), options)
+          }
+        })(),
+    ],
+    [
+      'that wraps tasks in a method of its own',
+      () => {
+        const executor = new InProcessExecutor()
+        const submit = executor.submit.bind(executor)
+        executor.submit = (task, options) => submit(wrap(task), options)
+        return executor
+      },
+    ],
+    [
+      'that hands tasks on behind a Proxy',
+      () =>
+        new Proxy(new InProcessExecutor(), {
+          get(executor, name) {
+            if (name === 'submit') return (task: Task<unknown>, options?: SubmitOptions) => executor.submit(wrap(task), options) // prettier-ignore
+            const value: unknown = Reflect.get(executor, name)
+            return typeof value === 'function' ? (value.bind(executor) as unknown) : value
+          },
+        }),
+    ],
+    ['that is a plain subclass', () => new (class extends InProcessExecutor {})()],
+  ])('%s sends requests', async (_, makeExecutor) => {
+    const server = await serve((_request, response) => void response.end('fine'))
+    const session = open({ executor: makeExecutor() })
+    expect(await session.get(server.url).text()).toBe('fine')
+  })
+})
 
 describe('FuturesSession', () => {
   test('get() returns a pending future, that is no thenable, of a Response', async () => {
