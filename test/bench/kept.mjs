@@ -1,14 +1,16 @@
-// One contender of a scenario that keeps its contenders, in a process of its own: `kept.mjs <scenario> <contender> <options as
-// JSON>`. It is opened and warm when it says so, and then measures once for each message, until its parent leaves.
-const [scenario, contender, options] = process.argv.slice(2)
+// Contenders of a scenario that keeps its contenders, in one process: `kept.mjs <scenario> <contenders, by commas> <options as
+// JSON>`. They are opened and warm when it says so; a message names one, which then measures once, until the parent leaves.
+const [scenario, names, options] = process.argv.slice(2)
 
 const { keep } = await import(`./scenarios/${scenario}.mjs`)
-const open = async (openOptions) => (await import(`./contenders/${contender}.mjs`)).open(openOptions)
-
-const { measure, close } = await keep({ open, contender, ...JSON.parse(options) })
-process.on('message', async () => process.send(await measure()))
+const kept = new Map()
+for (const contender of names.split(',')) {
+  const open = async (openOptions) => (await import(`./contenders/${contender}.mjs`)).open(openOptions)
+  kept.set(contender, await keep({ open, contender, ...JSON.parse(options) }))
+}
+process.on('message', async (contender) => process.send(await kept.get(contender).measure()))
 process.on('disconnect', async () => {
-  await close()
+  for (const { close } of kept.values()) await close()
   process.exit()
 })
 process.send('ready')

@@ -8,11 +8,12 @@
 //   --json, --markdown         the whole as JSON; the tables and sentences of the README
 //   --chart                    small-json only, and its CPU as the README's picture, cpu-per-request.svg
 //
-// A scenario names its contenders and what is measured. Each round measures every contender once, in a process of
-// its own, in an order that turns from round to round, so that what else the machine does hits all alike. A scenario more is
-// a file in scenarios/ and a name below, a contender more a file in contenders/. One that exports `keep` has its contenders
-// open, and warm, from before the first round until after the last; with `inTurns`, too, all in one process. Peers of Python are left out, and named, where there is no
-// Python that has them; so are scenarios where something is `missing`.
+// A scenario names its contenders and what is measured. Each round measures every contender once, in a process of its own, in
+// an order that turns from round to round, so that what else the machine does hits all alike. A scenario more is a file in
+// scenarios/ and a name below, a contender more a file in contenders/. One that exports `keep` has its contenders open, and
+// warm, from before the first round until after the last; with `inTurns`, too, all in one process, for processes of their own
+// drift apart (memory, core, clock of the CPU) and make ratios lie by a third. Peers of Python are left out, and named, where
+// there is no Python that has them; so are scenarios where something is `missing`.
 import { fork } from 'node:child_process'
 import { once } from 'node:events'
 import { writeFileSync } from 'node:fs'
@@ -161,7 +162,7 @@ async function keepAll(name, { inTurns = false }, contenders) {
   const kept = new Map()
   for (const group of groups) {
     const options = { url: server.url, isQuick: flags.quick }
-    const { child, next } = start(inTurns ? 'in-turns.mjs' : 'kept.mjs', name, group.join(), options)
+    const { child, next } = start('kept.mjs', name, group.join(), options)
     await next()
     const close = async () => {
       if (!child.connected) return

@@ -1,7 +1,20 @@
-// What a request costs, measured in turns (see in-turns.mjs): each measurement is a slice of few requests, there are many of
+// What a request costs, measured in turns, in one process: each measurement is a slice of few requests, there are many of
 // them, and the tenth percentile of each contender counts.
 import { cpuUsage } from 'node:process'
 import { submit } from './batches.mjs'
+import { pythonPeers } from './python.mjs'
+
+/** Who takes turns: ours, the same build once more, and the peers. */
+export const turnTakers = [
+  'futures',
+  'futures-twin',
+  'undici-request',
+  'undici-fetch',
+  'got',
+  'axios',
+  'ky',
+  ...pythonPeers,
+]
 
 /**
  * @param size how many requests a slice has

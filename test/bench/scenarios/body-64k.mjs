@@ -1,21 +1,10 @@
 // Bodies of 64 KiB, eight at a time, parsed: there the reading and the parsing weigh more than the asking.
-import { pythonPeers } from '../python.mjs'
-import { keepSlices } from '../slices.mjs'
+import { keepSlices, turnTakers } from '../slices.mjs'
 
 export { columns } from '../slices.mjs'
 
 export const title = '64 KiB of JSON, 8 at a time'
-export const contenders = [
-  'futures',
-  'futures-twin',
-  'raw-dispatch',
-  'undici-request',
-  'undici-fetch',
-  'got',
-  'axios',
-  'ky',
-  ...pythonPeers,
-]
+export const contenders = ['raw-dispatch', ...turnTakers]
 export const inTurns = true
 export const rounds = { full: 40, quick: 8 }
 

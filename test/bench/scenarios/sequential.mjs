@@ -1,19 +1,10 @@
 // One request after the other: what a queue of one adds. The time that the loop is active counts: how long an idle server
 // takes to wake does not belong to the client.
 import { performance } from 'node:perf_hooks'
-import { pythonPeers } from '../python.mjs'
+import { turnTakers } from '../slices.mjs'
 
 export const title = 'One at a time'
-export const contenders = [
-  'futures',
-  'futures-twin',
-  'undici-request',
-  'undici-fetch',
-  'got',
-  'axios',
-  'ky',
-  ...pythonPeers,
-]
+export const contenders = turnTakers
 export const inTurns = true
 export const rounds = { full: 60, quick: 8 }
 

@@ -1,22 +1,10 @@
 // Small JSON bodies, eight at a time, parsed: what a request costs.
-import { pythonPeers } from '../python.mjs'
-import { keepSlices } from '../slices.mjs'
+import { keepSlices, turnTakers } from '../slices.mjs'
 
 export { columns } from '../slices.mjs'
 
 export const title = 'Small JSON, 8 at a time'
-export const contenders = [
-  'futures',
-  'futures-twin',
-  'futures-configured',
-  'raw-dispatch',
-  'undici-request',
-  'undici-fetch',
-  'got',
-  'axios',
-  'ky',
-  ...pythonPeers,
-]
+export const contenders = ['futures-configured', 'raw-dispatch', ...turnTakers]
 export const inTurns = true
 export const rounds = { full: 70, quick: 10 }
 
